@@ -1,0 +1,38 @@
+"""Items of the tracking table: their keys, attributes, statuses and indexes."""
+
+from enum import StrEnum
+
+MANIFEST_FILE_KEY_PREFIX = "MANIFEST#"
+LOCK_FILE_KEY = "LOCK"
+PENDING_FILES_INDEX = "pending-files"
+MANIFESTS_BY_STATUS_INDEX = "manifests-by-status"
+# Only pending files carry it, so the index of that name holds what is open and nothing of history.
+PENDING_DATE_ATTRIBUTE = "pending_date"
+BYTES_PER_MB = 1_048_576
+
+
+class FileStatus(StrEnum):
+    """What became of an input file, up to its manifest."""
+
+    PENDING = "pending"
+    MANIFESTED = "manifested"
+    QUARANTINED = "quarantined"
+
+
+class ManifestStatus(StrEnum):
+    """What became of a manifest."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+def manifest_record_key(manifest_filename: str) -> str:
+    """Return the sort key of a manifest's record."""
+    return f"{MANIFEST_FILE_KEY_PREFIX}{manifest_filename}"
+
+
+def lock_partition(date_prefix: str) -> str:
+    """Return the partition key of a date's lock."""
+    return f"LOCK#manifest-{date_prefix}"
