@@ -1,0 +1,21 @@
+"""Errors of ingest."""
+
+
+class IngestError(Exception):
+    """Something that ingest can name and an operator can act on."""
+
+
+class SettingsError(IngestError):
+    """The Lambda's environment variables are missing or make no sense."""
+
+
+class EventFormatError(IngestError):
+    """A message's body is no S3 event; the message alone fails, and ends in the dead-letter queue."""
+
+
+class ManifestConflictError(IngestError):
+    """An object under a manifest's key lists other files than the manifest does."""
+
+
+class SequenceExhaustedError(IngestError):
+    """A date has used up its manifest counter."""

@@ -1,0 +1,191 @@
+"""Manifests: the object in S3, and the record in the tracking table that commits it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambda_ingest.clock import Clock
+from lambda_ingest.contract.dates import utc_timestamp
+from lambda_ingest.contract.keys import LAST_SEQUENCE, ManifestName, s3_uri, split_s3_uri
+from lambda_ingest.contract.manifest import Manifest, ManifestFile, digest_of
+from lambda_ingest.contract.records import (
+    MANIFEST_FILE_KEY_PREFIX,
+    ManifestStatus,
+    manifest_record_key,
+)
+from lambda_ingest.dynamodb import cancellation_reasons, error_code, from_item, to_item
+from lambda_ingest.errors import ManifestConflictError, SequenceExhaustedError
+from lambda_ingest.lock import DateLock, DateLocks
+from lambda_ingest.log import logger
+from lambda_ingest.tracking import size_in_mb
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_s3.client import S3Client
+
+
+@dataclass(frozen=True)
+class NewestManifest:
+    """The newest committed manifest of a date.
+
+    Attributes:
+        name: its name; the next one's counter is one higher.
+        uri: its object.
+        files_marked: whether every file it lists bears its mark.
+    """
+
+    name: ManifestName
+    uri: str
+    files_marked: bool
+
+
+class ManifestStore:
+    """Writes and reads manifests of one bucket and table."""
+
+    def __init__(
+        self,
+        dynamodb: "DynamoDBClient",
+        s3: "S3Client",
+        locks: DateLocks,
+        *,
+        table: str,
+        bucket: str,
+        ttl_days: int,
+        clock: Clock,
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._s3 = s3
+        self._locks = locks
+        self._table = table
+        self._bucket = bucket
+        self._ttl = timedelta(days=ttl_days)
+        self._clock = clock
+
+    def newest(self, date_prefix: str) -> NewestManifest | None:
+        """Return a date's newest committed manifest by a strong read, or None before its first."""
+        request: dict[str, Any] = {}
+        while True:
+            response = self._dynamodb.query(
+                TableName=self._table,
+                KeyConditionExpression="date_prefix = :date AND begins_with(file_key, :manifest)",
+                ExpressionAttributeValues=to_item(
+                    {":date": date_prefix, ":manifest": MANIFEST_FILE_KEY_PREFIX + "manifest-"}
+                ),
+                ConsistentRead=True,
+                ScanIndexForward=False,
+                Limit=1,
+                **request,
+            )
+            for raw in response["Items"]:
+                item = from_item(raw)
+                filename = item["file_key"].removeprefix(MANIFEST_FILE_KEY_PREFIX)
+                try:
+                    name = ManifestName.parse(filename)
+                except ValueError as error:
+                    logger.warning("Skipped a manifest record of another shape", reason=str(error))
+                    continue
+                # A record without the mark was written by another tool, which owes its files nothing here.
+                return NewestManifest(name, self.uri(name), bool(item.get("files_marked", True)))
+            if "LastEvaluatedKey" not in response:
+                return None
+            request = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
+
+    def uri(self, name: ManifestName) -> str:
+        """Return where a manifest's object lies."""
+        return s3_uri(self._bucket, name.key)
+
+    def plan(self, date_prefix: str, sequence: int, files: tuple[ManifestFile, ...]) -> Manifest:
+        """Name the manifest of these files; its digest tells it from any other with the same counter.
+
+        Raises:
+            SequenceExhaustedError: the date's counter is used up.
+        """
+        if sequence > LAST_SEQUENCE:
+            raise SequenceExhaustedError(
+                f"{date_prefix} has {LAST_SEQUENCE} manifests, as many as their names can count; "
+                "raise MAX_FILES_PER_MANIFEST, and give further files another date"
+            )
+        name = ManifestName(date_prefix, sequence, digest_of(date_prefix, sequence, files))
+        return Manifest(name, utc_timestamp(self._clock()), files)
+
+    def put_object(self, manifest: Manifest) -> None:
+        """Write the object, once: nobody references it before the commit, and nothing changes it after.
+
+        Raises:
+            ManifestConflictError: the key holds a manifest of other files.
+        """
+        try:
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=manifest.name.key,
+                Body=manifest.to_json(),
+                ContentType="application/json",
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            if error_code(error) not in {"PreconditionFailed", "412"}:
+                raise
+            # A builder that died before its commit, or our own put before a retry, left the same batch.
+            if self.read(self.uri(manifest.name)).files != manifest.files:
+                raise ManifestConflictError(
+                    f"{self.uri(manifest.name)} exists and lists other files; remove it if no record names it"
+                ) from error
+
+    def commit(self, manifest: Manifest, lock: DateLock) -> bool:
+        """Put the manifest's record, if the lock is still ours; the batch exists from here on.
+
+        Returns:
+            False where the lock was lost, or where the record stands already.
+        """
+        now = self._clock()
+        instant = utc_timestamp(now)
+        record = {
+            "date_prefix": manifest.name.date_prefix,
+            "file_key": manifest_record_key(manifest.name.filename),
+            "status": ManifestStatus.PENDING.value,
+            "manifest_path": self.uri(manifest.name),
+            "file_count": len(manifest.files),
+            "total_size_mb": size_in_mb(manifest.total_size_bytes),
+            "attempt": 0,
+            "files_marked": False,
+            "created_at": instant,
+            "updated_at": instant,
+            "ttl": int((now + self._ttl).timestamp()),
+        }
+        try:
+            self._dynamodb.transact_write_items(
+                TransactItems=[
+                    {
+                        "Put": {
+                            "TableName": self._table,
+                            "Item": to_item(record),
+                            "ConditionExpression": "attribute_not_exists(file_key)",
+                        }
+                    },
+                    self._locks.check_ours(lock),
+                ]
+            )
+        except ClientError as error:
+            reasons = cancellation_reasons(error)
+            if reasons is None or not any(r.get("Code") == "ConditionalCheckFailed" for r in reasons):
+                raise
+            logger.info(
+                "Left the batch to the lock's new holder",
+                date_prefix=manifest.name.date_prefix,
+                manifest=manifest.name.filename,
+            )
+            return False
+        return True
+
+    def read(self, uri: str) -> Manifest:
+        """Return a manifest by its URI.
+
+        Raises:
+            ClientError: S3 refused, or there is no such object.
+            ContractError: the object is no manifest.
+        """
+        bucket, key = split_s3_uri(uri)
+        body = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return Manifest.from_json(body)

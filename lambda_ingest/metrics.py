@@ -1,0 +1,83 @@
+"""Counts over time in the metrics table."""
+
+import random
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from lambda_ingest.clock import Clock
+from lambda_ingest.dynamodb import cancellation_reasons, to_item
+from lambda_ingest.errors import IngestError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+_ATTEMPTS = 5
+# Digits of the second's fraction below the microsecond, drawn at random to tell apart writes of one instant.
+_RANDOM_DIGITS = 6
+
+
+class MetricCollisionError(IngestError):
+    """Every attempt to find a free instant for a metric failed."""
+
+
+class Metrics:
+    """Writes metrics; two writes in the same instant both survive."""
+
+    def __init__(
+        self,
+        dynamodb: "DynamoDBClient",
+        *,
+        table: str | None,
+        ttl_days: int,
+        clock: Clock,
+        draw: random.Random,
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._ttl = timedelta(days=ttl_days)
+        self._clock = clock
+        self._draw = draw
+
+    def put(self, values: Mapping[str, int | Decimal]) -> None:
+        """Write one value of each metric type, all or none.
+
+        Raises:
+            ClientError: DynamoDB refused or failed.
+            MetricCollisionError: no free instant was found.
+        """
+        if self._table is None or not values:
+            return
+        now = self._clock()
+        for _ in range(_ATTEMPTS):
+            fraction = Decimal(self._draw.randrange(10**_RANDOM_DIGITS)).scaleb(-6 - _RANDOM_DIGITS)
+            instant = Decimal(f"{now.timestamp():.6f}") + fraction
+            try:
+                self._dynamodb.transact_write_items(
+                    TransactItems=[
+                        {
+                            "Put": {
+                                "TableName": self._table,
+                                "Item": to_item(
+                                    {
+                                        "metric_type": metric_type,
+                                        "timestamp": instant,
+                                        "value": value,
+                                        "ttl": int((now + self._ttl).timestamp()),
+                                    }
+                                ),
+                                "ConditionExpression": "attribute_not_exists(metric_type)",
+                            }
+                        }
+                        for metric_type, value in values.items()
+                    ]
+                )
+            except ClientError as error:
+                if not cancellation_reasons(error):
+                    raise
+            else:
+                return
+        raise MetricCollisionError(f"{self._table} refused {sorted(values)} at {_ATTEMPTS} instants")

@@ -1,0 +1,144 @@
+"""The parts of a Lambda, made at the first call after its environment changed."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from lambda_ingest.alerts import Alerts
+from lambda_ingest.builder import ManifestBuilder
+from lambda_ingest.clock import Clock, NewId, random_id, utc_now
+from lambda_ingest.lock import DateLocks
+from lambda_ingest.manifest_store import ManifestStore
+from lambda_ingest.marking import FileMarker
+from lambda_ingest.metrics import Metrics
+from lambda_ingest.pending import PendingFiles
+from lambda_ingest.quarantine import Quarantine
+from lambda_ingest.settings import Settings
+from lambda_ingest.tracking import FileTracker
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sns.client import SNSClient
+    from mypy_boto3_sqs.client import SQSClient
+
+# Files of one invocation that are recorded at the same time.
+CONCURRENT_FILES = 10
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The AWS clients; one of each is safe to share among threads."""
+
+    dynamodb: "DynamoDBClient"
+    s3: "S3Client"
+    sns: "SNSClient"
+    sqs: "SQSClient"
+
+    @classmethod
+    def from_boto3(cls) -> "Clients":
+        """Make clients for the endpoint and credentials that boto3 finds."""
+        config = Config(
+            # A call that hangs must leave time for its retries within the Lambda's own timeout.
+            connect_timeout=3,
+            read_timeout=10,
+            retries={"mode": "standard", "total_max_attempts": 4},
+            max_pool_connections=2 * CONCURRENT_FILES,
+        )
+        session = boto3.session.Session()
+        return cls(
+            dynamodb=session.client("dynamodb", config=config),
+            s3=session.client("s3", config=config),
+            sns=session.client("sns", config=config),
+            sqs=session.client("sqs", config=config),
+        )
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Settings, clients and the parts that use them."""
+
+    settings: Settings
+    clients: Clients
+    clock: Clock
+    new_id: NewId
+    tracker: FileTracker
+    quarantine: Quarantine
+    pending: PendingFiles
+    store: ManifestStore
+    builder: ManifestBuilder
+    alerts: Alerts
+    metrics: Metrics
+
+
+def build_runtime(
+    settings: Settings,
+    clients: Clients,
+    *,
+    clock: Clock = utc_now,
+    new_id: NewId = random_id,
+    draw: random.Random | None = None,
+) -> Runtime:
+    """Assemble the parts."""
+    table = settings.tracking_table
+    tracker = FileTracker(clients.dynamodb, clients.s3, table=table, ttl_days=settings.ttl_days, clock=clock)
+    pending = PendingFiles(clients.dynamodb, table=table)
+    locks = DateLocks(
+        clients.dynamodb, table=table, ttl_seconds=settings.lock_ttl_seconds, clock=clock, new_id=new_id
+    )
+    store = ManifestStore(
+        clients.dynamodb,
+        clients.s3,
+        locks,
+        table=table,
+        bucket=settings.manifest_bucket,
+        ttl_days=settings.ttl_days,
+        clock=clock,
+    )
+    marker = FileMarker(
+        clients.dynamodb,
+        table=table,
+        input_prefix=settings.input_prefix,
+        ttl_days=settings.ttl_days,
+        clock=clock,
+    )
+    return Runtime(
+        settings=settings,
+        clients=clients,
+        clock=clock,
+        new_id=new_id,
+        tracker=tracker,
+        quarantine=Quarantine(clients.s3, tracker, bucket=settings.quarantine_bucket),
+        pending=pending,
+        store=store,
+        builder=ManifestBuilder(pending, locks, store, marker, settings=settings, clock=clock),
+        alerts=Alerts(clients.sns, topic_arn=settings.alert_topic_arn, clock=clock),
+        metrics=Metrics(
+            clients.dynamodb,
+            table=settings.metrics_table,
+            ttl_days=settings.ttl_days,
+            clock=clock,
+            draw=draw or random.Random(),
+        ),
+    )
+
+
+def current_runtime(environment: Mapping[str, str]) -> Runtime:
+    """Return the runtime for these variables, made anew only where they changed.
+
+    Raises:
+        SettingsError: the variables are missing or wrong.
+    """
+    # The service sets a variable for each invocation's trace, which must not make everything anew.
+    relevant = ((name, value) for name, value in environment.items() if not name.startswith("_"))
+    return _runtime_of(tuple(sorted(relevant)))
+
+
+@lru_cache(maxsize=1)
+def _runtime_of(variables: tuple[tuple[str, str], ...]) -> Runtime:
+    return build_runtime(Settings.from_environment(dict(variables)), Clients.from_boto3())

@@ -1,0 +1,153 @@
+"""Settings of the Lambdas, read from their environment once and checked."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Self, TypeVar
+
+from lambda_ingest.contract.dates import parse_date
+from lambda_ingest.errors import SettingsError
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator may set; sizes in MB are of 1,048,576 bytes.
+
+    Attributes:
+        manifest_bucket: where manifests and reports go.
+        tracking_table: the table of files, manifests and locks.
+        metrics_table: the table of counts; None writes none.
+        quarantine_bucket: where refused files go; None leaves them where they are, with a record only.
+        input_bucket: where the sweeper looks for lost events; None looks for none.
+        queue_url: where the sweeper sends lost events again; None sends none.
+        alert_topic_arn: where overwritten files are alerted; None logs them only.
+        input_prefix: what every input key begins with; ends in `/`.
+        max_files_per_manifest: 1 to 10,000.
+        min_files_for_partial_batch: a past date flushes at this many.
+        expected_file_size_mb: 0 switches the size check off.
+        size_tolerance_percent: how far a size may lie from the expected, either way.
+        lock_ttl_seconds: how long a date's lock lives without its holder.
+        ttl_days: how long a record lives after its last change.
+        max_batch_age_seconds: cut a batch once its oldest file is this old; None never does.
+        max_batch_mb: cut a batch before it exceeds this; None never does.
+        partition_start_date: files of earlier dates are refused.
+    """
+
+    manifest_bucket: str
+    tracking_table: str
+    metrics_table: str | None = None
+    quarantine_bucket: str | None = None
+    input_bucket: str | None = None
+    queue_url: str | None = None
+    alert_topic_arn: str | None = None
+    input_prefix: str = "pipeline/input/"
+    max_files_per_manifest: int = 10
+    min_files_for_partial_batch: int = 1
+    expected_file_size_mb: float = 3.5
+    size_tolerance_percent: float = 10.0
+    lock_ttl_seconds: int = 300
+    ttl_days: int = 30
+    max_batch_age_seconds: int | None = None
+    max_batch_mb: float | None = None
+    partition_start_date: date = date(2025, 1, 1)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read and check the variables; an empty one counts as absent.
+
+        Raises:
+            SettingsError: names every variable that is missing or wrong, not just the first.
+        """
+        reader = _Reader(environment)
+        settings = cls(
+            manifest_bucket=reader.required("MANIFEST_BUCKET"),
+            tracking_table=reader.required("TRACKING_TABLE"),
+            metrics_table=reader.text("METRICS_TABLE"),
+            quarantine_bucket=reader.text("QUARANTINE_BUCKET"),
+            input_bucket=reader.text("INPUT_BUCKET"),
+            queue_url=reader.text("QUEUE_URL"),
+            alert_topic_arn=reader.text("ALERT_TOPIC_ARN"),
+            input_prefix=reader.prefix("INPUT_PREFIX", cls.input_prefix),
+            max_files_per_manifest=reader.whole(
+                "MAX_FILES_PER_MANIFEST", cls.max_files_per_manifest, lowest=1, highest=10_000
+            ),
+            min_files_for_partial_batch=reader.whole(
+                "MIN_FILES_FOR_PARTIAL_BATCH", cls.min_files_for_partial_batch, lowest=1
+            ),
+            expected_file_size_mb=reader.number("EXPECTED_FILE_SIZE_MB", cls.expected_file_size_mb),
+            size_tolerance_percent=reader.number("SIZE_TOLERANCE_PERCENT", cls.size_tolerance_percent),
+            lock_ttl_seconds=reader.whole("LOCK_TTL_SECONDS", cls.lock_ttl_seconds, lowest=1),
+            ttl_days=reader.whole("TTL_DAYS", cls.ttl_days, lowest=1),
+            max_batch_age_seconds=reader.whole_or_off("MAX_BATCH_AGE_SECONDS"),
+            max_batch_mb=reader.number_or_off("MAX_BATCH_MB"),
+            partition_start_date=reader.date("PARTITION_START_DATE", cls.partition_start_date),
+        )
+        reader.raise_problems()
+        return settings
+
+
+class _Reader:
+    """Reads variables one by one and keeps what is wrong with them."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._problems: list[str] = []
+
+    def raise_problems(self) -> None:
+        if self._problems:
+            raise SettingsError(
+                "The Lambda's environment variables need mending: " + "; ".join(self._problems) + "."
+            )
+
+    def text(self, name: str) -> str | None:
+        return self._environment.get(name, "").strip() or None
+
+    def required(self, name: str) -> str:
+        value = self.text(name)
+        if value is None:
+            self._problems.append(f"{name} is required and missing")
+            return ""
+        return value
+
+    def prefix(self, name: str, default: str) -> str:
+        value = self.text(name) or default
+        return value if value.endswith("/") else f"{value}/"
+
+    def whole(self, name: str, default: int, *, lowest: int, highest: int | None = None) -> int:
+        value = self._parsed(name, int, "a whole number")
+        if value is None:
+            return default
+        if value < lowest or (highest is not None and value > highest):
+            bounds = f"{lowest} to {highest}" if highest is not None else f"at least {lowest}"
+            self._problems.append(f"{name} must be {bounds}, got {value}")
+        return value
+
+    def whole_or_off(self, name: str) -> int | None:
+        return self.whole(name, 0, lowest=0) or None
+
+    def number(self, name: str, default: float) -> float:
+        value = self._parsed(name, float, "a number")
+        if value is None:
+            return default
+        if not 0 <= value < float("inf"):
+            self._problems.append(f"{name} must be 0 or more, got {value}")
+        return value
+
+    def number_or_off(self, name: str) -> float | None:
+        return self.number(name, 0.0) or None
+
+    def date(self, name: str, default: date) -> date:
+        value = self._parsed(name, parse_date, "a date as YYYY-MM-DD")
+        return default if value is None else value
+
+    def _parsed(self, name: str, parse: Callable[[str], Value], expected: str) -> Value | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            return parse(text)
+        except ValueError:
+            self._problems.append(f"{name} must be {expected}, got {text!r}")
+            return None
