@@ -1,0 +1,1 @@
+"""Assets: raw files, manifests and Parquet, each partitioned by UTC date."""

@@ -1,0 +1,63 @@
+"""AWS clients and names of the deployment that the environment points at."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from ndjson_pipeline.names import Names
+from ndjson_pipeline.settings import ENVIRONMENT_VARIABLE, PipelineSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_glue.client import GlueClient
+    from mypy_boto3_s3.client import S3Client
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One environment of one account, with clients for it."""
+
+    names: Names
+    dynamodb: "DynamoDBClient"
+    glue: "GlueClient"
+    s3: "S3Client"
+
+
+def deployment_of(variables: Mapping[str, str]) -> Deployment:
+    """Return the deployment, connecting once for each set of variables.
+
+    Raises:
+        SettingsError: the variables name no environment.
+        BotoCoreError: no credentials, or AWS can't be reached.
+    """
+    relevant = {
+        name: value
+        for name, value in variables.items()
+        if name.startswith("AWS_") or name == ENVIRONMENT_VARIABLE
+    }
+    return _connect(tuple(sorted(relevant.items())))
+
+
+def current_deployment() -> Deployment:
+    """Return the deployment that the process's environment points at."""
+    return deployment_of(os.environ)
+
+
+@lru_cache(maxsize=4)
+def _connect(variables: tuple[tuple[str, str], ...]) -> Deployment:
+    settings = PipelineSettings.from_environment(dict(variables))
+    # Adaptive retries slow down together where Glue or DynamoDB throttle.
+    config = Config(retries={"mode": "adaptive", "total_max_attempts": 6}, max_pool_connections=32)
+    session = boto3.session.Session()
+    account = session.client("sts", config=config).get_caller_identity()["Account"]
+    return Deployment(
+        names=Names(settings.environment, account),
+        dynamodb=session.client("dynamodb", config=config),
+        glue=session.client("glue", config=config),
+        s3=session.client("s3", config=config),
+    )

@@ -1,0 +1,29 @@
+"""Assembly of the code location; tests and other environments override parts rather than patch them."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from ndjson_pipeline.assets.manifests import manifests
+from ndjson_pipeline.assets.merged_parquet import merged_parquet
+from ndjson_pipeline.assets.raw_ndjson import raw_ndjson
+from ndjson_pipeline.jobs import convert_manifests
+from ndjson_pipeline.resources import default_resources
+from ndjson_pipeline.sensors.lambda_report_sensor import lambda_report_sensor
+from ndjson_pipeline.sensors.manifest_sensor import manifest_sensor
+
+
+def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
+    """Return the code location.
+
+    Args:
+        resource_overrides: resources that take the place of the default ones of the same name.
+    """
+    return dg.Definitions(
+        assets=[raw_ndjson, manifests, merged_parquet],
+        jobs=[convert_manifests],
+        sensors=[manifest_sensor, lambda_report_sensor],
+        resources={**default_resources(), **(resource_overrides or {})},
+        # A run is one step that waits for Glue; a process of its own for it would only cost its start.
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,1 @@
+"""Glue runs: started once for each attempt, watched to their end, stopped on demand."""

@@ -1,0 +1,169 @@
+"""Starts a Glue run at most once for each identity, and watches it to its end."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from lambda_ingest.dynamodb import error_code
+from ndjson_pipeline.errors import GlueDeadlineError, GlueRunError, GlueRunLostError
+from ndjson_pipeline.glue.states import GlueRun
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue.client import GlueClient
+
+# Glue has no idempotency token, so a run is found again by this argument; the script ignores it.
+IDENTITY_ARGUMENT = "--RUN_IDENTITY"
+# How many of the job's newest runs are searched for an identity: a caller that died after StartJobRun is
+# followed within minutes, and the job runs a few at a time.
+SEARCHED_RUNS = 200
+_THROTTLED = frozenset({"ThrottlingException", "OperationTimeoutException", "InternalServiceException"})
+
+
+@dataclass(frozen=True)
+class WatchRules:
+    """How a run is started and watched.
+
+    Attributes:
+        shortest_poll_seconds: between two looks at a run that just began.
+        longest_poll_seconds: between two looks at a run that goes on; looks grow rarer with its age.
+        deadline_seconds: a run older than this is stopped.
+        concurrency_waits: seconds to wait before each further start, where too many runs are going.
+    """
+
+    shortest_poll_seconds: float = 1.0
+    longest_poll_seconds: float = 10.0
+    deadline_seconds: float = 3 * 3600.0
+    concurrency_waits: tuple[float, ...] = (60.0, 120.0, 240.0)
+
+
+def run_identity(attempts: Iterable[tuple[str, int]]) -> str:
+    """Return the identity of a run: the same for the same manifests at the same attempts.
+
+    Args:
+        attempts: each manifest's filename with its attempt.
+    """
+    text = "\n".join(f"{name}@{attempt}" for name, attempt in sorted(attempts))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class GlueRuns:
+    """The runs of one Glue job."""
+
+    def __init__(
+        self,
+        glue: "GlueClient",
+        *,
+        job_name: str,
+        rules: WatchRules,
+        log: logging.Logger,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._glue = glue
+        self._job_name = job_name
+        self._rules = rules
+        self._log = log
+        self._sleep = sleep
+        self._monotonic = monotonic
+
+    @property
+    def job_name(self) -> str:
+        """The job."""
+        return self._job_name
+
+    def find(self, identity: str) -> GlueRun | None:
+        """Return the newest run that was started with this identity, or None."""
+        searched = 0
+        for page in self._glue.get_paginator("get_job_runs").paginate(JobName=self._job_name):
+            for job_run in page["JobRuns"]:
+                run = GlueRun.from_response(job_run)
+                if run.arguments.get(IDENTITY_ARGUMENT) == identity:
+                    return run
+                searched += 1
+            if searched >= SEARCHED_RUNS:
+                break
+        return None
+
+    def start(self, arguments: Mapping[str, str], identity: str) -> str:
+        """Start a run and return its id; waits, a few times, where too many runs are going.
+
+        Raises:
+            GlueRunError: Glue refused to start it.
+        """
+        waits = iter(self._rules.concurrency_waits)
+        while True:
+            try:
+                response = self._glue.start_job_run(
+                    JobName=self._job_name, Arguments={**arguments, IDENTITY_ARGUMENT: identity}
+                )
+            except ClientError as error:
+                wait = next(waits, None)
+                if error_code(error) != "ConcurrentRunsExceededException" or wait is None:
+                    raise GlueRunError(f"Glue refused to start {self._job_name}: {error}") from error
+                self._log.warning(
+                    "Glue job %s has as many runs going as it allows; trying again in %.0f s",
+                    self._job_name,
+                    wait,
+                )
+                self._sleep(wait)
+            else:
+                return response["JobRunId"]
+
+    def watch(self, run_id: str) -> GlueRun:
+        """Return a run once it has ended, however it ended.
+
+        Raises:
+            GlueDeadlineError: it took longer than allowed; it was told to stop.
+            GlueRunLostError: Glue does not know it.
+        """
+        began = self._monotonic()
+        state = ""
+        while True:
+            run = self.read(run_id)
+            if run is not None:
+                if run.state != state:
+                    self._log.info("Glue run %s is %s", run_id, run.state)
+                    state = run.state
+                if run.is_terminal:
+                    return run
+            age = self._monotonic() - began
+            if age > self._rules.deadline_seconds:
+                self.stop(run_id)
+                raise GlueDeadlineError(
+                    f"Glue run {run_id} of {self._job_name} was still {state} after {age:.0f} s and was "
+                    "stopped; raise the deadline if such runs are expected"
+                )
+            # A tenth of its age: a short run is noticed at once, a long one costs few calls.
+            self._sleep(
+                min(max(age / 10, self._rules.shortest_poll_seconds), self._rules.longest_poll_seconds)
+            )
+
+    def read(self, run_id: str) -> GlueRun | None:
+        """Return a run as Glue shows it, or None where Glue is too busy to say.
+
+        Raises:
+            GlueRunLostError: Glue does not know it.
+        """
+        try:
+            response = self._glue.get_job_run(JobName=self._job_name, RunId=run_id)
+        except ClientError as error:
+            if error_code(error) == "EntityNotFoundException":
+                raise GlueRunLostError(f"Glue does not know run {run_id} of {self._job_name}") from error
+            if error_code(error) not in _THROTTLED:
+                raise
+            self._log.warning("Glue would not say how run %s is: %s", run_id, error_code(error))
+            return None
+        return GlueRun.from_response(response["JobRun"])
+
+    def stop(self, run_id: str) -> bool:
+        """Tell Glue to stop a run; False, with a log line, where it refuses."""
+        response = self._glue.batch_stop_job_run(JobName=self._job_name, JobRunIds=[run_id])
+        errors = response.get("Errors") or []
+        for refusal in errors:
+            self._log.warning("Glue did not stop run %s: %s", run_id, refusal.get("ErrorDetail"))
+        return not errors

@@ -1,0 +1,263 @@
+"""Reads and conditional writes of manifest records."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambda_ingest.clock import Clock
+from lambda_ingest.contract.dates import utc_timestamp
+from lambda_ingest.contract.keys import ManifestName
+from lambda_ingest.contract.records import (
+    MANIFEST_FILE_KEY_PREFIX,
+    MANIFESTS_BY_STATUS_INDEX,
+    ManifestStatus,
+    manifest_record_key,
+)
+from lambda_ingest.dynamodb import from_item, is_condition_failure, item_of_failure, to_item
+from ndjson_pipeline.errors import RecordFormatError, StaleHolderError
+from ndjson_pipeline.manifest_records.record import ManifestRecord, parse_record
+from ndjson_pipeline.manifest_records.transitions import ALLOWED_FROM, RESULT, Move
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+logger = logging.getLogger(__name__)
+
+# A record lives this long after its last change, as the ingest's TTL_DAYS default has it.
+_TTL = timedelta(days=30)
+# DynamoDB items hold 400 KB; an operator reads a few lines.
+_LONGEST_ERROR = 2000
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run's right to change a record: it holds until a later attempt claims it.
+
+    Attributes:
+        record: the record as it was claimed, its attempt already counted.
+        run_id: the Dagster run that holds it.
+    """
+
+    record: ManifestRecord
+    run_id: str
+
+    @property
+    def attempt(self) -> int:
+        """The attempt that this claim is."""
+        return self.record.attempt
+
+
+class ManifestRecordStore:
+    """The manifest records of one tracking table."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", *, table: str, clock: Clock) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._clock = clock
+
+    def with_status(self, status: ManifestStatus, limit: int) -> list[ManifestRecord]:
+        """Return up to `limit` records of a status, by the index, which lags; costs what has that status."""
+        return self._collect(
+            limit,
+            IndexName=MANIFESTS_BY_STATUS_INDEX,
+            KeyConditionExpression="#status = :status",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues=to_item({":status": status.value}),
+        )
+
+    def of_date(self, date_prefix: str) -> list[ManifestRecord]:
+        """Return every record of a date in order of their counters, strongly read."""
+        return self._collect(
+            None,
+            KeyConditionExpression="date_prefix = :date AND begins_with(file_key, :manifest)",
+            ExpressionAttributeValues=to_item({":date": date_prefix, ":manifest": MANIFEST_FILE_KEY_PREFIX}),
+            ConsistentRead=True,
+        )
+
+    def read(self, name: ManifestName) -> ManifestRecord | None:
+        """Return a manifest's record as it is now, strongly read, or None where there is none.
+
+        Raises:
+            RecordFormatError: it has another shape by now.
+        """
+        response = self._dynamodb.get_item(
+            TableName=self._table, Key=to_item(_key(name)), ConsistentRead=True
+        )
+        return parse_record(from_item(response["Item"])) if "Item" in response else None
+
+    def claim(self, record: ManifestRecord, run_id: str, move: Move = Move.CLAIM) -> Claim | None:
+        """Take a record for a run, or return None where its status or attempt has moved on.
+
+        A claim that this very run holds already is returned again, so that a step may be repeated.
+
+        Args:
+            record: as it was read; its attempt must still be the newest.
+            run_id: the Dagster run.
+            move: `CLAIM`, or `RECLAIM` for an explicit retry or backfill.
+        """
+        now = self._clock()
+        allowed = sorted(ALLOWED_FROM[move])
+        places = {f":from{position}": status.value for position, status in enumerate(allowed)}
+        # A record that another tool wrote may lack the attempt; it counts as none.
+        attempt = "(attempt = :attempt OR attribute_not_exists(attempt))"
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item(_key(record.name)),
+                UpdateExpression=(
+                    "SET #status = :processing, attempt = :next, dagster_run_id = :run, "
+                    "processing_start_time = :now, updated_at = :now, #ttl = :ttl "
+                    "REMOVE glue_job_run_id, completed_time, failed_time, error_message, records_processed"
+                ),
+                ConditionExpression=f"#status IN ({', '.join(places)}) AND {attempt}",
+                ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
+                ExpressionAttributeValues=to_item(
+                    {
+                        **places,
+                        **self._stamp(now),
+                        ":processing": RESULT[move].value,
+                        ":attempt": record.attempt,
+                        ":next": record.attempt + 1,
+                        ":run": run_id,
+                    }
+                ),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if not is_condition_failure(error):
+                raise
+            return _own_claim(item_of_failure(error), run_id)
+        claimed = replace(
+            record,
+            status=RESULT[move],
+            attempt=record.attempt + 1,
+            dagster_run_id=run_id,
+            glue_job_run_id=None,
+            error_message=None,
+            records_processed=None,
+        )
+        return Claim(claimed, run_id)
+
+    def started(self, claim: Claim, glue_job_run_id: str) -> None:
+        """Store the Glue run of an attempt.
+
+        Raises:
+            StaleHolderError: a later attempt holds the record.
+        """
+        self._update_held(claim, "SET glue_job_run_id = :glue", {":glue": glue_job_run_id})
+
+    def complete(self, claim: Claim, records_processed: int | None) -> None:
+        """Move a claimed record to completed.
+
+        Args:
+            claim: the attempt that completed it.
+            records_processed: rows written, or None where no report tells.
+
+        Raises:
+            StaleHolderError: a later attempt holds the record, or it has ended already.
+        """
+        self._update_held(
+            claim,
+            "SET #status = :status, completed_time = :now"
+            + ("" if records_processed is None else ", records_processed = :records"),
+            {":status": RESULT[Move.COMPLETE].value, ":records": records_processed},
+        )
+
+    def fail(self, claim: Claim, error_message: str) -> None:
+        """Move a claimed record to failed, with the reason.
+
+        Raises:
+            StaleHolderError: a later attempt holds the record, or it has ended already.
+        """
+        self._update_held(
+            claim,
+            "SET #status = :status, failed_time = :now, error_message = :error",
+            {":status": RESULT[Move.FAIL].value, ":error": error_message[:_LONGEST_ERROR]},
+        )
+
+    def _update_held(self, claim: Claim, update: str, values: Mapping[str, Any]) -> None:
+        """Change a record that is processing, by whoever holds its newest attempt."""
+        now = self._clock()
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item(_key(claim.record.name)),
+                UpdateExpression=f"{update}, updated_at = :now, #ttl = :ttl",
+                ConditionExpression=(
+                    "#status = :processing AND attempt = :attempt AND dagster_run_id = :run"
+                ),
+                ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
+                ExpressionAttributeValues=to_item(
+                    {
+                        **values,
+                        **self._stamp(now),
+                        ":processing": ManifestStatus.PROCESSING.value,
+                        ":attempt": claim.attempt,
+                        ":run": claim.run_id,
+                    }
+                ),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if not is_condition_failure(error):
+                raise
+            existing = item_of_failure(error) or {}
+            wanted = values.get(":status")
+            is_own = (existing.get("attempt"), existing.get("dagster_run_id")) == (
+                claim.attempt,
+                claim.run_id,
+            )
+            if is_own and wanted is not None and existing.get("status") == wanted:
+                # An update that took effect and then timed out is refused by its own result at the retry.
+                return
+            raise StaleHolderError(
+                f"run {claim.run_id} no longer holds attempt {claim.attempt} of "
+                f"{claim.record.manifest_path}: it is {existing.get('status', 'gone')} at attempt "
+                f"{existing.get('attempt')} by run {existing.get('dagster_run_id')}; nothing was written"
+            ) from error
+
+    def _stamp(self, now: datetime) -> dict[str, Any]:
+        return {":now": utc_timestamp(now), ":ttl": int((now + _TTL).timestamp())}
+
+    def _collect(self, limit: int | None, **request: Any) -> list[ManifestRecord]:
+        return list(self._iterate(limit, request))
+
+    def _iterate(self, limit: int | None, request: dict[str, Any]) -> Iterator[ManifestRecord]:
+        left = limit
+        while True:
+            if left is not None:
+                request["Limit"] = max(left, 1)
+            response = self._dynamodb.query(TableName=self._table, **request)
+            for raw in response["Items"]:
+                try:
+                    record = parse_record(from_item(raw))
+                except RecordFormatError as error:
+                    logger.warning("Skipped a row of another shape: %s", error)
+                    continue
+                yield record
+            if left is not None:
+                left -= len(response["Items"])
+            if "LastEvaluatedKey" not in response or (left is not None and left <= 0):
+                return
+            request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+
+
+def _key(name: ManifestName) -> dict[str, str]:
+    return {"date_prefix": name.date_prefix, "file_key": manifest_record_key(name.filename)}
+
+
+def _own_claim(existing: Mapping[str, Any] | None, run_id: str) -> Claim | None:
+    """Return the claim that a refused write met, where it is this run's own."""
+    if existing is None:
+        return None
+    try:
+        record = parse_record(existing)
+    except RecordFormatError as error:
+        logger.warning("A claim met a row of another shape: %s", error)
+        return None
+    is_own = record.status is ManifestStatus.PROCESSING and record.dagster_run_id == run_id
+    return Claim(record, run_id) if is_own else None

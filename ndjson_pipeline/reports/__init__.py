@@ -1,0 +1,1 @@
+"""Reports of the Lambda and of Glue, read as values."""

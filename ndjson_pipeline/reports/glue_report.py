@@ -1,0 +1,100 @@
+"""The Glue report as a value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ndjson_pipeline.errors import ReportFormatError
+
+
+@dataclass(frozen=True)
+class ManifestOutcome:
+    """How a Glue run ended for one manifest.
+
+    Attributes:
+        manifest_path: its URI.
+        is_completed: whether all of it was converted.
+        records_read: lines in.
+        records_processed: rows out.
+        records_rejected: lines that became no row.
+        error_message: why it was not completed.
+    """
+
+    manifest_path: str
+    is_completed: bool
+    records_read: int
+    records_processed: int
+    records_rejected: int
+    error_message: str | None
+
+
+@dataclass(frozen=True)
+class GlueReport:
+    """What a Glue run reported.
+
+    Attributes:
+        uri: where the report lies.
+        manifests: the outcome of each manifest, by its URI.
+        parquet_files: how many it wrote.
+        input_size_mb: bytes read, in MB.
+        output_size_mb: bytes written, in MB.
+        compression_ratio: percentage saved.
+        execution_seconds: how long the script worked.
+    """
+
+    uri: str
+    manifests: Mapping[str, ManifestOutcome]
+    parquet_files: int
+    input_size_mb: float
+    output_size_mb: float
+    compression_ratio: float
+    execution_seconds: float
+
+    @property
+    def records_processed(self) -> int:
+        """Rows out, over all manifests."""
+        return sum(outcome.records_processed for outcome in self.manifests.values())
+
+    @property
+    def records_rejected(self) -> int:
+        """Lines that became no row, over all manifests."""
+        return sum(outcome.records_rejected for outcome in self.manifests.values())
+
+    @property
+    def records_read(self) -> int:
+        """Lines in, over all manifests."""
+        return sum(outcome.records_read for outcome in self.manifests.values())
+
+
+def parse_glue_report(uri: str, document: Mapping[str, Any]) -> GlueReport:
+    """Read a report.
+
+    Raises:
+        ReportFormatError: it has another shape; the message names the part.
+    """
+    try:
+        summary = document["processing_summary"]
+        outcomes = [
+            ManifestOutcome(
+                manifest_path=str(row["manifest_path"]),
+                is_completed=row["status"] == "completed",
+                records_read=int(row["records_read"]),
+                records_processed=int(row["records_processed"]),
+                records_rejected=int(row["records_rejected"]),
+                error_message=row.get("error_message"),
+            )
+            for row in document["manifests"]
+        ]
+        return GlueReport(
+            uri=uri,
+            manifests={outcome.manifest_path: outcome for outcome in outcomes},
+            parquet_files=int(summary["parquet_files_created"]),
+            input_size_mb=float(summary["input_size_mb"]),
+            output_size_mb=float(summary["output_size_mb"]),
+            compression_ratio=float(summary["compression_ratio"]),
+            execution_seconds=float(summary["execution_time_seconds"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReportFormatError(
+            f"the Glue report {uri} has another shape: {type(error).__name__} {error}"
+        ) from error

@@ -1,0 +1,58 @@
+"""Resources: what assets and sensors need of AWS."""
+
+import logging
+
+import dagster as dg
+
+from lambda_ingest.clock import utc_now
+from ndjson_pipeline.aws import Deployment, current_deployment
+from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
+from ndjson_pipeline.manifest_records.store import ManifestRecordStore
+
+
+class PipelineResource(dg.ConfigurableResource[None]):
+    """The deployment's records, Glue job and buckets.
+
+    Attributes:
+        shortest_poll_seconds: between two looks at a Glue run that just began.
+        longest_poll_seconds: between two looks at a Glue run that goes on.
+        deadline_seconds: a Glue run older than this is stopped.
+        concurrency_wait_seconds: the first wait where too many Glue runs are going; each is twice the last.
+        concurrency_retries: how many such waits there are.
+    """
+
+    shortest_poll_seconds: float = 1.0
+    longest_poll_seconds: float = 10.0
+    deadline_seconds: float = 3 * 3600.0
+    concurrency_wait_seconds: float = 60.0
+    concurrency_retries: int = 3
+
+    @property
+    def deployment(self) -> Deployment:
+        """Names and clients."""
+        return current_deployment()
+
+    def records(self) -> ManifestRecordStore:
+        """The manifest records."""
+        deployment = self.deployment
+        return ManifestRecordStore(deployment.dynamodb, table=deployment.names.tracking_table, clock=utc_now)
+
+    def glue_runs(self, log: logging.Logger) -> GlueRuns:
+        """The Glue job's runs; what happens to them is told to `log`."""
+        waits = tuple(self.concurrency_wait_seconds * 2**retry for retry in range(self.concurrency_retries))
+        return GlueRuns(
+            self.deployment.glue,
+            job_name=self.deployment.names.glue_job,
+            rules=WatchRules(
+                shortest_poll_seconds=self.shortest_poll_seconds,
+                longest_poll_seconds=self.longest_poll_seconds,
+                deadline_seconds=self.deadline_seconds,
+                concurrency_waits=waits,
+            ),
+            log=log,
+        )
+
+
+def default_resources() -> dict[str, object]:
+    """Return the resources of the code location, by the names that assets and sensors ask for."""
+    return {"pipeline": PipelineResource()}

@@ -1,0 +1,1 @@
+"""Sensors: what makes things happen without a person."""

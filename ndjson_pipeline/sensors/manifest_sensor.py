@@ -1,0 +1,83 @@
+"""Launches a run for the committed manifests that wait.
+
+It watches the manifests below the prefix by their committed records, not by listing the bucket: an object
+without a record is no manifest, and an index of what is open costs the same whatever lies behind it.
+"""
+
+import dagster as dg
+
+from lambda_ingest.contract.errors import ContractError
+from lambda_ingest.contract.keys import ManifestName
+from lambda_ingest.contract.records import ManifestStatus
+from ndjson_pipeline.jobs import convert_manifests
+from ndjson_pipeline.launch_planning import MAX_LAUNCHES, Launch, plan_launches
+from ndjson_pipeline.manifest_records.store import ManifestRecordStore
+from ndjson_pipeline.partitions import daily_partitions
+from ndjson_pipeline.resources import PipelineResource
+from ndjson_pipeline.run_tags import ATTEMPT_TAG, MANIFESTS_TAG, parse_manifests_tag
+
+# How many waiting manifests a tick looks at; the rest are as good in the next tick.
+PENDING_PER_TICK = 1000
+_PARTITION_TAG = "dagster/partition"
+_IN_FLIGHT = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+@dg.sensor(
+    job=convert_manifests,
+    # Every tick is one query of an index, so five seconds cost nothing and save the operator a wait.
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Launches a run of merged_parquet for the manifests that wait, one a date and tick.",
+)
+def manifest_sensor(
+    context: dg.SensorEvaluationContext, pipeline: PipelineResource
+) -> dg.SensorResult | dg.SkipReason:
+    """Request the runs of one tick."""
+    records = pipeline.records()
+    pending = records.with_status(ManifestStatus.PENDING, PENDING_PER_TICK)
+    if not pending:
+        return dg.SkipReason("No committed manifest waits")
+    launches = plan_launches(pending, _in_flight_manifests(context), daily_partitions.has_partition_key)
+    requests = [request for launch in launches if (request := _request(context, records, launch)) is not None]
+    if not requests:
+        return dg.SkipReason(f"{len(pending)} manifests wait for runs that are queued, or for their day")
+    return dg.SensorResult(run_requests=requests)
+
+
+def _in_flight_manifests(context: dg.SensorEvaluationContext) -> set[ManifestName]:
+    """Return the manifests of queued and going runs; the claim guards against what this misses."""
+    names: set[ManifestName] = set()
+    filters = dg.RunsFilter(job_name=convert_manifests.name, statuses=_IN_FLIGHT)
+    for run in context.instance.get_runs(filters=filters):
+        try:
+            names.update(
+                parse_manifests_tag(run.tags.get(_PARTITION_TAG, ""), run.tags.get(MANIFESTS_TAG, ""))
+            )
+        except ContractError as error:
+            context.log.warning(f"Run {run.run_id} has a tag {MANIFESTS_TAG} of another shape: {error}")
+    return names
+
+
+def _request(
+    context: dg.SensorEvaluationContext, records: ManifestRecordStore, launch: Launch
+) -> dg.RunRequest | None:
+    """Return the run request, or fail manifests that run after run did not even claim."""
+    tags = {MANIFESTS_TAG: launch.tag, ATTEMPT_TAG: str(launch.attempt)}
+    launched = context.instance.get_runs_count(
+        dg.RunsFilter(tags={**tags, _PARTITION_TAG: launch.date_prefix})
+    )
+    if launched >= MAX_LAUNCHES:
+        reason = f"{launched} runs were launched for it and ended before they claimed it; look at their logs"
+        for record in launch.records:
+            claim = records.claim(record, run_id=f"sensor:{context.sensor_name}")
+            if claim is not None:
+                records.fail(claim, reason)
+                context.log.error(f"{record.manifest_path} failed: {reason}")
+        return None
+    return dg.RunRequest(run_key=launch.run_key(launched), partition_key=launch.date_prefix, tags=tags)
