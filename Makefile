@@ -1,0 +1,53 @@
+# make setup   the environment, .venv, from the hashes of requirements.lock
+# make demo    the whole platform once, on this machine, every number checked
+# make dev     the same, until Ctrl-C
+# make test    the tests; needs nothing but this machine
+# make check   lint and types
+# make lock    requirements.lock anew from pyproject.toml
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test check format lock clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+setup: $(STAMP)
+
+# No dependency is resolved here: the lock is complete, and each file's hash is checked.
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH; install Python 3.11, or pass PYTHON=..." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q lambda_ingest glue_jobs ndjson_pipeline
+	touch $@
+
+demo: setup
+	$(BIN)/ndjson-pipeline demo $(ARGS)
+
+dev: setup
+	@exec $(BIN)/ndjson-pipeline dev $(ARGS)
+
+test: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# One lock for every platform; --no-emit-index-url, so that no address of a package index is written.
+lock: setup
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements.lock
+
+clean:
+	rm -rf .venv .local build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,75 @@
+"""Commands of `ndjson-pipeline`; what each does lies in its own module."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ndjson_pipeline.errors import PipelineError
+from ndjson_pipeline.local_aws.errors import LocalAwsError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Turns a stream of small NDJSON files in S3 into Parquet.",
+)
+
+
+@app.command()
+def demo(
+    files: Annotated[int, typer.Option(min=1, max=10_000, help="How many files to generate.")] = 25,
+    file_size_kb: Annotated[int, typer.Option(min=1, max=100_000, help="About how large each is.")] = 100,
+    input_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--input", help="A folder of real NDJSON files, plain or .gz, instead of generated ones."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as one JSON object, as the last line.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="The same seed generates the same records.")] = 1,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the end.")] = 600.0,
+) -> None:
+    """Run the whole platform once on this machine, and check every number."""
+    from ndjson_pipeline.cli.demo import run  # noqa: PLC0415 - each command loads what it needs
+
+    run(
+        files=files,
+        file_size_kb=file_size_kb,
+        input_folder=input_folder,
+        as_json=as_json,
+        seed=seed,
+        timeout=timeout,
+    )
+
+
+@app.command()
+def dev(
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="The Dagster UI's port; 0 for a free one.")
+    ] = 3000,
+    aws_port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="The local AWS's port; 0 for a free one.")
+    ] = 4566,
+) -> None:
+    """Run the whole platform on this machine until Ctrl-C."""
+    from ndjson_pipeline.cli.dev import run  # noqa: PLC0415 - each command loads what it needs
+
+    run(port=port, aws_port=aws_port)
+
+
+def main() -> None:
+    """Run a command; an error that the pipeline can name is a sentence, not a stack."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except (PipelineError, LocalAwsError) as error:
+        if os.environ.get("NDJSON_TRACEBACK"):
+            raise
+        sys.stderr.write(f"ndjson-pipeline: {error}\n")
+        sys.exit(1)

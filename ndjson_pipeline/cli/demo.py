@@ -1,0 +1,50 @@
+"""The command `demo`."""
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from lambda_ingest.clock import utc_now
+from ndjson_pipeline.demo.display import ProgressDisplay, result_table
+from ndjson_pipeline.demo.input_files import files_of_folder, generated_files
+from ndjson_pipeline.demo.run import DEMO_SETTINGS, Progress, run_demo
+from ndjson_pipeline.errors import PipelineError
+from ndjson_pipeline.local_aws.errors import LocalAwsError
+from ndjson_pipeline.local_platform.dagster_process import daemon_command
+from ndjson_pipeline.local_platform.platform import LocalPlatform
+
+
+def run(
+    *, files: int, file_size_kb: int, input_folder: Path | None, as_json: bool, seed: int, timeout: float
+) -> None:
+    """Run the demonstration in a folder of its own, which stays only where something went wrong.
+
+    Raises:
+        PipelineError: it failed; the message says where its logs are.
+    """
+    console = Console(file=sys.stderr if as_json else sys.stdout)
+    began = utc_now()
+    directory = Path(tempfile.mkdtemp(prefix="ndjson-demo-"))
+    try:
+        with ProgressDisplay(console) as display:
+            display.tell(Progress("starting the local AWS and Dagster", files))
+            with LocalPlatform(directory, daemon_command(), settings=DEMO_SETTINGS) as platform:
+                inputs = (
+                    list(generated_files(files, file_size_kb * 1024, began, seed))
+                    if input_folder is None
+                    else files_of_folder(input_folder, began)
+                )
+                result = run_demo(platform, inputs, began=began, timeout_seconds=timeout, tell=display.tell)
+    except (PipelineError, LocalAwsError) as error:
+        raise PipelineError(f"the demo failed: {error}\nIts logs are in {directory}") from error
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    shutil.rmtree(directory, ignore_errors=True)
+    console.print(result_table(result))
+    if as_json:
+        sys.stdout.write(json.dumps(result.to_document()) + "\n")

@@ -1,0 +1,113 @@
+"""The command `dev`."""
+
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from lambda_ingest.clock import utc_now
+from ndjson_pipeline.errors import PipelineError
+from ndjson_pipeline.local_platform.dagster_process import dev_command
+from ndjson_pipeline.local_platform.platform import LocalPlatform
+
+_SECONDS_TO_UI = 90.0
+_POLL_SECONDS = 0.5
+
+
+class PortTakenError(PipelineError):
+    """Another process listens on a port that was asked for."""
+
+
+def run(*, port: int, aws_port: int) -> None:
+    """Run the platform until SIGINT or SIGTERM, then end everything it started.
+
+    Raises:
+        PipelineError: it could not be started, or a part of it ended.
+    """
+    console = Console()
+    stopped = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    ui_port = free_port(port)
+    directory = Path(tempfile.mkdtemp(prefix="ndjson-dev-"))
+    try:
+        console.print("Starting the local AWS and Dagster ...")
+        with LocalPlatform(directory, dev_command(ui_port), port=aws_port) as platform:
+            address = f"http://127.0.0.1:{ui_port}"
+            _await_ui(platform, address, stopped)
+            if not stopped.is_set():
+                _print_addresses(console, platform, address)
+            while not stopped.wait(_POLL_SECONDS):
+                platform.check_alive()
+            console.print("Ending everything that was started ...")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    console.print("Ended.")
+
+
+def free_port(port: int) -> int:
+    """Return a port that can be listened on: the given one, or any free one for 0.
+
+    Raises:
+        PortTakenError: the given one is taken.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise PortTakenError(
+                f"port {port} is taken ({error.strerror}); end what listens there, or pass --port 0 for a "
+                "free one"
+            ) from error
+        return int(probe.getsockname()[1])
+
+
+def _await_ui(platform: LocalPlatform, address: str, stopped: threading.Event) -> None:
+    deadline = time.monotonic() + _SECONDS_TO_UI
+    while not stopped.is_set():
+        platform.check_alive()
+        try:
+            with urllib.request.urlopen(f"{address}/server_info", timeout=5):
+                return
+        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            if time.monotonic() > deadline:
+                raise PipelineError(
+                    f"the Dagster UI did not answer at {address} within {_SECONDS_TO_UI:g} s ({error}); "
+                    f"see {platform.dagster_log}"
+                ) from error
+        stopped.wait(_POLL_SECONDS)
+
+
+def _print_addresses(console: Console, platform: LocalPlatform, address: str) -> None:
+    today = utc_now().date().isoformat()
+    environment = platform.environment
+    exports = " ".join(
+        f"{name}={environment[name]}"
+        for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+    )
+    bucket = platform.aws.names.input_bucket
+    console.print(f"Dagster UI      {address}", highlight=False)
+    console.print(f"local AWS       {platform.aws.endpoint_url}", highlight=False)
+    console.print(f"logs            {platform.directory}", highlight=False, soft_wrap=True)
+    console.print("Try next, in another terminal (ten files of today make a batch):", highlight=False)
+    console.print(
+        f"  export {exports}; for i in $(seq 10); do echo '{{\"n\": '$i'}}' | "
+        f"aws s3 cp - s3://{bucket}/pipeline/input/{today}-try$i.ndjson; done",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+    )
+    console.print("Ctrl-C ends everything.", highlight=False)

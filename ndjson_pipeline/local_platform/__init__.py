@@ -1,0 +1,1 @@
+"""The whole platform on a laptop: the local AWS, with Dagster working against it."""

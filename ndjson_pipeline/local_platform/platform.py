@@ -1,0 +1,132 @@
+"""The local AWS and a Dagster process against it, started together, ended together."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ndjson_pipeline.aws import Deployment, deployment_of
+from ndjson_pipeline.errors import PipelineError
+from ndjson_pipeline.local_aws import LocalAwsProcess, LocalAwsSettings
+from ndjson_pipeline.local_platform.dagster_process import DagsterProcess, prepare_home
+from ndjson_pipeline.settings import ENVIRONMENT_VARIABLE
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+SECONDS_TO_FIRST_TICK = 90.0
+_POLL_SECONDS = 0.5
+
+
+class PlatformNotReadyError(PipelineError):
+    """Dagster did not begin to work in time."""
+
+
+class LocalPlatform:
+    """A context manager that runs the whole platform below one folder.
+
+    Args:
+        directory: where everything it writes goes: logs, Dagster's storage, the folders of Glue runs.
+        dagster_command: the Dagster command to run.
+        port: the local AWS's port; 0 for any free one.
+        settings: what differs from the local AWS's defaults.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        dagster_command: Sequence[str],
+        *,
+        port: int = 0,
+        settings: LocalAwsSettings | None = None,
+    ) -> None:
+        self.directory = directory
+        self.dagster_home = directory / "dagster"
+        self._stack = contextlib.ExitStack()
+        self.aws = LocalAwsProcess(port, directory=directory / "aws", settings=settings)
+        self._dagster_command = dagster_command
+        self._dagster: DagsterProcess | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that point a process at this platform, and at nothing else."""
+        return {**self.aws.client_environment(), ENVIRONMENT_VARIABLE: self.aws.names.environment}
+
+    @property
+    def dagster_log(self) -> Path:
+        """The output of Dagster's processes."""
+        return self.directory / "dagster.log"
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                home = pool.submit(prepare_home, self.dagster_home)
+                stack.enter_context(self.aws)
+                home.result()
+            self._dagster = stack.enter_context(
+                DagsterProcess(
+                    self._dagster_command,
+                    home=self.dagster_home,
+                    environment=self.environment,
+                    log_path=self.dagster_log,
+                )
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
+
+    def check_alive(self) -> None:
+        """Do nothing while Dagster runs.
+
+        Raises:
+            DagsterProcessError: it has ended; the message has the end of its log.
+        """
+        if self._dagster is not None:
+            self._dagster.check_alive()
+
+    def deployment(self) -> Deployment:
+        """Return names and clients of this platform, for this process; sets its environment.
+
+        boto3 finds endpoint and credentials in the environment alone, so a process that works with a local
+        platform works with no other AWS.
+        """
+        os.environ.update(self.environment)
+        return deployment_of(os.environ)
+
+    def instance(self) -> "DagsterInstance":
+        """Return Dagster's storage, to look at."""
+        import dagster as dg  # noqa: PLC0415 - loads for a second, while the platform starts
+
+        return dg.DagsterInstance.from_config(str(self.dagster_home))
+
+    def await_sensors(
+        self, instance: "DagsterInstance", monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Return once the manifest sensor has ticked.
+
+        Raises:
+            PlatformNotReadyError: it did not in time.
+            DagsterProcessError: Dagster ended.
+        """
+        deadline = monotonic() + SECONDS_TO_FIRST_TICK
+        while monotonic() < deadline:
+            self.check_alive()
+            for state in instance.all_instigator_state():
+                is_sensor = state.instigator_name == "manifest_sensor"
+                if is_sensor and instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1):
+                    return
+            time.sleep(_POLL_SECONDS)
+        raise PlatformNotReadyError(
+            f"the manifest sensor did not tick within {SECONDS_TO_FIRST_TICK:g} s; see {self.dagster_log}"
+        )
