@@ -1,0 +1,229 @@
+"""The Glue report: what one run did, for operators and dashboards."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lambda_ingest.contract.dates import utc_timestamp
+from lambda_ingest.contract.keys import report_key, s3_uri
+from lambda_ingest.contract.records import BYTES_PER_MB
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_s3 import S3Client
+
+logger = logging.getLogger(__name__)
+
+COMPLETED = "completed"
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class ParquetFile:
+    """An output file of the run.
+
+    Attributes:
+        path: its S3 URI.
+        size_bytes: its size.
+        record_count: its rows.
+        manifest_path: the URI of its manifest.
+    """
+
+    path: str
+    size_bytes: int
+    record_count: int
+    manifest_path: str
+
+
+@dataclass(frozen=True)
+class ManifestOutcome:
+    """What became of one manifest.
+
+    Attributes:
+        manifest_path: its S3 URI.
+        date_prefix: its date; None where it could not be read.
+        file_count: files it lists.
+        records_read: lines that are not blank.
+        records_processed: rows in Parquet.
+        records_rejected: lines that are no records.
+        input_bytes: read.
+        parquet_files: written; of a failed manifest those that were, before it failed.
+        error_message: why it failed; None where it is done.
+    """
+
+    manifest_path: str
+    date_prefix: str | None = None
+    file_count: int = 0
+    records_read: int = 0
+    records_processed: int = 0
+    records_rejected: int = 0
+    input_bytes: int = 0
+    parquet_files: tuple[ParquetFile, ...] = ()
+    error_message: str | None = None
+
+    @property
+    def output_bytes(self) -> int:
+        """The sum of its output files' sizes."""
+        return sum(file.size_bytes for file in self.parquet_files)
+
+
+@dataclass(frozen=True)
+class JobInfo:
+    """What Glue knows of the run; None where it was not asked, or did not answer."""
+
+    job_name: str
+    job_run_id: str | None = None
+    glue_version: str | None = None
+    worker_type: str | None = None
+    number_of_workers: int | None = None
+
+
+@dataclass
+class RunOutcome:
+    """What became of the run.
+
+    Attributes:
+        manifests: one outcome each.
+        error_message: why the run as a whole failed; None where it did not.
+    """
+
+    manifests: list[ManifestOutcome] = field(default_factory=list)
+    error_message: str | None = None
+
+    @property
+    def failed(self) -> list[ManifestOutcome]:
+        """The manifests that failed."""
+        return [manifest for manifest in self.manifests if manifest.error_message is not None]
+
+
+def build_report(job: JobInfo, outcome: RunOutcome, seconds: float, now: datetime) -> dict[str, Any]:
+    """Return the report as the contract writes it.
+
+    Args:
+        job: what Glue knows of the run.
+        outcome: what became of it.
+        seconds: from its start.
+        now: instant of the report, aware.
+    """
+    manifests = outcome.manifests
+    files = [file for manifest in manifests for file in manifest.parquet_files]
+    input_bytes = sum(manifest.input_bytes for manifest in manifests)
+    output_bytes = sum(file.size_bytes for file in files)
+    return {
+        "job_info": {
+            "job_name": job.job_name,
+            "job_run_id": job.job_run_id,
+            "glue_version": job.glue_version,
+            "worker_type": job.worker_type,
+            "number_of_workers": job.number_of_workers,
+        },
+        "processing_summary": {
+            "records_processed": sum(manifest.records_processed for manifest in manifests),
+            "records_rejected": sum(manifest.records_rejected for manifest in manifests),
+            "parquet_files_created": len(files),
+            "input_size_mb": _megabytes(input_bytes),
+            "output_size_mb": _megabytes(output_bytes),
+            "compression_ratio": percentage_saved(input_bytes, output_bytes),
+            "execution_time_seconds": round(seconds, 3),
+            "status": COMPLETED if outcome.error_message is None else FAILED,
+            "error_message": outcome.error_message,
+        },
+        "parquet_files": [
+            {
+                "path": file.path,
+                "size_mb": _megabytes(file.size_bytes),
+                "record_count": file.record_count,
+                "manifest_path": file.manifest_path,
+            }
+            for file in files
+        ],
+        "manifests": [_manifest_entry(manifest) for manifest in manifests],
+        "timestamp": utc_timestamp(now),
+    }
+
+
+def percentage_saved(input_bytes: int, output_bytes: int) -> float:
+    """Return by how many percent the output is smaller than the input; 0.0 without input."""
+    return round(100 * (1 - output_bytes / input_bytes), 2) if input_bytes else 0.0
+
+
+def write_report(
+    client: S3Client, bucket: str, report: dict[str, Any], now: datetime, unique: str
+) -> str | None:
+    """Write the report; failing to is logged, and fails nothing.
+
+    Args:
+        client: S3.
+        bucket: the manifest bucket.
+        report: the result of `build_report`.
+        now: instant of its name.
+        unique: at least 8 characters that tell reports of one second apart.
+
+    Returns:
+        Its S3 URI, or None where it could not be written.
+    """
+    key = report_key("glue", now, unique)
+    try:
+        client.put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=json.dumps(report, ensure_ascii=False).encode(),
+            ContentType="application/json",
+        )
+    except Exception:
+        logger.exception("the report can't be written to s3://%s/%s", bucket, key)
+        return None
+    return s3_uri(bucket, key)
+
+
+def ask_job_info(make_client: Callable[[], GlueClient], job_name: str, job_run_id: str | None) -> JobInfo:
+    """Ask Glue about the run; where it does not answer, that is logged and the fields stay None.
+
+    Args:
+        make_client: makes Glue's client; called only where there is a run to ask about.
+        job_name: the job.
+        job_run_id: the run; None by hand.
+    """
+    if job_run_id is None:
+        logger.info("no --JOB_RUN_ID, so the report says nothing of Glue's version and workers")
+        return JobInfo(job_name)
+    try:
+        run = make_client().get_job_run(JobName=job_name, RunId=job_run_id)["JobRun"]
+    except Exception as error:  # noqa: BLE001 - three fields of a report are not worth a run
+        logger.warning("Glue says nothing of run %s: %s", job_run_id, error)
+        return JobInfo(job_name, job_run_id)
+    return JobInfo(
+        job_name, job_run_id, run.get("GlueVersion"), run.get("WorkerType"), run.get("NumberOfWorkers")
+    )
+
+
+def failure_message(failed: Sequence[ManifestOutcome], of_all: int) -> str:
+    """Name the failed manifests, each with its reason."""
+    named = "; ".join(f"{manifest.manifest_path}: {manifest.error_message}" for manifest in failed)
+    return f"{len(failed)} of {of_all} manifests failed: {named}"
+
+
+def _manifest_entry(manifest: ManifestOutcome) -> dict[str, Any]:
+    return {
+        "manifest_path": manifest.manifest_path,
+        "date_prefix": manifest.date_prefix,
+        "status": COMPLETED if manifest.error_message is None else FAILED,
+        "file_count": manifest.file_count,
+        "records_read": manifest.records_read,
+        "records_processed": manifest.records_processed,
+        "records_rejected": manifest.records_rejected,
+        "parquet_files_created": len(manifest.parquet_files),
+        "input_size_mb": _megabytes(manifest.input_bytes),
+        "output_size_mb": _megabytes(manifest.output_bytes),
+        "error_message": manifest.error_message,
+    }
+
+
+def _megabytes(size_bytes: int) -> float:
+    return round(size_bytes / BYTES_PER_MB, 6)

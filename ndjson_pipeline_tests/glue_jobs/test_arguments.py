@@ -1,0 +1,84 @@
+import pytest
+
+from glue_jobs.arguments import PipesParameters, parse_arguments
+from glue_jobs.errors import ArgumentsError
+
+REQUIRED = [
+    "--JOB_NAME=convert",
+    "--MANIFEST_PATH",
+    "s3://m/a.json, s3://m/b.json,,s3://m/a.json",
+    "--MANIFEST_BUCKET",
+    "m",
+    "--OUTPUT_BUCKET=o",
+    "--COMPRESSION_TYPE",
+    "snappy",
+]
+
+
+def test_reads_both_forms_and_keeps_each_manifest_once():
+    arguments = parse_arguments(REQUIRED)
+    assert arguments.job_name == "convert"
+    assert arguments.manifest_uris == ("s3://m/a.json", "s3://m/b.json")
+    assert (arguments.manifest_bucket, arguments.output_bucket, arguments.output_prefix) == ("m", "o", "")
+    assert arguments.codec == "snappy"
+    assert arguments.job_run_id is None
+    assert arguments.pipes is None
+    assert arguments.target_file_mb == 128
+
+
+def test_leaves_alone_what_glue_adds():
+    added = [
+        "--enable-metrics",
+        "--JOB_RUN_ID",
+        "jr_1",
+        "--extra-py-files=s3://s/j.zip",
+        "--TempDir",
+        "s3://t",
+        "x",
+    ]
+    assert parse_arguments([*added, *REQUIRED]).job_run_id == "jr_1"
+
+
+def test_names_all_that_is_missing_at_once():
+    with pytest.raises(ArgumentsError, match="--MANIFEST_PATH, --OUTPUT_BUCKET, --COMPRESSION_TYPE"):
+        parse_arguments(["--JOB_NAME", "x", "--MANIFEST_BUCKET", "m", "--OUTPUT_BUCKET", ""])
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--COMPRESSION_TYPE", "lzo"], "snappy, zstd, gzip, none"),
+        (["--MANIFEST_PATH", " , "], "names no manifest"),
+        (["--MAX_REJECTED_FRACTION", "2"], "between 0 and 1"),
+        (["--MAX_REJECTED_FRACTION", "few"], "must be a number"),
+        (["--TARGET_FILE_MB", "0"], "above 0"),
+        (["--dagster-pipes-context", "abc"], "belong together"),
+    ],
+)
+def test_refuses_values_it_does_not_know(more, message):
+    with pytest.raises(ArgumentsError, match=message):
+        parse_arguments([*REQUIRED, *more])
+
+
+def test_reads_optional_ones():
+    arguments = parse_arguments(
+        [
+            *REQUIRED,
+            *(
+                "--OUTPUT_PREFIX",
+                "/lake/ndjson/",
+                "--QUARANTINE_BUCKET",
+                "q",
+                "--MAX_REJECTED_FRACTION",
+                "0.1",
+            ),
+            *("--ON_MISSING", "fail", "--dagster-pipes-context", "c==", "--dagster-pipes-messages=m=="),
+        ]
+    )
+    assert arguments.output_prefix == "lake/ndjson"
+    assert (arguments.quarantine_bucket, arguments.max_rejected_fraction, arguments.on_missing) == (
+        "q",
+        0.1,
+        "fail",
+    )
+    assert arguments.pipes == PipesParameters("c==", "m==")
