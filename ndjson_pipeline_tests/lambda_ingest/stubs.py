@@ -1,0 +1,55 @@
+"""AWS clients that fail on demand."""
+
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambda_ingest.runtime import Clients
+
+
+class Failing:
+    """Clients that share everything with others, but fail one operation before it is sent.
+
+    Args:
+        clients: those that do the work.
+        operation: such as `PutItem`; of whichever service.
+        code: the error's code.
+    """
+
+    def __init__(self, clients: Clients, operation: str, *, code: str = "InternalServerError") -> None:
+        self._operation = operation
+        self._code = code
+        self.clients = Clients(
+            dynamodb=self._wrap(clients.dynamodb),
+            s3=self._wrap(clients.s3),
+            sns=self._wrap(clients.sns),
+            sqs=self._wrap(clients.sqs),
+        )
+
+    def _wrap(self, client: Any) -> Any:
+        return _Proxy(client, self._intercept)
+
+    def _intercept(self, operation: str) -> None:
+        if operation == self._operation:
+            raise ClientError({"Error": {"Code": self._code, "Message": "on demand"}}, operation)
+
+
+class _Proxy:
+    """A client whose methods pass an interceptor first."""
+
+    def __init__(self, client: Any, intercept: Callable[[str], None]) -> None:
+        self._client = client
+        self._intercept = intercept
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._client, name)
+        operation = self._client.meta.method_to_api_mapping.get(name)
+        if operation is None:
+            return value
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._intercept(operation)
+            return value(*args, **kwargs)
+
+        return call
