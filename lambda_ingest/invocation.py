@@ -1,12 +1,14 @@
 """One invocation of either Lambda: dates in, manifests out, the alerts it owes, the account it leaves."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_ingest.builder import DateBuild, RemainingSeconds
 from lambda_ingest.errors import IngestError
 from lambda_ingest.log import logger
+from lambda_ingest.metrics import emit_to_cloudwatch
 from lambda_ingest.report import ExecutionInfo, InvocationResult, report_document, write_report
 from lambda_ingest.runtime import Runtime
 
@@ -18,6 +20,7 @@ class Invocation:
         self.runtime = runtime
         self.remaining_seconds = remaining_seconds
         self.dates: set[str] = set()
+        self.metrics: dict[str, int | Decimal] = {}
         self.result = InvocationResult()
 
     def build_dates(self) -> None:
@@ -54,18 +57,20 @@ class Invocation:
 
     def record(self, info: Callable[[], ExecutionInfo]) -> None:
         """Leave the report and the metrics; failing to never fails the work."""
-        if not self.result.touched_anything:
-            return
         runtime, now = self.runtime, self.runtime.clock()
+        if self.result.touched_anything:
+            self.metrics |= {
+                "files_processed": self.result.processed.total(),
+                "files_quarantined": self.result.quarantined.total(),
+                "manifests_created": len(self.result.manifests),
+            }
         try:
-            runtime.metrics.put(
-                {
-                    "files_processed": self.result.processed.total(),
-                    "files_quarantined": self.result.quarantined.total(),
-                    "manifests_created": len(self.result.manifests),
-                }
-            )
+            runtime.metrics.put(self.metrics)
         except (BotoCoreError, ClientError, IngestError):
             logger.exception("The metrics could not be written; the work stands")
-        document = report_document(self.result, info(), now)
+        described = info()
+        emit_to_cloudwatch(self.metrics, described.function_name)
+        if not self.result.touched_anything:
+            return
+        document = report_document(self.result, described, now)
         write_report(runtime.clients.s3, runtime.settings.manifest_bucket, document, now, runtime.new_id())

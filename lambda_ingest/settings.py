@@ -33,6 +33,7 @@ class Settings:
         max_batch_age_seconds: cut a batch once its oldest file is this old; None never does.
         max_batch_mb: cut a batch before it exceeds this; None never does.
         partition_start_date: files of earlier dates are refused.
+        audit_days: how many dates before today the sweeper's audit lists.
     """
 
     manifest_bucket: str
@@ -52,6 +53,7 @@ class Settings:
     max_batch_age_seconds: int | None = None
     max_batch_mb: float | None = None
     partition_start_date: date = date(2025, 1, 1)
+    audit_days: int = 3
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -83,6 +85,7 @@ class Settings:
             max_batch_age_seconds=reader.whole_or_off("MAX_BATCH_AGE_SECONDS"),
             max_batch_mb=reader.number_or_off("MAX_BATCH_MB"),
             partition_start_date=reader.date("PARTITION_START_DATE", cls.partition_start_date),
+            audit_days=reader.whole("AUDIT_DAYS", cls.audit_days, lowest=0, highest=30),
         )
         reader.raise_problems()
         return settings

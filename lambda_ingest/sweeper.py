@@ -1,41 +1,72 @@
-"""The Lambda behind the timer: whatever no event will finish any more.
+"""The Lambda behind the timer: sweeps up what no event will finish any more.
 
-Every part is bounded by what is open, never by history.
+The flush costs what is open. The audit costs the listing of a few recent dates, so a deployment may flush
+every few minutes with `{"audit": false}`, and audit more rarely.
 """
 
 import os
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_ingest.clock import Clock
-from lambda_ingest.contract.dates import parse_date, utc_date
+from lambda_ingest.contract.dates import utc_date
+from lambda_ingest.errors import IngestError
 from lambda_ingest.invocation import Invocation
 from lambda_ingest.log import logger
 from lambda_ingest.report import ExecutionInfo
 from lambda_ingest.runtime import Runtime, current_runtime
+from lambda_ingest.sweep.listing import DateListings
+from lambda_ingest.sweep.lost_events import LostEvents
+from lambda_ingest.sweep.open_dates import OpenDates, flush_open_dates
+from lambda_ingest.sweep.unreferenced import UnreferencedManifests
+
+Result = TypeVar("Result")
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(_: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sweep once.
 
+    Args:
+        event: `{"audit": false}` leaves the listings out; whatever else it holds counts for nothing.
+        context: the invocation's.
+
     Returns:
-        `{"flushed": {date: files}, "finished": [manifest URIs], "open_dates": [dates with pending files]}`.
+        What each part did: `open_dates`, `flushed` {date: files}, `finished` [manifests], `left` [past dates
+        with pending files], `oldest_pending_age_seconds`, `events_resent` {date: files}, `manifests_removed`
+        [keys], `failed` [parts].
 
     Raises:
         SettingsError: the environment variables are missing or wrong.
     """
-    return sweep(context, current_runtime(os.environ))
+    return sweep(event, context, current_runtime(os.environ))
 
 
-def sweep(context: LambdaContext, runtime: Runtime) -> dict[str, Any]:
+def sweep(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) -> dict[str, Any]:
     """Do what `handler` does, with the parts passed in."""
     started = time.perf_counter()
     invocation = Invocation(runtime, lambda: context.get_remaining_time_in_millis() / 1000)
-    answer = _flush_open_dates(invocation, runtime.clock)
+    now = runtime.clock()
+    failed: list[str] = []
+    flush = _part(invocation, failed, "flush", lambda: flush_open_dates(invocation, now)) or OpenDates()
+    answer: dict[str, Any] = {
+        "open_dates": flush.dates,
+        "flushed": flush.flushed,
+        "finished": flush.finished,
+        "left": flush.left,
+        "oldest_pending_age_seconds": float(flush.oldest_pending_age_seconds),
+        "events_resent": {},
+        "manifests_removed": [],
+        "failed": failed,
+    }
+    if event.get("audit", True):
+        _audit(invocation, now, failed, answer)
+    invocation.metrics["oldest_pending_age_seconds"] = flush.oldest_pending_age_seconds
     invocation.record(
         lambda: ExecutionInfo(
             request_id=context.aws_request_id,
@@ -44,29 +75,58 @@ def sweep(context: LambdaContext, runtime: Runtime) -> dict[str, Any]:
             execution_time_ms=round((time.perf_counter() - started) * 1000),
         )
     )
+    logger.info("Swept", **answer)
     return answer
 
 
-def _flush_open_dates(invocation: Invocation, clock: Clock) -> dict[str, Any]:
-    """Cut what is due of every date with pending files, and finish what a dead builder left."""
-    flushed: dict[str, int] = {}
-    finished: list[str] = []
-    open_dates = invocation.runtime.pending.open_dates()
-    today = utc_date(clock())
-    for date_prefix in open_dates:
-        build = invocation.build_date(date_prefix, invocation.runtime.builder.finish)
-        if build is None:
-            continue
-        if build.finished is not None:
-            finished.append(build.finished)
-        count = sum(manifest.file_count for manifest in build.manifests)
-        if count:
-            flushed[date_prefix] = count
-            logger.info(
-                "Flushed a date",
-                date_prefix=date_prefix,
-                file_count=count,
-                is_past=parse_date(date_prefix) < today,
-                manifests=[manifest.manifest_path for manifest in build.manifests],
-            )
-    return {"flushed": flushed, "finished": finished, "open_dates": list(open_dates)}
+def recent_dates(now: datetime, audit_days: int) -> list[str]:
+    """Return the dates that an audit lists: tomorrow, today, and `audit_days` before; newest first."""
+    tomorrow = utc_date(now) + timedelta(days=1)
+    return [(tomorrow - timedelta(days=days)).isoformat() for days in range(audit_days + 2)]
+
+
+def _audit(invocation: Invocation, now: datetime, failed: list[str], answer: dict[str, Any]) -> None:
+    """Compare the recent dates' listings with their records."""
+    runtime, settings = invocation.runtime, invocation.runtime.settings
+    listings = DateListings(runtime.clients.dynamodb, runtime.clients.s3, table=settings.tracking_table)
+    unreferenced = UnreferencedManifests(
+        listings, runtime.clients.s3, bucket=settings.manifest_bucket, ttl_days=settings.ttl_days
+    )
+    for date_prefix in recent_dates(now, settings.audit_days):
+        removed = _part(
+            invocation,
+            failed,
+            f"manifests of {date_prefix}",
+            partial(unreferenced.remove, date_prefix, now),
+        )
+        answer["manifests_removed"] += removed.keys if removed else ()
+    if settings.input_bucket is None or settings.queue_url is None:
+        logger.info("No search for lost events: it needs INPUT_BUCKET and QUEUE_URL")
+        return
+    lost = LostEvents(
+        listings,
+        runtime.clients.sqs,
+        bucket=settings.input_bucket,
+        queue_url=settings.queue_url,
+        input_prefix=settings.input_prefix,
+    )
+    for date_prefix in recent_dates(now, settings.audit_days):
+        resent = _part(
+            invocation,
+            failed,
+            f"events of {date_prefix}",
+            partial(lost.resend, date_prefix, now, invocation.remaining_seconds),
+        )
+        if resent is not None and resent.files:
+            answer["events_resent"][date_prefix] = resent.files
+
+
+def _part(invocation: Invocation, failed: list[str], name: str, work: Callable[[], Result]) -> Result | None:
+    """Run one part; its failure is noted and leaves the others alone."""
+    try:
+        return work()
+    except (BotoCoreError, ClientError, IngestError) as error:
+        logger.exception("A part of the sweep failed; the next sweep does it again", part=name)
+        invocation.result.add_error(type(error).__name__, name, str(error))
+        failed.append(name)
+        return None

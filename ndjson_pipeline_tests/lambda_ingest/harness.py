@@ -143,8 +143,19 @@ class Ingest:
         )
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
-    def sweep(self, runtime: Runtime | None = None, **changes: Any) -> dict[str, Any]:
-        return sweep(self.context, runtime or self.runtime(**changes))  # type: ignore[arg-type]
+    def sweep(self, runtime: Runtime | None = None, *, audit: bool = True, **changes: Any) -> dict[str, Any]:
+        context: Any = self.context
+        return sweep({"audit": audit}, context, runtime or self.runtime(**changes))
+
+    def receive(self) -> list[dict[str, Any]]:
+        """Take every message off the events queue, and return them as a Lambda gets them."""
+        url = self.settings.queue_url or ""
+        received: list[dict[str, Any]] = []
+        while found := self.clients.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for entry in found:
+                self.clients.sqs.delete_message(QueueUrl=url, ReceiptHandle=entry["ReceiptHandle"])
+                received.append({"messageId": entry["MessageId"], "body": entry["Body"]})
+        return received
 
     def items(self) -> list[dict[str, Any]]:
         """Return every item of the tracking table."""

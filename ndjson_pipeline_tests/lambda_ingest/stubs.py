@@ -15,10 +15,14 @@ class Failing:
         clients: those that do the work.
         operation: such as `PutItem`; of whichever service.
         code: the error's code.
+        after: how many calls of the operation succeed first.
     """
 
-    def __init__(self, clients: Clients, operation: str, *, code: str = "InternalServerError") -> None:
+    def __init__(
+        self, clients: Clients, operation: str, *, code: str = "InternalServerError", after: int = 0
+    ) -> None:
         self._operation = operation
+        self._left = after
         self._code = code
         self.clients = Clients(
             dynamodb=self._wrap(clients.dynamodb),
@@ -32,6 +36,9 @@ class Failing:
 
     def _intercept(self, operation: str) -> None:
         if operation == self._operation:
+            self._left -= 1
+            if self._left >= 0:
+                return
             raise ClientError({"Error": {"Code": self._code, "Message": "on demand"}}, operation)
 
 
@@ -45,6 +52,8 @@ class _Proxy:
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._client, name)
         operation = self._client.meta.method_to_api_mapping.get(name)
+        if name == "get_paginator":
+            return lambda method: _FailingPaginator(value(method), self._client, method, self._intercept)
         if operation is None:
             return value
 
@@ -53,3 +62,16 @@ class _Proxy:
             return value(*args, **kwargs)
 
         return call
+
+
+class _FailingPaginator:
+    """A paginator whose pages pass an interceptor first."""
+
+    def __init__(self, paginator: Any, client: Any, method: str, intercept: Callable[[str], None]) -> None:
+        self._paginator = paginator
+        self._operation = client.meta.method_to_api_mapping[method]
+        self._intercept = intercept
+
+    def paginate(self, **request: Any) -> Any:
+        self._intercept(self._operation)
+        return self._paginator.paginate(**request)

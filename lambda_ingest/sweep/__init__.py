@@ -1,0 +1,1 @@
+"""Parts of the sweep: whatever no event will finish any more."""

@@ -1,0 +1,147 @@
+"""Lost events: input objects that no record knows get an event of their own."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+
+from lambda_ingest.builder import RESERVED_SECONDS, RemainingSeconds
+from lambda_ingest.contract.dates import utc_timestamp
+from lambda_ingest.errors import IngestError
+from lambda_ingest.log import logger
+from lambda_ingest.sweep.listing import DateListings, ListedObject
+from lambda_ingest.sweep.merge import without_match
+from lambda_ingest.validation import sort_key_of_refused
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+
+# Events normally come within seconds; an object younger than this may still get its own.
+GRACE = timedelta(minutes=15)
+# SendMessageBatch takes at most this many messages.
+_MESSAGES_PER_BATCH = 10
+
+
+class ResendError(IngestError):
+    """SQS did not take every event that was sent again."""
+
+
+@dataclass(frozen=True)
+class Resent:
+    """What the search for lost events did to one date.
+
+    Attributes:
+        date_prefix: the date.
+        files: how many events were sent again.
+        is_complete: whether the time reached for all of the date.
+    """
+
+    date_prefix: str
+    files: int
+    is_complete: bool
+
+
+class LostEvents:
+    """Compares the input bucket's listing of a date with the date's records."""
+
+    def __init__(
+        self,
+        listings: DateListings,
+        sqs: "SQSClient",
+        *,
+        bucket: str,
+        queue_url: str,
+        input_prefix: str,
+    ) -> None:
+        self._listings = listings
+        self._sqs = sqs
+        self._bucket = bucket
+        self._queue_url = queue_url
+        self._input_prefix = input_prefix
+
+    def resend(self, date_prefix: str, now: datetime, remaining_seconds: RemainingSeconds) -> Resent:
+        """Send an event for each object of the date that no record knows, or knows with other content.
+
+        Doing it again before the events are handled sends them again, which does no harm.
+
+        Raises:
+            ClientError: AWS refused or failed.
+            ResendError: SQS took only some of the events; the next sweep sends the rest.
+        """
+        sent = 0
+        for folder in self._listings.folders(date_prefix):
+            for group in _groups(self._unknown(date_prefix, folder, now), _MESSAGES_PER_BATCH):
+                self._send(group)
+                sent += len(group)
+                if remaining_seconds() < RESERVED_SECONDS:
+                    logger.warning("Stopped the search for lost events", date_prefix=date_prefix, sent=sent)
+                    return Resent(date_prefix, sent, is_complete=False)
+        if sent:
+            logger.warning("Sent lost events again", date_prefix=date_prefix, file_count=sent)
+        return Resent(date_prefix, sent, is_complete=True)
+
+    def _unknown(self, date_prefix: str, folder: str, now: datetime) -> Iterator[ListedObject]:
+        file_key_prefix = f"{folder}{date_prefix}-"
+        pairs = without_match(
+            self._listings.objects(self._bucket, f"{self._input_prefix}{file_key_prefix}"),
+            self._listings.records(date_prefix, file_key_prefix),
+            left_key=lambda listed: listed.key.removeprefix(self._input_prefix),
+            right_key=lambda record: str(record["file_key"]),
+        )
+        for listed, found in pairs:
+            if now - listed.modified_at < GRACE:
+                continue
+            below = listed.key.removeprefix(self._input_prefix)
+            refused_key = sort_key_of_refused(below)
+            record = found
+            if record is None and refused_key != below:
+                # Its record, if there is one, stands elsewhere in the order.
+                record = self._listings.exists(date_prefix, refused_key)
+            if record is None or listed.etag not in {record.get("etag"), record.get("overwritten_etag")}:
+                yield listed
+
+    def _send(self, group: Sequence[ListedObject]) -> None:
+        response = self._sqs.send_message_batch(
+            QueueUrl=self._queue_url,
+            Entries=[
+                {"Id": str(position), "MessageBody": json.dumps(_event(self._bucket, listed))}
+                for position, listed in enumerate(group)
+            ],
+        )
+        if refused := response.get("Failed"):
+            raise ResendError(f"SQS refused {len(refused)} of {len(group)} events: {refused[0].get('Code')}")
+
+
+def _event(bucket: str, listed: ListedObject) -> dict[str, Any]:
+    """Return the event that S3 would have sent.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    """
+    return {
+        "Records": [
+            {
+                "eventVersion": "2.1",
+                "eventSource": "aws:s3",
+                "eventTime": utc_timestamp(listed.modified_at),
+                "eventName": "ObjectCreated:Put",
+                "s3": {
+                    "s3SchemaVersion": "1.0",
+                    "bucket": {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"},
+                    "object": {
+                        "key": quote_plus(listed.key, safe="/"),
+                        "size": listed.size_bytes,
+                        "eTag": listed.etag,
+                    },
+                },
+            }
+        ]
+    }
+
+
+def _groups(items: Iterable[ListedObject], size: int) -> Iterator[list[ListedObject]]:
+    left = iter(items)
+    while group := list(islice(left, size)):
+        yield group
