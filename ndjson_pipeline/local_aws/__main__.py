@@ -1,0 +1,65 @@
+"""Runs the local AWS until it is told to end."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from ndjson_pipeline.local_aws.errors import LocalAwsError
+from ndjson_pipeline.local_aws.server import LocalAws
+from ndjson_pipeline.local_aws.settings import LocalAwsSettings
+
+_logger = logging.getLogger(__name__)
+
+
+def main(arguments: list[str]) -> int:
+    """Run until SIGTERM, SIGINT or the end of standard input; print one line of JSON when ready."""
+    parser = argparse.ArgumentParser(prog="python -m ndjson_pipeline.local_aws", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 for any free port")
+    parser.add_argument("--directory", type=Path, required=True, help="for logs and Glue runs")
+    parser.add_argument("--settings", default="{}", help="JSON object of LocalAwsSettings' attributes")
+    parser.add_argument(
+        "--ignore-stdin", action="store_true", help="go on after the end of standard input, as under nohup"
+    )
+    options = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: ending.set())
+    if not options.ignore_stdin:
+        threading.Thread(target=_await_end_of_input, args=(ending,), daemon=True).start()
+    try:
+        settings = LocalAwsSettings.from_json(options.settings)
+        with LocalAws(options.port, directory=options.directory, settings=settings) as aws:
+            ready = {
+                "endpoint_url": aws.endpoint_url,
+                "account": aws.names.account,
+                "environment": aws.names.environment,
+                "region": settings.region,
+                "directory": str(aws.directory),
+                "process_id": os.getpid(),
+            }
+            sys.stdout.write(json.dumps(ready) + "\n")
+            sys.stdout.flush()
+            ending.wait()
+    except LocalAwsError as error:
+        _logger.error("%s", error)
+        return 1
+    return 0
+
+
+def _await_end_of_input(ending: threading.Event) -> None:
+    while os.read(0, 4096):
+        pass
+    _logger.info("standard input has ended, and so does the local AWS")
+    ending.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,319 @@
+"""Everything that Terraform makes in a real account, made with plain boto3."""
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from lambda_ingest.contract.records import (
+    MANIFESTS_BY_STATUS_INDEX,
+    PENDING_DATE_ATTRIBUTE,
+    PENDING_FILES_INDEX,
+)
+from ndjson_pipeline.local_aws.clients import AwsClients
+from ndjson_pipeline.names import Names
+from ndjson_pipeline.packaging import (
+    GLUE_MODULES_KEY,
+    GLUE_SCRIPT_KEY,
+    glue_modules_zip,
+    glue_script_path,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeDefinitionTypeDef,
+        GlobalSecondaryIndexTypeDef,
+        ProvisionedThroughputTypeDef,
+    )
+    from mypy_boto3_s3.literals import BucketLocationConstraintType
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+INPUT_PREFIX = "pipeline/input/"
+LAMBDA_TIMEOUT_SECONDS = 60
+LOG_RETENTION_DAYS = 14
+
+_READ_CAPACITY = 5
+_WRITE_CAPACITY = 25
+# boto3 refuses to create a bucket with a location constraint in this region alone.
+_REGION_WITHOUT_CONSTRAINT = "us-east-1"
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ResourceSettings:
+    """What may differ from the defaults of the deployment.
+
+    Attributes:
+        visibility_timeout_seconds: how long SQS hides a received message; 6 x the Lambda's timeout.
+        max_receive_count: after how many receives SQS moves a message to the dead-letter queue.
+        max_concurrent_glue_runs: how many runs of the Glue job may be active at once.
+        glue_timeout_minutes: after how many minutes Glue ends a run.
+    """
+
+    visibility_timeout_seconds: int = 6 * LAMBDA_TIMEOUT_SECONDS
+    max_receive_count: int = 3
+    max_concurrent_glue_runs: int = 2
+    glue_timeout_minutes: int = 60
+
+
+def create_resources(
+    environment: str = "dev",
+    *,
+    settings: ResourceSettings | None = None,
+    clients: AwsClients | None = None,
+) -> Names:
+    """Make buckets, queues, tables, topic, log groups and Glue job; what exists already stays.
+
+    Args:
+        environment: `dev` or `prod`; part of every name.
+        settings: what differs from the defaults.
+        clients: where to make them; by default whatever endpoint, region or in-process mock boto3 finds.
+
+    Returns:
+        The names of everything made.
+
+    Raises:
+        ClientError: AWS refused; an existing resource is never a reason.
+        PackagingError: the Glue script is not where the project keeps it.
+    """
+    settings = settings or ResourceSettings()
+    clients = clients or AwsClients.from_environment()
+    names = Names(environment=environment, account=clients.sts.get_caller_identity()["Account"])
+    for bucket in names.buckets:
+        _create_bucket(clients, bucket)
+    _create_tracking_table(clients, names)
+    _create_metrics_table(clients, names)
+    queue_arn = _create_queues(clients, names, settings)
+    _notify_queue_of_input(clients, names, queue_arn)
+    clients.sns.create_topic(Name=names.alert_topic)
+    for function in (names.manifest_builder_function, names.sweeper_function, names.generator_function):
+        _create_log_group(clients, f"/aws/lambda/{function}")
+    _upload_glue_sources(clients, names)
+    _create_glue_job(clients, names, settings)
+    return names
+
+
+def _create_bucket(clients: AwsClients, bucket: str) -> None:
+    try:
+        clients.s3.head_bucket(Bucket=bucket)
+        return
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+            raise
+    if clients.region == _REGION_WITHOUT_CONSTRAINT:
+        clients.s3.create_bucket(Bucket=bucket)
+    else:
+        region: BucketLocationConstraintType = clients.region  # type: ignore[assignment]
+        clients.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
+
+
+def _create_tracking_table(clients: AwsClients, names: Names) -> None:
+    _create_table(
+        clients,
+        names.tracking_table,
+        hash_key="date_prefix",
+        range_key="file_key",
+        attributes=[
+            {"AttributeName": "date_prefix", "AttributeType": "S"},
+            {"AttributeName": "file_key", "AttributeType": "S"},
+            {"AttributeName": PENDING_DATE_ATTRIBUTE, "AttributeType": "S"},
+            {"AttributeName": "created_at", "AttributeType": "S"},
+            {"AttributeName": "status", "AttributeType": "S"},
+            {"AttributeName": "file_count", "AttributeType": "N"},
+        ],
+        indexes=[
+            {
+                "IndexName": PENDING_FILES_INDEX,
+                "KeySchema": [
+                    {"AttributeName": PENDING_DATE_ATTRIBUTE, "KeyType": "HASH"},
+                    {"AttributeName": "created_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["file_size_mb"]},
+                "ProvisionedThroughput": _throughput(),
+            },
+            {
+                # Only manifests carry file_count, which keeps files out of this index.
+                "IndexName": MANIFESTS_BY_STATUS_INDEX,
+                "KeySchema": [
+                    {"AttributeName": "status", "KeyType": "HASH"},
+                    {"AttributeName": "file_count", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+                "ProvisionedThroughput": _throughput(),
+            },
+        ],
+    )
+
+
+def _create_metrics_table(clients: AwsClients, names: Names) -> None:
+    _create_table(
+        clients,
+        names.metrics_table,
+        hash_key="metric_type",
+        range_key="timestamp",
+        attributes=[
+            {"AttributeName": "metric_type", "AttributeType": "S"},
+            {"AttributeName": "timestamp", "AttributeType": "N"},
+        ],
+        indexes=[],
+    )
+
+
+def _create_table(
+    clients: AwsClients,
+    table: str,
+    *,
+    hash_key: str,
+    range_key: str,
+    attributes: "list[AttributeDefinitionTypeDef]",
+    indexes: "list[GlobalSecondaryIndexTypeDef]",
+) -> None:
+    dynamodb = clients.dynamodb
+    try:
+        dynamodb.describe_table(TableName=table)
+    except dynamodb.exceptions.ResourceNotFoundException:
+        # DynamoDB refuses an empty list of indexes.
+        optional = {"GlobalSecondaryIndexes": indexes} if indexes else {}
+        dynamodb.create_table(
+            TableName=table,
+            KeySchema=[
+                {"AttributeName": hash_key, "KeyType": "HASH"},
+                {"AttributeName": range_key, "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=attributes,
+            BillingMode="PROVISIONED",
+            ProvisionedThroughput=_throughput(),
+            **optional,  # type: ignore[arg-type]
+        )
+        dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
+    time_to_live = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    if time_to_live["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
+        dynamodb.update_time_to_live(
+            TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
+        )
+
+
+def _throughput() -> "ProvisionedThroughputTypeDef":
+    return {"ReadCapacityUnits": _READ_CAPACITY, "WriteCapacityUnits": _WRITE_CAPACITY}
+
+
+def _create_queues(clients: AwsClients, names: Names, settings: ResourceSettings) -> str:
+    _create_queue(clients, names.dead_letter_queue, {"MessageRetentionPeriod": str(14 * 86_400)})
+    queue_arn = _queue_arn(clients, names, names.queue)
+    redrive = {
+        "deadLetterTargetArn": _queue_arn(clients, names, names.dead_letter_queue),
+        "maxReceiveCount": settings.max_receive_count,
+    }
+    _create_queue(
+        clients,
+        names.queue,
+        {
+            "VisibilityTimeout": str(settings.visibility_timeout_seconds),
+            "RedrivePolicy": json.dumps(redrive),
+            "Policy": json.dumps(_queue_policy(names, queue_arn)),
+        },
+    )
+    return queue_arn
+
+
+def _create_queue(clients: AwsClients, queue: str, attributes: "dict[QueueAttributeNameType, str]") -> None:
+    # CreateQueue on an existing queue refuses attributes that differ, so an existing one is set instead.
+    try:
+        url = clients.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    except clients.sqs.exceptions.QueueDoesNotExist:
+        clients.sqs.create_queue(QueueName=queue, Attributes=attributes)
+        return
+    clients.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+
+
+def _queue_arn(clients: AwsClients, names: Names, queue: str) -> str:
+    return f"arn:aws:sqs:{clients.region}:{names.account}:{queue}"
+
+
+def _queue_policy(names: Names, queue_arn: str) -> dict[str, object]:
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "InputBucketSendsEvents",
+                "Effect": "Allow",
+                "Principal": {"Service": "s3.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": queue_arn,
+                "Condition": {
+                    "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{names.input_bucket}"},
+                    "StringEquals": {"aws:SourceAccount": names.account},
+                },
+            }
+        ],
+    }
+
+
+def _notify_queue_of_input(clients: AwsClients, names: Names, queue_arn: str) -> None:
+    present = clients.s3.get_bucket_notification_configuration(Bucket=names.input_bucket)
+    if any(each["QueueArn"] == queue_arn for each in present.get("QueueConfigurations", [])):
+        # Setting it again would send another s3:TestEvent.
+        return
+    clients.s3.put_bucket_notification_configuration(
+        Bucket=names.input_bucket,
+        NotificationConfiguration={
+            "QueueConfigurations": [
+                {
+                    "Id": "input-to-events-queue",
+                    "QueueArn": queue_arn,
+                    "Events": ["s3:ObjectCreated:*"],
+                    # No suffix: it would hide files of another extension instead of quarantining them.
+                    "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": INPUT_PREFIX}]}},
+                }
+            ]
+        },
+    )
+
+
+def _create_log_group(clients: AwsClients, group: str) -> None:
+    try:
+        clients.logs.create_log_group(logGroupName=group)
+    except clients.logs.exceptions.ResourceAlreadyExistsException:
+        _logger.debug("log group %s exists", group)
+    clients.logs.put_retention_policy(logGroupName=group, retentionInDays=LOG_RETENTION_DAYS)
+
+
+def _upload_glue_sources(clients: AwsClients, names: Names) -> None:
+    script = glue_script_path().read_bytes()
+    clients.s3.put_object(Bucket=names.scripts_bucket, Key=GLUE_SCRIPT_KEY, Body=script)
+    clients.s3.put_object(Bucket=names.scripts_bucket, Key=GLUE_MODULES_KEY, Body=glue_modules_zip())
+
+
+def _create_glue_job(clients: AwsClients, names: Names, settings: ResourceSettings) -> None:
+    try:
+        clients.glue.get_job(JobName=names.glue_job)
+        return
+    except clients.glue.exceptions.EntityNotFoundException:
+        _logger.debug("Glue job %s is new", names.glue_job)
+    scripts = f"s3://{names.scripts_bucket}"
+    clients.glue.create_job(
+        Name=names.glue_job,
+        Role=f"arn:aws:iam::{names.account}:role/ndjson-parquet-glue-{names.environment}",
+        Command={
+            "Name": "glueetl",
+            "ScriptLocation": f"{scripts}/{GLUE_SCRIPT_KEY}",
+            "PythonVersion": "3",
+        },
+        DefaultArguments={
+            "--MANIFEST_BUCKET": names.manifest_bucket,
+            "--OUTPUT_BUCKET": names.output_bucket,
+            "--QUARANTINE_BUCKET": names.quarantine_bucket,
+            "--COMPRESSION_TYPE": "snappy",
+            "--extra-py-files": f"{scripts}/{GLUE_MODULES_KEY}",
+        },
+        ExecutionProperty={"MaxConcurrentRuns": settings.max_concurrent_glue_runs},
+        # Retries belong to the orchestrator alone.
+        MaxRetries=0,
+        Timeout=settings.glue_timeout_minutes,
+        GlueVersion="5.1",
+        WorkerType="G.1X",
+        NumberOfWorkers=2,
+    )

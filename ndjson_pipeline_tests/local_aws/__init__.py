@@ -1,0 +1,1 @@
+"""Tests of the local AWS, against real servers and processes."""
