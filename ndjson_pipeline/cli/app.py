@@ -63,6 +63,36 @@ def dev(
     run(port=port, aws_port=aws_port)
 
 
+@app.command()
+def generate(
+    files: Annotated[int, typer.Option(help="How many files.")] = 20,
+    rate: Annotated[str, typer.Option(help="immediate, fast, medium, slow or random.")] = "immediate",
+    delay: Annotated[float | None, typer.Option(help="Seconds between files; overrides the rate.")] = None,
+    date: Annotated[
+        str | None, typer.Option(help="The date in their names; today in UTC without it.")
+    ] = None,
+    size_mb: Annotated[float, typer.Option(help="About how large each is.")] = 3.5,
+    seed: Annotated[int | None, typer.Option(help="The same seed generates the same records.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Write here instead of the deployment's input bucket.")
+    ] = None,
+) -> None:
+    """Write test input into the input bucket, or a folder."""
+    from ndjson_pipeline.cli.generate import run  # noqa: PLC0415 - each command loads what it needs
+
+    run(
+        {
+            "file_count": files,
+            "ingestion_rate": rate,
+            "delay_seconds": delay,
+            "date_prefix": date,
+            "file_size_mb": size_mb,
+            "seed": seed,
+        },
+        folder,
+    )
+
+
 def main() -> None:
     """Run a command; an error that the pipeline can name is a sentence, not a stack."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

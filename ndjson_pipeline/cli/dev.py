@@ -3,6 +3,7 @@
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -13,7 +14,6 @@ from types import FrameType
 
 from rich.console import Console
 
-from lambda_ingest.clock import utc_now
 from ndjson_pipeline.errors import PipelineError
 from ndjson_pipeline.local_platform.dagster_process import dev_command
 from ndjson_pipeline.local_platform.platform import LocalPlatform
@@ -92,20 +92,18 @@ def _await_ui(platform: LocalPlatform, address: str, stopped: threading.Event) -
 
 
 def _print_addresses(console: Console, platform: LocalPlatform, address: str) -> None:
-    today = utc_now().date().isoformat()
+    command = Path(sys.executable).with_name("ndjson-pipeline")
     environment = platform.environment
     exports = " ".join(
         f"{name}={environment[name]}"
         for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
     )
-    bucket = platform.aws.names.input_bucket
     console.print(f"Dagster UI      {address}", highlight=False)
     console.print(f"local AWS       {platform.aws.endpoint_url}", highlight=False)
     console.print(f"logs            {platform.directory}", highlight=False, soft_wrap=True)
-    console.print("Try next, in another terminal (ten files of today make a batch):", highlight=False)
+    console.print("Try next, in another terminal; ten files of today make a batch:", highlight=False)
     console.print(
-        f"  export {exports}; for i in $(seq 10); do echo '{{\"n\": '$i'}}' | "
-        f"aws s3 cp - s3://{bucket}/pipeline/input/{today}-try$i.ndjson; done",
+        f"  {exports} {command} generate --files 10 --size-mb 0.1",
         highlight=False,
         soft_wrap=True,
         markup=False,
