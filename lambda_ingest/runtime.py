@@ -70,6 +70,7 @@ class Runtime:
     tracker: FileTracker
     quarantine: Quarantine
     pending: PendingFiles
+    locks: DateLocks
     store: ManifestStore
     builder: ManifestBuilder
     alerts: Alerts
@@ -115,6 +116,7 @@ def build_runtime(
         tracker=tracker,
         quarantine=Quarantine(clients.s3, tracker, bucket=settings.quarantine_bucket),
         pending=pending,
+        locks=locks,
         store=store,
         builder=ManifestBuilder(pending, locks, store, marker, settings=settings, clock=clock),
         alerts=Alerts(clients.sns, topic_arn=settings.alert_topic_arn, clock=clock),

@@ -42,6 +42,23 @@ class Failing:
             raise ClientError({"Error": {"Code": self._code, "Message": "on demand"}}, operation)
 
 
+class Counting:
+    """Clients that share everything with others, and keep the names of the operations that were called."""
+
+    def __init__(self, clients: Clients) -> None:
+        self.calls: list[str] = []
+        self.clients = Clients(
+            dynamodb=_proxy(clients.dynamodb, self.calls.append),
+            s3=_proxy(clients.s3, self.calls.append),
+            sns=_proxy(clients.sns, self.calls.append),
+            sqs=_proxy(clients.sqs, self.calls.append),
+        )
+
+
+def _proxy(client: Any, intercept: Callable[[str], None]) -> Any:
+    return _Proxy(client, intercept)
+
+
 class _Proxy:
     """A client whose methods pass an interceptor first."""
 
