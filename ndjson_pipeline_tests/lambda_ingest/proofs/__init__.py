@@ -1,0 +1,1 @@
+"""Proofs of ingest's protocol: crashes at every call, builders interleaved at every call, conditions removed."""

@@ -1,0 +1,85 @@
+"""One moto for all proofs, put back to a snapshot before each of them."""
+
+import gc
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import moto.s3.models
+import pytest
+from moto import mock_aws
+
+from lambda_ingest import manifest_builder
+from lambda_ingest.log import logger
+from lambda_ingest.settings import Settings
+from ndjson_pipeline.local_aws import LocalAwsError, create_resources, lambda_environment, moto_patches
+from ndjson_pipeline_tests.lambda_ingest.harness import FakeClock
+from ndjson_pipeline_tests.lambda_ingest.proofs.processes import Process
+from ndjson_pipeline_tests.lambda_ingest.proofs.world import World
+
+# One that looks and sets up, and three that are proved against each other.
+_PROCESSES = 4
+
+
+class InlinePool:
+    """Does a pool's work in the caller's thread, so that the order of calls is the same every time."""
+
+    def __init__(self, max_workers: int) -> None:
+        self.max_workers = max_workers
+
+    def __enter__(self) -> "InlinePool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def map(self, function: Any, work: Any) -> list[Any]:
+        return [function(item) for item in work]
+
+
+@pytest.fixture(scope="package")
+def deployment() -> Iterator[World]:
+    """The deployment's resources, in a moto whose transactions are whole and whose S3 keeps the test's time."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        clock = FakeClock()
+        patch.setattr(moto.s3.models, "utcnow", lambda: clock().replace(tzinfo=None))
+        services: Any = moto_patches.Services(None, None, threading.Event())  # type: ignore[arg-type]
+        try:
+            moto_patches.apply(services)
+        except LocalAwsError:
+            # Another local AWS of this process applied them, and removes them.
+            services = None
+        try:
+            create_resources()
+            settings = Settings.from_environment(lambda_environment())
+            world = World(settings, [Process() for _ in range(_PROCESSES)], clock)
+            # What was imported and made so far lives as long as the proofs; looking for garbage in it is slow.
+            gc.collect()
+            gc.freeze()
+            yield world
+        finally:
+            gc.unfreeze()
+            if services is not None:
+                moto_patches.remove()
+
+
+@pytest.fixture
+def world(deployment: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """An empty deployment at noon."""
+    monkeypatch.setattr(manifest_builder, "ThreadPoolExecutor", InlinePool)
+    # Tens of thousands of failures are injected here, and each would be logged with its trace.
+    monkeypatch.setattr(logger._logger, "disabled", True)
+    monkeypatch.setattr(logging.getLogger("botocore"), "disabled", True)
+    deployment.reset()
+    return deployment
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker here as well, so that this package can be run alone with another configuration."""
+    config.addinivalue_line("markers", "soak: explores everything; minutes to an hour")

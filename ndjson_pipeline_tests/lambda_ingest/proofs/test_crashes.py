@@ -1,0 +1,187 @@
+"""No crash loses a file, counts it twice or changes what was committed, wherever it strikes."""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ndjson_pipeline_tests.lambda_ingest.harness import NOON, TODAY, YESTERDAY, names
+from ndjson_pipeline_tests.lambda_ingest.proofs.crashes import (
+    FAULTS,
+    CrashExploration,
+    CrashingCalls,
+    Crash,
+    Fault,
+    ProcessDiedError,
+    Scenario,
+)
+from ndjson_pipeline_tests.lambda_ingest.proofs.processes import AwsCall
+from ndjson_pipeline_tests.lambda_ingest.proofs.world import World
+
+PAIRS_IN_A_NORMAL_RUN = 60
+TRACK_ONLY = {"max_files_per_manifest": 10_000, "min_files_for_partial_batch": 10_000, "metrics_table": None}
+
+
+def build_scenario(world: World, name: str, today: int, yesterday: int, **changes: Any) -> Scenario:
+    """Files of today and of yesterday and a refused one, put and not delivered."""
+    accepted = [*names(today), *names(yesterday, YESTERDAY)]
+    events = [world.put(each) for each in accepted]
+    refused = f"{TODAY}-refused.csv"
+    events.append(world.put(refused))
+    return Scenario(
+        name, world.snapshot(), events, accepted, refused=[world.key(refused)], changes=changes
+    )
+
+
+def is_commit(call: AwsCall) -> bool:
+    return call.operation == "TransactWriteItems" and any(
+        "ConditionCheck" in action for action in call.request["TransactItems"]
+    )
+
+
+def overwrite_scenario(world: World, **changes: Any) -> Scenario:
+    """A file that is overwritten, and whose event is done, between its batch's choice and its commit."""
+    accepted = list(names(3))
+    events = [world.put(each) for each in accepted]
+    before = world.snapshot()
+
+    def meanwhile() -> Callable[[AwsCall], None]:
+        has_happened = False
+
+        def act(call: AwsCall) -> None:
+            nonlocal has_happened
+            if not has_happened and is_commit(call):
+                has_happened = True
+                newer = world.put(accepted[0], b'{"a": 2, "newer": true}\n')
+                runtime = world.runtime(world.processes[2].clients, **changes)
+                assert world.deliver(newer, runtime=runtime) == []
+
+        return act
+
+    return Scenario("overwrite", before, events, accepted, changes=changes, meanwhile=meanwhile)
+
+
+def many_files_scenario(world: World) -> Scenario:
+    """250 tracked files of one date, and the event that fills their batch."""
+    accepted = list(names(250))
+    tracked = [world.put(each) for each in accepted[:-1]]
+    world.deliver(*tracked, **TRACK_ONLY)
+    last = world.put(accepted[-1])
+    changes = {"max_files_per_manifest": 250, "metrics_table": None}
+    return Scenario("250 files", world.snapshot(), [last], accepted, changes=changes)
+
+
+def sweep_scenario(world: World) -> Scenario:
+    """An open past date, a half-marked manifest, a lost event and an unreferenced object, for one sweep."""
+    changes = {"max_files_per_manifest": 3}
+    open_files = list(names(2, "2026-01-28"))
+    world.deliver(*(world.put(each) for each in open_files), **TRACK_ONLY)
+    marked = list(names(3))
+    world.deliver(*(world.put(each) for each in marked), **TRACK_ONLY)
+    crash_at(world, "commit", after=True)
+    assert [record["files_marked"] for record in world.manifest_records()] == [False]
+    orphaned = list(names(3, YESTERDAY))
+    world.deliver(*(world.put(each) for each in orphaned), **TRACK_ONLY)
+    crash_at(world, "commit", after=False, date_prefix=YESTERDAY)
+    # A file that came since makes the dead builder's object one that no batch will take up.
+    late = f"{YESTERDAY}-a.ndjson"
+    world.deliver(world.put(late), **TRACK_ONLY)
+    lost = [f"{TODAY}-lost.ndjson", f"team/{TODAY}-lost.ndjson"]
+    known = f"team/{TODAY}-known.ndjson"
+    world.deliver(world.put(known), **TRACK_ONLY)
+    for each in lost:
+        world.put(each)
+    world.clock.advance(hours=1)
+    accepted = [*open_files, *marked, *orphaned, late, *lost, known]
+    return Scenario("sweep", world.snapshot(), (), accepted, sweeps=True, changes=changes)
+
+
+def crash_at(world: World, place: str, *, after: bool, date_prefix: str = TODAY) -> None:
+    """Build a date in an environment that dies before or after its commit."""
+
+    def intercept(call: AwsCall, send: Callable[[], Any]) -> Any:
+        if not is_commit(call):
+            return send()
+        if after:
+            send()
+        raise ProcessDiedError
+
+    process = world.processes[0]
+    process.intercept = intercept
+    runtime = world.runtime(process.clients, max_files_per_manifest=3)
+    with pytest.raises(ProcessDiedError):
+        runtime.builder.build(date_prefix, lambda: 60.0)
+    for item in world.locks():
+        key = {name: {"S": item[name]} for name in ("date_prefix", "file_key")}
+        world.clients.dynamodb.delete_item(TableName=world.settings.tracking_table, Key=key)
+
+
+def explored(exploration: CrashExploration, name: str) -> None:
+    print(f"\ncrashes: {name}: {exploration.points} points")
+
+
+def test_every_call_of_a_build(world: World) -> None:
+    scenario = build_scenario(world, "build", today=4, yesterday=1, max_files_per_manifest=3)
+    exploration = CrashExploration(world, scenario)
+    exploration.all_single()
+    explored(exploration, scenario.name)
+
+
+def test_every_call_of_a_build_that_meets_an_overwrite(world: World) -> None:
+    exploration = CrashExploration(world, overwrite_scenario(world, max_files_per_manifest=3))
+    exploration.all_single()
+    explored(exploration, "overwrite")
+
+
+def test_every_call_of_a_sweep(world: World) -> None:
+    exploration = CrashExploration(world, sweep_scenario(world))
+    exploration.all_single()
+    explored(exploration, "sweep")
+
+
+def test_marks_that_take_several_transactions(world: World) -> None:
+    """A process dies at each call of a build of 250 files, whose marks take three transactions."""
+    exploration = CrashExploration(world, many_files_scenario(world))
+    exploration.try_each(Crash(call, Fault.DIES_AFTER) for call in range(len(exploration.record())))
+    explored(exploration, "250 files, dying")
+
+
+def test_pairs_of_crashes_sampled(world: World) -> None:
+    scenario = build_scenario(world, "pairs, sampled", today=2, yesterday=0, max_files_per_manifest=2)
+    exploration = CrashExploration(world, scenario)
+    draw = random.Random(20260130)
+    count = len(exploration.record())
+    for _ in range(PAIRS_IN_A_NORMAL_RUN):
+        first = Crash(draw.randrange(count), draw.choice(FAULTS))
+        recovery = exploration.recovery_of(first)
+        exploration.try_pair(first, Crash(draw.randrange(len(recovery)), draw.choice(FAULTS)))
+    explored(exploration, scenario.name)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_every_pair_of_crashes(world: World) -> None:
+    scenario = build_scenario(world, "pairs", today=2, yesterday=0, max_files_per_manifest=2)
+    exploration = CrashExploration(world, scenario)
+    for first, second in exploration.pairs():
+        exploration.try_pair(first, second)
+    explored(exploration, scenario.name)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_every_call_of_a_day_with_a_full_batch(world: World) -> None:
+    """12 files of today in batches of 10, 3 of yesterday."""
+    exploration = CrashExploration(world, build_scenario(world, "full batch", today=12, yesterday=3))
+    exploration.all_single()
+    explored(exploration, "full batch")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_every_call_of_marks_that_take_several_transactions(world: World) -> None:
+    exploration = CrashExploration(world, many_files_scenario(world))
+    exploration.all_single()
+    explored(exploration, "250 files")
