@@ -2,6 +2,8 @@
 # make demo    the whole platform once, on this machine, every number checked
 # make dev     the same, until Ctrl-C
 # make test    the tests; needs nothing but this machine
+# make soak    the long explorations; their last figures are in docs/reliability.md
+# make bench   what things cost; asserts nothing
 # make check   lint and types
 # make lock    requirements.lock anew from pyproject.toml
 
@@ -10,7 +12,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check format lock clean
+.PHONY: help setup demo dev test soak bench check format lock clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -34,6 +36,13 @@ dev: setup
 
 test: setup
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: setup
+	MODEL_EXAMPLES=300 $(BIN)/python -m pytest -m "soak or not soak" --timeout 7200 $(ARGS)
+
+bench: setup
+	$(BIN)/python -m benchmarks.ingest.handler_time > /dev/null
+	$(BIN)/python -m benchmarks.ingest.cost | grep -v '^{'
 
 check: setup
 	$(BIN)/ruff check .
