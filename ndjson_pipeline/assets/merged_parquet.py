@@ -7,7 +7,7 @@ import dagster as dg
 
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.assets.manifests import manifests
-from ndjson_pipeline.errors import PipelineError, StaleHolderError
+from ndjson_pipeline.errors import PipelineError, RecordFormatError, StaleHolderError
 from ndjson_pipeline.glue.conversion import Conversion, Converter
 from ndjson_pipeline.glue.settlement import Settlement, settle
 from ndjson_pipeline.manifest_records.record import ManifestRecord
@@ -82,17 +82,20 @@ def _convert_date(
     records = pipeline.records()
     deployment = pipeline.deployment
     result = DateResult()
-    claims = list(_claim(context, records, date_prefix, result))
-    if not claims:
-        context.log.info(f"Nothing to convert for {date_prefix}")
-        return result
     converter = Converter(
         pipeline.glue_runs(context.log),
         records,
         deployment.s3,
         manifest_bucket=deployment.names.manifest_bucket,
     )
+    claims: list[Claim] = []
     try:
+        for claim in _claim(context, records, date_prefix, result):
+            # One by one: those made before an error must not stay processing.
+            claims.append(claim)
+        if not claims:
+            context.log.info(f"Nothing to convert for {date_prefix}")
+            return result
         result.conversion = converter.convert(context, claims)
     except (Exception, dg.DagsterExecutionInterruptedError) as error:
         # Whatever ended the run early, its claims must not stay processing without a reason.
@@ -119,7 +122,11 @@ def _claim(
         found = records.of_date(date_prefix)
     else:
         for name in names:
-            record = records.read(name)
+            try:
+                record = records.read(name)
+            except RecordFormatError as error:
+                result.skipped[name.filename] = str(error)
+                continue
             if record is None:
                 result.skipped[name.filename] = "it has no record any more"
             else:
@@ -173,8 +180,8 @@ def _metadata(results: dict[str, DateResult]) -> dict[str, dg.MetadataValue]:
     """Return the numbers that the UI plots, summed over the run's dates."""
     conversions = [result.conversion for result in results.values() if result.conversion is not None]
     reports = [conversion.report for conversion in conversions if conversion.report is not None]
-    input_mb = sum(report.input_size_mb for report in reports)
-    output_mb = sum(report.output_size_mb for report in reports)
+    input_mb = sum((report.input_size_mb for report in reports), 0.0)
+    output_mb = sum((report.output_size_mb for report in reports), 0.0)
     metadata: dict[str, dg.MetadataValue] = {
         "manifests_completed": dg.MetadataValue.int(sum(len(r.completed) for r in results.values())),
         "manifests_failed": dg.MetadataValue.int(sum(len(r.failures) for r in results.values())),
@@ -189,7 +196,7 @@ def _metadata(results: dict[str, DateResult]) -> dict[str, dg.MetadataValue]:
             round(100 * (1 - output_mb / input_mb), 2) if input_mb else 0.0
         ),
         "execution_time_seconds": dg.MetadataValue.float(
-            round(sum(report.execution_seconds for report in reports), 3)
+            round(sum((report.execution_seconds for report in reports), 0.0), 3)
         ),
     }
     if conversions:

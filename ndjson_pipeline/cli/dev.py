@@ -40,7 +40,9 @@ def run(*, port: int, aws_port: int) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    ui_port = free_port(port)
+    ui_port = free_port(port, "--port")
+    if aws_port:
+        free_port(aws_port, "--aws-port")
     directory = Path(tempfile.mkdtemp(prefix="ndjson-dev-"))
     try:
         console.print("Starting the local AWS and Dagster ...")
@@ -57,7 +59,7 @@ def run(*, port: int, aws_port: int) -> None:
     console.print("Ended.")
 
 
-def free_port(port: int) -> int:
+def free_port(port: int, option: str) -> int:
     """Return a port that can be listened on: the given one, or any free one for 0.
 
     Raises:
@@ -69,18 +71,20 @@ def free_port(port: int) -> int:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise PortTakenError(
-                f"port {port} is taken ({error.strerror}); end what listens there, or pass --port 0 for a "
-                "free one"
+                f"port {port} is taken ({error.strerror}); end what listens there, or pass {option} 0 for "
+                "a free one"
             ) from error
         return int(probe.getsockname()[1])
 
 
 def _await_ui(platform: LocalPlatform, address: str, stopped: threading.Event) -> None:
     deadline = time.monotonic() + _SECONDS_TO_UI
+    # A proxy of the environment knows nothing of this machine's own addresses.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while not stopped.is_set():
         platform.check_alive()
         try:
-            with urllib.request.urlopen(f"{address}/server_info", timeout=5):
+            with opener.open(f"{address}/server_info", timeout=5):
                 return
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             if time.monotonic() > deadline:

@@ -3,6 +3,7 @@
 import gzip
 import random
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -72,20 +73,25 @@ def files_of_folder(folder: Path, now: datetime) -> list[InputFile]:
     sources = sorted(path for path in folder.iterdir() if path.name.endswith(_SUFFIXES) and path.is_file())
     if not sources:
         raise InputFolderError(f"{folder} holds no file that ends in one of {', '.join(_SUFFIXES)}")
-    pieces = [
-        (f"{_stem(source)}-{number:04d}", content)
-        for source in sources
-        for number, content in enumerate(_split(source), start=1)
-    ]
+    pieces = [(_stem(source), content) for source in sources for content in _pieces(source)]
+    if not pieces:
+        raise InputFolderError(f"the files of {folder} are all empty")
     today = now.astimezone(UTC).date()
     return [
         InputFile(
-            name=f"{date_of(position, len(pieces), today).isoformat()}-{stem}.ndjson",
+            name=f"{date_of(position, len(pieces), today).isoformat()}-{stem}-{position + 1:04d}.ndjson",
             content=content,
             record_count=sum(1 for line in content.split(b"\n") if line.strip()),
         )
         for position, (stem, content) in enumerate(pieces)
     ]
+
+
+def _pieces(source: Path) -> list[bytes]:
+    try:
+        return list(_split(source))
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputFolderError(f"{source} can't be read: {error}") from error
 
 
 def _split(source: Path) -> Iterator[bytes]:

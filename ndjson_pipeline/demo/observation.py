@@ -141,12 +141,14 @@ class DagsterState:
     Attributes:
         runs: runs of the conversion job that ended well.
         failed_runs: the others that ended.
+        open_runs: those that have not ended.
         files_reported: files that materializations of `manifests` count.
         manifests_converted: manifests that materializations of `merged_parquet` count.
     """
 
     runs: int
     failed_runs: int
+    open_runs: int
     files_reported: int
     manifests_converted: int
 
@@ -168,9 +170,12 @@ def read_dagster(instance: "DagsterInstance") -> DagsterState:
     def runs(*statuses: dg.DagsterRunStatus) -> int:
         return instance.get_runs_count(dg.RunsFilter(statuses=list(statuses)))
 
+    succeeded = runs(dg.DagsterRunStatus.SUCCESS)
+    failed = runs(dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
     return DagsterState(
-        runs=runs(dg.DagsterRunStatus.SUCCESS),
-        failed_runs=runs(dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED),
+        runs=succeeded,
+        failed_runs=failed,
+        open_runs=instance.get_runs_count() - succeeded - failed,
         files_reported=total("manifests", "files_processed"),
         manifests_converted=total("merged_parquet", "manifests_completed"),
     )

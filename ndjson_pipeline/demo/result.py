@@ -77,7 +77,7 @@ def measure_stages(
     """Derive the stages from what the platform itself recorded; pure."""
     committed = [parse_utc_timestamp(record.created_at) for record in tracked.manifests]
     launches = [
-        (glue[record.glue_job_run_id].started_on - parse_utc_timestamp(record.created_at)).total_seconds()
+        _seconds(parse_utc_timestamp(record.created_at), glue[record.glue_job_run_id].started_on)
         for record in tracked.manifests
         if record.glue_job_run_id in glue
     ]

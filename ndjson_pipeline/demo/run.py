@@ -147,6 +147,8 @@ def _await_end(
             and tracked.count(ManifestStatus.COMPLETED) == len(tracked.manifests)
             and dagster.files_reported == len(files)
             and dagster.manifests_converted == len(tracked.manifests)
+            # A run ends a moment after its materialization.
+            and dagster.open_runs == 0
         ):
             return tracked, dagster
         if time.monotonic() > deadline:

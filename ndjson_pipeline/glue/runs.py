@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_ingest.dynamodb import error_code
 from ndjson_pipeline.errors import GlueDeadlineError, GlueRunError, GlueRunLostError
@@ -158,11 +158,19 @@ class GlueRuns:
                 raise
             self._log.warning("Glue would not say how run %s is: %s", run_id, error_code(error))
             return None
+        except BotoCoreError as error:
+            # A connection that breaks says nothing about the run; the deadline bounds how long this goes on.
+            self._log.warning("Glue could not be asked how run %s is: %s", run_id, error)
+            return None
         return GlueRun.from_response(response["JobRun"])
 
     def stop(self, run_id: str) -> bool:
         """Tell Glue to stop a run; False, with a log line, where it refuses."""
-        response = self._glue.batch_stop_job_run(JobName=self._job_name, JobRunIds=[run_id])
+        try:
+            response = self._glue.batch_stop_job_run(JobName=self._job_name, JobRunIds=[run_id])
+        except (BotoCoreError, ClientError) as error:
+            self._log.warning("Glue did not stop run %s: %s", run_id, error)
+            return False
         errors = response.get("Errors") or []
         for refusal in errors:
             self._log.warning("Glue did not stop run %s: %s", run_id, refusal.get("ErrorDetail"))

@@ -67,12 +67,17 @@ class DagsterProcess:
         self.log_path = log_path
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def _pid_path(self) -> Path:
+        return self._home / "command.pid"
+
     def __enter__(self) -> Self:
+        self._pid_path.unlink(missing_ok=True)
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 # The head of the group kills it once this process is gone, however that happened.
                 [
-                    *(sys.executable, lifeline.__file__, str(self._home / "command.pid")),
+                    *(sys.executable, lifeline.__file__, str(self._pid_path)),
                     *self._command,
                 ],
                 stdin=subprocess.PIPE,
@@ -95,8 +100,13 @@ class DagsterProcess:
         if process is None:
             return
         # Dagster ends its children on an interrupt of itself; its group gets no second one from a terminal.
-        with contextlib.suppress(ProcessLookupError, FileNotFoundError, ValueError):
-            os.kill(int((self._home / "command.pid").read_text()), signal.SIGINT)
+        try:
+            os.kill(int(self._pid_path.read_text()), signal.SIGINT)
+        except ProcessLookupError:
+            pass
+        except (FileNotFoundError, ValueError):
+            # The command has hardly begun, and nobody will ask it to end.
+            os.killpg(process.pid, signal.SIGKILL)
         try:
             process.wait(timeout=_SECONDS_TO_END)
         except subprocess.TimeoutExpired:

@@ -94,7 +94,7 @@ def parse_glue_report(uri: str, document: Mapping[str, Any]) -> GlueReport:
             compression_ratio=float(summary["compression_ratio"]),
             execution_seconds=float(summary["execution_time_seconds"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ReportFormatError(
             f"the Glue report {uri} has another shape: {type(error).__name__} {error}"
         ) from error

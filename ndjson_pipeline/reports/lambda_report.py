@@ -54,7 +54,7 @@ def parse_lambda_report(uri: str, content: bytes) -> Mapping[str, DateCounts]:
             )
             for date_prefix, counts in document["dates"].items()
         }
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ReportFormatError(
             f"the Lambda report {uri} has another shape: {type(error).__name__} {error}"
         ) from error

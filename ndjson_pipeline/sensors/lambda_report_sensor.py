@@ -60,7 +60,8 @@ class ReportCursor:
         newest = max((instant for key in seen if (instant := _instant(key)) is not None), default=None)
         if newest is None:
             return ReportCursor(self.watermark, seen)
-        watermark = max(self.watermark, _key_prefix(newest - SETTLE_TIME))
+        # A writer whose clock is ahead must not hide what comes after its report.
+        watermark = max(self.watermark, _key_prefix(min(newest, utc_now()) - SETTLE_TIME))
         return ReportCursor(watermark, frozenset(key for key in seen if key > watermark))
 
 

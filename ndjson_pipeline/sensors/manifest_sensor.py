@@ -16,8 +16,9 @@ from ndjson_pipeline.partitions import daily_partitions
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.run_tags import ATTEMPT_TAG, MANIFESTS_TAG, parse_manifests_tag
 
-# How many waiting manifests a tick looks at; the rest are as good in the next tick.
-PENDING_PER_TICK = 1000
+# How many waiting manifests a tick looks at. The index does not sort by age, so what lies beyond is reached
+# only as these are claimed.
+PENDING_PER_TICK = 10_000
 _PARTITION_TAG = "dagster/partition"
 _IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,

@@ -1,0 +1,1 @@
+"""The whole platform: real daemon, real Spark, local AWS."""

@@ -1,0 +1,126 @@
+"""The commands as a person runs them: what they print, and what they leave."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
+
+pytestmark = [pytest.mark.daemon, pytest.mark.spark]
+
+COMMAND = str(Path(sys.executable).parent / "ndjson-pipeline")
+
+
+@pytest.fixture
+def temporary(scratch: Path) -> Iterator[Path]:
+    """The folder of a command's temporary files, which every process that it starts knows."""
+    folder = scratch / "tmp"
+    folder.mkdir()
+    yield folder
+    for process_id in processes_with_variable("TMPDIR", str(folder)):
+        os.kill(process_id, signal.SIGKILL)
+    for entry in folder.iterdir():
+        entry.rename(scratch / f"left-{entry.name}")
+    folder.rmdir()
+
+
+def environment(temporary: Path) -> dict[str, str]:
+    variables = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DAGSTER_"))
+    }
+    return {**variables, "TMPDIR": str(temporary), "COLUMNS": "200"}
+
+
+def nothing_is_left(temporary: Path) -> bool:
+    return not processes_with_variable("TMPDIR", str(temporary))
+
+
+@pytest.mark.timeout(150)
+def test_the_demo_succeeds_and_leaves_nothing(temporary: Path) -> None:
+    command = subprocess.Popen(
+        [COMMAND, "demo", "--files", "3", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(temporary),
+    )
+    with command:
+        # The command, the local AWS and Dagster: the look at what is left would see them.
+        await_true(lambda: len(processes_with_variable("TMPDIR", str(temporary))) >= 3, 60)
+        output, errors = command.communicate(timeout=140)
+    assert command.returncode == 0, errors
+    document = json.loads(output.splitlines()[-1])
+    fields = ("files", "manifests", "records_in", "rows_out", "runs", "seconds", "stages")
+    assert {name for name in fields if name in document} == set(fields)
+    assert document["files"] == 3
+    assert document["records_in"] == document["rows_out"] > 0
+    assert document["manifests"] >= 1
+    assert 1 <= document["runs"] <= document["manifests"]
+    assert 0 < document["seconds"] < 140
+    assert document["stages"]["convert"] > 0
+    await_true(lambda: nothing_is_left(temporary), 5)
+    assert list(temporary.glob("ndjson-*")) == []
+
+
+@contextmanager
+def dev_command(temporary: Path) -> Iterator[tuple["subprocess.Popen[str]", list[str]]]:
+    """Run `dev` on free ports; yields it and the lines that it prints."""
+    command = subprocess.Popen(
+        [COMMAND, "dev", "--port", "0", "--aws-port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(temporary),
+        # A terminal's Ctrl-C goes to the whole group.
+        start_new_session=True,
+    )
+    lines: list[str] = []
+    reader = threading.Thread(target=lambda: lines.extend(iter(command.stdout.readline, "")), daemon=True)
+    reader.start()
+    try:
+        yield command, lines
+    finally:
+        if command.poll() is None:
+            command.kill()
+        command.wait()
+        reader.join(timeout=10)
+        command.stdout.close()
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_dev_prints_addresses_that_answer_and_ends_with_all_it_started(
+    temporary: Path, number: signal.Signals
+) -> None:
+    with dev_command(temporary) as (command, lines):
+
+        def addresses() -> list[str]:
+            assert command.poll() is None, lines
+            return re.findall(r"^(?:Dagster UI|local AWS)\s+(http://\S+)$", "".join(lines), re.MULTILINE)
+
+        ui, aws = await_true(lambda: found if len(found := addresses()) == 2 else [], 90)
+        await_true(lambda: "Ctrl-C" in "".join(lines), 5)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{ui}/server_info", timeout=10) as answer:
+            assert "dagster_version" in json.loads(answer.read())
+        with opener.open(f"{aws}/", timeout=10) as answer:
+            assert answer.status == 200
+        assert len(processes_with_variable("TMPDIR", str(temporary))) >= 4
+        if number is signal.SIGINT:
+            os.killpg(command.pid, number)
+        else:
+            command.send_signal(number)
+        assert command.wait(timeout=40) == 0, lines
+    await_true(lambda: nothing_is_left(temporary), 5)
+    assert "Traceback" not in "".join(lines)
+    assert list(temporary.glob("ndjson-*")) == []

@@ -1,0 +1,163 @@
+"""What must hold from a file's arrival to its rows, on one platform; each test has dates of its own."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from lambda_ingest.clock import utc_now
+from lambda_ingest.contract.records import ManifestStatus
+from ndjson_pipeline.demo.input_files import InputFile, files_of_folder, generated_files
+from ndjson_pipeline.demo.result import DemoResult
+from ndjson_pipeline.demo.run import run_demo
+from ndjson_pipeline.local_platform.platform import LocalPlatform
+from ndjson_pipeline.manifest_records.store import ManifestRecordStore
+from ndjson_pipeline_tests.end_to_end.conftest import Running, past
+from ndjson_pipeline_tests.end_to_end.processes import await_true
+from ndjson_pipeline_tests.pipeline.harness import ManifestTable
+
+pytestmark = [pytest.mark.daemon, pytest.mark.spark, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def files(now: datetime) -> list[InputFile]:
+    """25 files: two full batches of today, and a rest of yesterday."""
+    return list(generated_files(25, 20_000, now, seed=7))
+
+
+@pytest.fixture(scope="module")
+def result(starting: LocalPlatform, files: list[InputFile], now: datetime) -> DemoResult:
+    """What the demonstration found; it comes first, as it counts everything that the platform did."""
+    return run_demo(starting, files, began=now, timeout_seconds=150, tell=lambda _progress: None)
+
+
+@pytest.fixture(scope="module")
+def done(running: Running, result: DemoResult) -> Iterator[Running]:
+    """The platform after the demonstration, with nothing going on."""
+    running.await_no_run(60)
+    return running
+
+
+def lines(count: int, tag: str) -> bytes:
+    return b"".join(json.dumps({"tag": tag, "n": n}).encode() + b"\n" for n in range(count))
+
+
+def test_full_batches_and_the_past_dates_rest_are_converted_once(
+    done: Running, result: DemoResult, files: list[InputFile]
+) -> None:
+    yesterday, today = sorted({file.date_prefix for file in files})
+    tracked = done.tracked(yesterday, today)
+    assert tracked.manifested_files == 25
+    assert {record.status for record in tracked.manifests} == {ManifestStatus.COMPLETED}
+    assert [record.file_count for record in done.records(today)] == [10, 10]
+    assert sum(record.file_count for record in done.records(yesterday)) == 5
+    assert {record.attempt for record in tracked.manifests} == {1}
+    assert done.rows_by_source(yesterday, today) == done.expected_rows(files)
+    assert sum(record.records_processed or 0 for record in tracked.manifests) == result.records_in
+    assert result.rows_out == result.records_in == sum(file.record_count for file in files)
+    assert (result.files, result.manifests) == (25, len(tracked.manifests))
+
+
+def test_the_demonstration_counts_the_runs_that_converted(done: Running, result: DemoResult) -> None:
+    filters = dg.RunsFilter(job_name="convert_manifests", statuses=[dg.DagsterRunStatus.SUCCESS])
+    assert result.runs == done.instance.get_runs_count(filters)
+
+
+def test_both_kinds_of_report_are_materializations(done: Running, files: list[InputFile]) -> None:
+    assert done.materialized("manifests", "files_processed") == 25
+    assert done.materialized("manifests", "manifests_created") == len(
+        done.tracked(*{file.date_prefix for file in files}).manifests
+    )
+    assert done.materialized("merged_parquet", "records_processed") == sum(
+        file.record_count for file in files
+    )
+    assert done.materialized("merged_parquet", "records_rejected") == 0
+    for asset in ("manifests", "merged_parquet"):
+        partitions = done.instance.get_materialized_partitions(dg.AssetKey(asset))
+        assert {file.date_prefix for file in files} <= partitions
+
+
+def test_a_message_delivered_twice_changes_nothing(done: Running, files: list[InputFile]) -> None:
+    date = files[0].date_prefix
+    before = (done.items(date), done.output_keys(date))
+    for uri in list(done.expected_rows(files))[:2]:
+        done.send_event_again(uri)
+    done.await_empty_queue(30)
+    done.await_no_run(60)
+    assert (done.items(date), done.output_keys(date)) == before
+
+
+def test_manifests_run_again_keep_their_output_at_a_higher_attempt(
+    done: Running, files: list[InputFile]
+) -> None:
+    date = files[-1].date_prefix
+    before, keys, rows = done.records(date), done.output_keys(date), done.rows_by_source(date)
+    assert keys
+    again = done.dagster(
+        *("asset", "materialize", "--select", "merged_parquet", "--partition", date),
+        *("-m", "ndjson_pipeline.definitions"),
+    )
+    assert again.returncode == 0, again.stderr[-3000:]
+    after = done.records(date)
+    assert [record.name for record in after] == [record.name for record in before]
+    assert {record.status for record in after} == {ManifestStatus.COMPLETED}
+    assert [record.attempt for record in after] == [record.attempt + 1 for record in before]
+    assert done.output_keys(date) == keys
+    assert done.rows_by_source(date) == rows
+
+
+def test_of_runs_that_claim_at_once_one_wins(done: Running, now: datetime) -> None:
+    manifests = ManifestTable(done.deployment)
+    # A date without a partition, so that no sensor takes it first.
+    name = manifests.commit(1, "2024-12-31")
+    store = ManifestRecordStore(
+        done.deployment.dynamodb, table=done.deployment.names.tracking_table, clock=utc_now
+    )
+    record = store.read(name)
+    assert record is not None
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        claims = list(pool.map(lambda number: store.claim(record, f"run-{number}"), range(8)))
+    (winner,) = [claim for claim in claims if claim is not None]
+    claimed = store.read(name)
+    assert claimed is not None
+    assert (claimed.dagster_run_id, claimed.attempt) == (winner.run_id, 1)
+
+
+def test_a_manifest_that_fails_keeps_its_error_and_holds_up_no_other(done: Running, now: datetime) -> None:
+    date = past(now, 10)
+    lost, kept = f"{date}-lost.ndjson", f"{date}-kept.ndjson"
+    done.put(lost, lines(5, "lost"))
+    (committed,) = await_true(lambda: done.records(date), 30, every=0.02)
+    # A run takes seconds to reach the file.
+    done.delete(lost)
+    (failed,) = done.await_records(date, ManifestStatus.FAILED, 1, 100)
+    assert failed.name == committed.name
+    assert f"{lost}" in (failed.error_message or "")
+    assert failed.attempt == 1
+
+    source = done.put(kept, lines(7, "kept"))
+    (completed,) = done.await_records(date, ManifestStatus.COMPLETED, 1, 100)
+    assert completed.name.sequence == failed.name.sequence + 1
+    assert completed.records_processed == 7
+    assert done.rows_by_source(date) == {source: 7}
+    assert done.records(date)[0] == failed
+
+
+def folder_of_real_data() -> Path:
+    for ancestor in Path(__file__).resolve().parents:
+        if (ancestor / "shared" / "data").is_dir():
+            return ancestor / "shared" / "data"
+    pytest.skip("no folder shared/data beside the project's folder, or above")
+
+
+def test_real_data_comes_out_row_for_row(done: Running, now: datetime) -> None:
+    files = files_of_folder(folder_of_real_data(), now - timedelta(days=20))
+    done.upload(files)
+    records = done.await_converted(files, 120)
+    dates = sorted({file.date_prefix for file in files})
+    assert done.rows_by_source(*dates) == done.expected_rows(files)
+    assert sum(record.records_processed or 0 for record in records) == sum(f.record_count for f in files)

@@ -1,0 +1,64 @@
+"""A deployment on moto in this process."""
+
+import os
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+from moto import mock_aws
+
+from ndjson_pipeline import aws
+from ndjson_pipeline.aws import Deployment, current_deployment
+from ndjson_pipeline.local_aws import create_resources
+from ndjson_pipeline_tests.pipeline.harness import ManifestTable
+
+
+@pytest.fixture(scope="module")
+def module_patch() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def aws_variables(module_patch: pytest.MonkeyPatch) -> None:
+    """Fake credentials, and nothing that could lead to a real account."""
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name == "NDJSON_ENVIRONMENT":
+            module_patch.delenv(name)
+    module_patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    module_patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    module_patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+
+
+@pytest.fixture(scope="module")
+def module_deployment(aws_variables: None) -> Iterator[Deployment]:
+    """The deployment's resources in an AWS of the module's own."""
+    aws._connect.cache_clear()
+    with mock_aws():
+        create_resources()
+        yield current_deployment()
+    aws._connect.cache_clear()
+
+
+@pytest.fixture
+def deployment(module_deployment: Deployment) -> Iterator[Deployment]:
+    """The module's deployment, emptied after the test: to make another takes a second."""
+    yield module_deployment
+    table, bucket = module_deployment.names.tracking_table, module_deployment.names.manifest_bucket
+    for item in module_deployment.dynamodb.scan(TableName=table)["Items"]:
+        module_deployment.dynamodb.delete_item(
+            TableName=table, Key={name: item[name] for name in ("date_prefix", "file_key")}
+        )
+    for found in module_deployment.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+        module_deployment.s3.delete_object(Bucket=bucket, Key=found["Key"])
+
+
+@pytest.fixture
+def manifests(deployment: Deployment) -> ManifestTable:
+    return ManifestTable(deployment)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral

@@ -1,0 +1,87 @@
+"""The command line as a person meets it, run as a process."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+COMMAND = str(Path(sys.executable).parent / "ndjson-pipeline")
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    """The folder that the command puts its temporary files into."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    return folder
+
+
+def run(scratch: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment.pop("NDJSON_TRACEBACK", None)
+    return subprocess.run(
+        [COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**environment, "TMPDIR": str(scratch), "COLUMNS": "200"},
+    )
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def assert_one_sentence(done: "subprocess.CompletedProcess[str]") -> None:
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr + done.stdout
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("ndjson-pipeline: ")
+
+
+def test_help_names_the_commands(scratch: Path) -> None:
+    done = run(scratch, "--help")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "demo" in done.stdout
+    assert "dev" in done.stdout
+
+
+def test_a_taken_port_of_the_ui_is_one_sentence(scratch: Path, taken_port: int) -> None:
+    done = run(scratch, "dev", "--port", str(taken_port), "--aws-port", "0")
+    assert_one_sentence(done)
+    assert str(taken_port) in done.stderr
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_taken_port_of_the_local_aws_is_one_sentence(scratch: Path, taken_port: int) -> None:
+    done = run(scratch, "dev", "--port", "0", "--aws-port", str(taken_port))
+    assert_one_sentence(done)
+    assert str(taken_port) in done.stderr
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_an_input_folder_that_is_none_is_one_sentence(scratch: Path, as_json: list[str]) -> None:
+    absent = scratch.parent / "absent"
+    done = run(scratch, "demo", "--input", str(absent), *as_json)
+    assert_one_sentence(done)
+    assert str(absent) in done.stderr
+    # Nothing was begun, so nothing is kept for a look.
+    assert list(scratch.iterdir()) == []
+
+
+def test_an_option_out_of_range_is_told_with_the_range(scratch: Path) -> None:
+    done = run(scratch, "demo", "--files", "0")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "--files" in done.stderr

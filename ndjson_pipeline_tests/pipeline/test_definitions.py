@@ -1,0 +1,106 @@
+"""The code location as Dagster loads it."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from ndjson_pipeline.build import build_defs
+from ndjson_pipeline.definitions import defs
+
+PROJECT = Path(__file__).resolve().parents[2]
+LOAD = """
+import json, socket, sys
+
+def refuse(*arguments, **named):
+    raise AssertionError(f"the network was asked for: {arguments}")
+
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+from ndjson_pipeline.definitions import defs
+
+repository = defs.get_repository_def()
+print(json.dumps(sorted(key.to_user_string() for key in repository.asset_graph.get_all_asset_keys())))
+"""
+
+
+def environment_without_aws(home: Path) -> dict[str, str]:
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "NDJSON_")) and name != "DAGSTER_HOME"
+    }
+    return {**variables, "HOME": str(home), "DAGSTER_HOME": str(home)}
+
+
+def test_loads_without_aws_variables_and_without_a_network(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+        env=environment_without_aws(tmp_path),
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == ["manifests", "merged_parquet", "raw_ndjson"]
+
+
+def test_only_the_parquet_is_made_here() -> None:
+    graph = defs.get_repository_def().asset_graph
+    executable = {key.to_user_string() for key in graph.executable_asset_keys}
+    everything = {key.to_user_string() for key in graph.get_all_asset_keys()}
+    assert everything == {"raw_ndjson", "manifests", "merged_parquet"}
+    assert executable == {"merged_parquet"}
+
+
+def test_each_asset_depends_on_the_one_before_it_by_the_same_partitions() -> None:
+    graph = defs.get_repository_def().asset_graph
+    parents = {
+        key: {parent.to_user_string() for parent in graph.get(dg.AssetKey(key)).parent_keys}
+        for key in ("raw_ndjson", "manifests", "merged_parquet")
+    }
+    assert parents == {"raw_ndjson": set(), "manifests": {"raw_ndjson"}, "merged_parquet": {"manifests"}}
+    partitions = {graph.get(dg.AssetKey(key)).partitions_def for key in parents}
+    assert len(partitions) == 1
+
+
+def test_both_sensors_run_by_default() -> None:
+    sensors = {sensor.name: sensor for sensor in defs.get_repository_def().sensor_defs}
+    for name in ("manifest_sensor", "lambda_report_sensor"):
+        assert sensors[name].default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def test_an_override_takes_the_place_of_a_resource_of_the_same_name() -> None:
+    stub = object()
+    overridden = build_defs(resource_overrides={"pipeline": stub})
+    assert (overridden.resources or {})["pipeline"] is stub
+    assert (build_defs().resources or {})["pipeline"] is not stub
+
+
+@pytest.mark.timeout(90)
+def test_the_workspace_file_loads(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "dagster", "definitions", "validate"),
+            *("-w", str(PROJECT / "workspace.yaml")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=80,
+        check=False,
+        cwd=tmp_path,
+        env=environment_without_aws(tmp_path),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ndjson_pipeline" in done.stdout + done.stderr
+
+
+def test_no_table_of_pyproject_beats_the_workspace_file() -> None:
+    tools = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]
+    assert not {"dagster", "dg"} & tools.keys()

@@ -1,0 +1,367 @@
+"""The asset, run in this process with a Glue that does what it is told."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from lambda_ingest.clock import utc_now
+from lambda_ingest.contract.keys import ManifestName
+from ndjson_pipeline.aws import Deployment
+from ndjson_pipeline.build import build_defs
+from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
+from ndjson_pipeline.manifest_records.record import ManifestRecord
+from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
+from ndjson_pipeline.manifest_records.transitions import Move
+from ndjson_pipeline.run_tags import ATTEMPT_TAG, MANIFESTS_TAG, manifests_tag
+from ndjson_pipeline_tests.pipeline.harness import (
+    DATE,
+    FakeGlue,
+    ManifestTable,
+    PipesScript,
+    StoppedClock,
+    client_error,
+    glue_report_document,
+    make_name,
+    outcome,
+)
+
+ASSET = dg.AssetKey("merged_parquet")
+
+
+@pytest.fixture(autouse=True)
+def _impatient_pipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster looks once a second, and waits ten for a script that says nothing."""
+    monkeypatch.setattr("dagster._core.pipes.utils.DEFAULT_SLEEP_INTERVAL", 0.02)
+    monkeypatch.setattr("dagster._core.pipes.utils.WAIT_FOR_LOGS_AFTER_EXECUTION_INTERVAL", 0)
+
+
+class StubPipeline:
+    """The `pipeline` resource with another Glue."""
+
+    def __init__(
+        self, manifests: ManifestTable, glue: FakeGlue, records: ManifestRecordStore | None = None
+    ) -> None:
+        self._manifests = manifests
+        self._glue = glue
+        self._records = records or manifests.store()
+        self.clock = StoppedClock()
+
+    @property
+    def deployment(self) -> Deployment:
+        return self._manifests.deployment
+
+    def records(self) -> ManifestRecordStore:
+        return self._records
+
+    def glue_runs(self, log: logging.Logger) -> GlueRuns:
+        return GlueRuns(
+            self._glue,
+            job_name="job",
+            rules=WatchRules(deadline_seconds=600),
+            log=log,
+            sleep=self.clock.sleep,
+            monotonic=self.clock.monotonic,
+        )
+
+
+class Runner:
+    """Runs of the asset for one date."""
+
+    def __init__(self, manifests: ManifestTable, instance: dg.DagsterInstance) -> None:
+        self.manifests = manifests
+        self.instance = instance
+
+    def run(
+        self,
+        glue: FakeGlue,
+        names: Sequence[ManifestName] | None,
+        records: ManifestRecordStore | None = None,
+    ) -> dg.ExecuteInProcessResult:
+        """Run for the named manifests as the sensor does, or for the whole date as a person does."""
+        tags = {} if names is None else {MANIFESTS_TAG: manifests_tag(names), ATTEMPT_TAG: "1"}
+        defs = build_defs(resource_overrides={"pipeline": StubPipeline(self.manifests, glue, records)})
+        return defs.resolve_job_def("convert_manifests").execute_in_process(
+            instance=self.instance, partition_key=DATE, tags=tags, raise_on_error=False
+        )
+
+    def materializations(self) -> list[Mapping[str, Any]]:
+        """Return the metadata of every materialization, the newest first."""
+        records = self.instance.fetch_materializations(ASSET, limit=100).records
+        assert all(record.partition_key == DATE for record in records)
+        return [
+            {name: value.value for name, value in record.asset_materialization.metadata.items()}
+            for record in records
+        ]
+
+    def glue(
+        self,
+        make_report: Callable[[list[str]], dict[str, Any]] | None,
+        states: Sequence[Any] = ("RUNNING", "SUCCEEDED"),
+    ) -> FakeGlue:
+        return FakeGlue(states, PipesScript(self.manifests.deployment.s3, make_report))
+
+    def glue_that_converts(self) -> FakeGlue:
+        return self.glue(converted)
+
+
+def converted(paths: list[str]) -> dict[str, Any]:
+    return glue_report_document(*(outcome(path) for path in paths))
+
+
+@pytest.fixture
+def runner(manifests: ManifestTable, instance: dg.DagsterInstance) -> Runner:
+    return Runner(manifests, instance)
+
+
+def statuses(manifests: ManifestTable, names: Sequence[ManifestName]) -> list[tuple[str, int]]:
+    items = [manifests.item(name) for name in names]
+    return [(item["status"], int(item["attempt"])) for item in items]
+
+
+def test_all_manifests_of_a_run_are_converted_by_one_glue_run(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    names = [manifests.commit(sequence) for sequence in (1, 2)]
+    glue = runner.glue_that_converts()
+    result = runner.run(glue, names)
+    assert result.success
+    (started,) = glue.runs
+    assert started["Arguments"]["--MANIFEST_PATH"] == ",".join(manifests.path(name) for name in names)
+    assert statuses(manifests, names) == [("completed", 1), ("completed", 1)]
+    for name in names:
+        item = manifests.item(name)
+        assert (item["glue_job_run_id"], item["records_processed"]) == ("jr_1", 7)
+        assert item["dagster_run_id"] == result.run_id
+        assert "error_message" not in item
+    (metadata,) = runner.materializations()
+    assert (metadata["manifests_completed"], metadata["manifests_failed"]) == (2, 0)
+    assert (metadata["records_read"], metadata["records_processed"]) == (16, 14)
+    assert (metadata["records_rejected"], metadata["glue_job_run_ids"]) == (2, "jr_1")
+
+
+def test_a_run_converts_no_manifest_but_its_own(runner: Runner, manifests: ManifestTable) -> None:
+    names = [manifests.commit(sequence) for sequence in (1, 2, 3)]
+    assert runner.run(runner.glue_that_converts(), names[1:2]).success
+    assert statuses(manifests, names) == [("pending", 0), ("completed", 1), ("pending", 0)]
+
+
+def test_of_two_manifests_one_that_fails_does_not_undo_the_other(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    good, bad = names = [manifests.commit(sequence) for sequence in (1, 2)]
+
+    def report(paths: list[str]) -> dict[str, Any]:
+        return glue_report_document(outcome(paths[0]), outcome(paths[1], rows=0, error="line 3 is broken"))
+
+    result = runner.run(runner.glue(report, ["RUNNING", {"JobRunState": "FAILED"}]), names)
+    assert not result.success
+    failure = result.failure_data_for_node("merged_parquet")
+    assert failure is not None
+    assert "line 3 is broken" in str(failure.user_failure_data)
+    assert manifests.path(bad) in str(failure.user_failure_data)
+    assert statuses(manifests, names) == [("completed", 1), ("failed", 1)]
+    assert manifests.item(bad)["error_message"] == "line 3 is broken"
+    assert manifests.item(good)["records_processed"] == 7
+    (metadata,) = runner.materializations()
+    assert (metadata["manifests_completed"], metadata["manifests_failed"]) == (1, 1)
+
+
+def test_a_run_whose_manifests_all_fail_materializes_nothing(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    name = manifests.commit(1)
+    glue = runner.glue(None, [{"JobRunState": "FAILED", "ErrorMessage": "out of memory"}])
+    assert not runner.run(glue, [name]).success
+    assert statuses(manifests, [name]) == [("failed", 1)]
+    assert "out of memory" in manifests.item(name)["error_message"]
+    assert runner.materializations() == []
+
+
+def test_a_start_that_glue_refuses_fails_the_claims_with_the_reason(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    names = [manifests.commit(sequence) for sequence in (1, 2)]
+    glue = runner.glue_that_converts()
+    glue.start_errors = [client_error("AccessDeniedException")]
+    assert not runner.run(glue, names).success
+    assert statuses(manifests, names) == [("failed", 1), ("failed", 1)]
+    for name in names:
+        item = manifests.item(name)
+        assert "AccessDeniedException" in item["error_message"]
+        assert "glue_job_run_id" not in item
+
+
+def test_an_error_that_nobody_foresaw_fails_the_claims_with_the_reason(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    name = manifests.commit(1)
+    glue = runner.glue(None, [client_error("AccessDeniedException")])
+    assert not runner.run(glue, [name]).success
+    assert statuses(manifests, [name]) == [("failed", 1)]
+    assert "AccessDeniedException" in manifests.item(name)["error_message"]
+
+
+def test_a_glue_run_past_its_deadline_fails_the_claims_with_the_reason(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    name = manifests.commit(1)
+    glue = runner.glue(None, ["RUNNING"])
+    assert not runner.run(glue, [name]).success
+    assert glue.stopped == ["jr_1"]
+    item = manifests.item(name)
+    assert (item["status"], item["glue_job_run_id"]) == ("failed", "jr_1")
+    assert "was stopped" in item["error_message"]
+
+
+def test_a_lost_report_of_a_run_that_succeeded_counts_as_completed(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    name = manifests.commit(1)
+    assert runner.run(runner.glue(None), [name]).success
+    assert statuses(manifests, [name]) == [("completed", 1)]
+    assert "records_processed" not in manifests.item(name)
+    (metadata,) = runner.materializations()
+    assert (metadata["manifests_completed"], metadata["records_read"]) == (1, 0)
+
+
+def test_a_report_of_another_shape_counts_as_lost(runner: Runner, manifests: ManifestTable) -> None:
+    name = manifests.commit(1)
+    assert runner.run(runner.glue(lambda _paths: {"manifests": 7}), [name]).success
+    assert statuses(manifests, [name]) == [("completed", 1)]
+
+
+def test_a_manifest_that_another_run_holds_is_skipped_and_untouched(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    held = manifests.commit(
+        1, status="processing", attempt=1, dagster_run_id="another", glue_job_run_id="jr_9"
+    )
+    done = manifests.commit(2, status="completed", attempt=1, dagster_run_id="another")
+    free = manifests.commit(3)
+    before = [manifests.item(held), manifests.item(done)]
+    glue = runner.glue_that_converts()
+    assert runner.run(glue, [held, done, free]).success
+    assert [manifests.item(held), manifests.item(done)] == before
+    assert statuses(manifests, [free]) == [("completed", 1)]
+    assert glue.runs[0]["Arguments"]["--MANIFEST_PATH"] == manifests.path(free)
+    (metadata,) = runner.materializations()
+    assert (metadata["manifests_completed"], metadata["manifests_skipped"]) == (1, 2)
+
+
+def test_a_run_whose_manifests_others_hold_starts_no_glue_run(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    held = manifests.commit(1, status="processing", attempt=1, dagster_run_id="another")
+    glue = runner.glue_that_converts()
+    assert runner.run(glue, [held]).success
+    assert glue.runs == []
+
+
+def test_a_claim_lost_while_glue_ran_is_not_ended_by_its_old_holder(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    lost, kept = names = [manifests.commit(sequence) for sequence in (1, 2)]
+
+    def report(paths: list[str]) -> dict[str, Any]:
+        # Another attempt takes over while this one's Glue run is going.
+        manifests.put_item(**{**manifests.item(lost), "attempt": 2, "dagster_run_id": "another"})
+        return converted(paths)
+
+    assert runner.run(runner.glue(report), names).success
+    item = manifests.item(lost)
+    assert (item["status"], item["attempt"], item["dagster_run_id"]) == ("processing", 2, "another")
+    assert statuses(manifests, [kept]) == [("completed", 1)]
+
+
+def test_a_manifest_whose_record_is_gone_is_skipped(runner: Runner, manifests: ManifestTable) -> None:
+    name = manifests.commit(1)
+    assert runner.run(runner.glue_that_converts(), [make_name(9), name]).success
+    assert statuses(manifests, [name]) == [("completed", 1)]
+
+
+def test_a_manifest_whose_record_has_another_shape_by_now_harms_no_other(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    good, strange = manifests.commit(1), manifests.commit(2, status="unknown")
+    before = manifests.item(strange)
+    runner.run(runner.glue_that_converts(), [strange, good])
+    assert statuses(manifests, [good]) == [("completed", 1)]
+    assert manifests.item(strange) == before
+
+
+class StoreThatFailsAtTheSecondClaim(ManifestRecordStore):
+    """DynamoDB goes away between two claims."""
+
+    claims = 0
+
+    def claim(self, record: ManifestRecord, run_id: str, move: Move = Move.CLAIM) -> Claim | None:
+        self.claims += 1
+        if self.claims == 2:
+            raise client_error("ProvisionedThroughputExceededException")
+        return super().claim(record, run_id, move)
+
+
+def test_a_claim_that_cannot_be_made_leaves_no_earlier_one_in_work(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    names = [manifests.commit(sequence) for sequence in (1, 2)]
+    deployment = manifests.deployment
+    records = StoreThatFailsAtTheSecondClaim(
+        deployment.dynamodb, table=deployment.names.tracking_table, clock=utc_now
+    )
+    glue = runner.glue_that_converts()
+    assert not runner.run(glue, names, records).success
+    assert glue.runs == []
+    assert statuses(manifests, names) == [("failed", 1), ("pending", 0)]
+    assert "ProvisionedThroughputExceededException" in manifests.item(names[0])["error_message"]
+
+
+def test_a_run_of_a_person_converts_every_manifest_of_its_date_again(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    completed = manifests.commit(1, status="completed", attempt=1, records_processed=99)
+    failed = manifests.commit(2, status="failed", attempt=3, error_message="broken")
+    waiting = manifests.commit(3)
+    held = manifests.commit(4, status="processing", attempt=1, dagster_run_id="another")
+    other_date = manifests.commit(1, "2026-01-29", status="completed", attempt=1)
+    assert runner.run(runner.glue_that_converts(), None).success
+    assert statuses(manifests, [completed, failed, waiting]) == [
+        ("completed", 2),
+        ("completed", 4),
+        ("completed", 1),
+    ]
+    assert manifests.item(completed)["records_processed"] == 7
+    assert "error_message" not in manifests.item(failed)
+    assert statuses(manifests, [held, other_date]) == [("processing", 1), ("completed", 1)]
+
+
+def test_each_explicit_run_is_a_glue_run_of_its_own(runner: Runner, manifests: ManifestTable) -> None:
+    name = manifests.commit(1)
+    glue = runner.glue_that_converts()
+    for attempt in (1, 2, 3):
+        assert runner.run(glue, None).success
+        assert statuses(manifests, [name]) == [("completed", attempt)]
+        assert len(glue.runs) == attempt
+
+
+def test_a_date_without_manifests_succeeds_with_nothing(runner: Runner) -> None:
+    glue = runner.glue_that_converts()
+    assert runner.run(glue, None).success
+    assert glue.runs == []
+    (metadata,) = runner.materializations()
+    assert (metadata["manifests_completed"], metadata["records_read"]) == (0, 0)
+
+
+def test_an_attempt_that_began_a_glue_run_attaches_to_it(runner: Runner, manifests: ManifestTable) -> None:
+    name = manifests.commit(1)
+    glue = runner.glue_that_converts()
+    assert runner.run(glue, [name]).success
+    # The same attempt once more, as a step that is repeated after its process died.
+    item = manifests.item(name)
+    manifests.put_item(**{**item, "status": "pending", "attempt": 0})
+    assert runner.run(glue, [name]).success
+    assert len(glue.runs) == 1
+    assert manifests.item(name)["glue_job_run_id"] == "jr_1"

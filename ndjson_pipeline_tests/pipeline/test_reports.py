@@ -1,0 +1,146 @@
+"""Reports as their writers write them, and as they must not be."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lambda_ingest.builder import BuiltManifest
+from lambda_ingest.report import ExecutionInfo, InvocationResult, report_document
+from ndjson_pipeline.errors import ReportFormatError
+from ndjson_pipeline.reports.glue_report import parse_glue_report
+from ndjson_pipeline.reports.lambda_report import DateCounts, parse_lambda_report, sum_by_date
+from ndjson_pipeline_tests.pipeline.harness import NOW, glue_report_document, outcome
+
+URI = "s3://manifests/logs/r.json"
+GOOD_PATH, BAD_PATH = "s3://m/manifests/a.json", "s3://m/manifests/b.json"
+GLUE_REPORT = glue_report_document(
+    outcome(GOOD_PATH, rows=7, rejected=1), outcome(BAD_PATH, rows=2, rejected=0, error="bad file")
+)
+
+
+def lambda_counts(files_processed: str) -> bytes:
+    counts = f'"files_processed": {files_processed}, "files_quarantined": 0, "manifests_created": 0'
+    return f'{{"dates": {{"2026-01-30": {{{counts}}}}}}}'.encode()
+
+
+def lambda_report() -> dict[str, Any]:
+    result = InvocationResult()
+    result.processed.update({"2026-01-30": 3, "2026-01-29": 1})
+    result.quarantined.update({"2026-01-30": 2})
+    return report_document(result, ExecutionInfo("request", "function", 256, 12), NOW)
+
+
+def test_a_glue_report_reads_as_its_writer_meant_it() -> None:
+    report = parse_glue_report(URI, json.loads(json.dumps(GLUE_REPORT)))
+    assert report.uri == URI
+    assert set(report.manifests) == {GOOD_PATH, BAD_PATH}
+    good, bad = report.manifests[GOOD_PATH], report.manifests[BAD_PATH]
+    assert (good.is_completed, good.records_read, good.records_processed) == (True, 8, 7)
+    assert (good.records_rejected, good.error_message) == (1, None)
+    assert (bad.is_completed, bad.error_message) == (False, "bad file")
+    assert (report.records_read, report.records_processed, report.records_rejected) == (10, 9, 1)
+    assert (report.input_size_mb, report.execution_seconds) == (2.0, 12.5)
+
+
+def change(document: dict[str, Any], *path: Any, to: Any = None, drop: bool = False) -> dict[str, Any]:
+    changed = copy.deepcopy(document)
+    place = changed
+    for part in path[:-1]:
+        place = place[part]
+    if drop:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = to
+    return changed
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        [],
+        "text",
+        None,
+        change(GLUE_REPORT, "processing_summary", drop=True),
+        change(GLUE_REPORT, "manifests", drop=True),
+        change(GLUE_REPORT, "manifests", to=None),
+        change(GLUE_REPORT, "manifests", to=["text"]),
+        change(GLUE_REPORT, "manifests", to=7),
+        change(GLUE_REPORT, "manifests", 0, "status", drop=True),
+        change(GLUE_REPORT, "manifests", 0, "records_read", drop=True),
+        change(GLUE_REPORT, "manifests", 0, "records_read", to=None),
+        change(GLUE_REPORT, "manifests", 0, "records_processed", to="many"),
+        change(GLUE_REPORT, "manifests", 0, "records_rejected", to=float("inf")),
+        change(GLUE_REPORT, "processing_summary", to=[]),
+        change(GLUE_REPORT, "processing_summary", "input_size_mb", to="large"),
+        change(GLUE_REPORT, "processing_summary", "parquet_files_created", drop=True),
+    ],
+)
+def test_a_glue_report_of_another_shape_is_refused_by_its_uri(document: Any) -> None:
+    with pytest.raises(ReportFormatError, match=URI):
+        parse_glue_report(URI, document)
+
+
+def test_a_lambda_report_reads_as_its_writer_meant_it() -> None:
+    counts = parse_lambda_report(URI, json.dumps(lambda_report()).encode())
+    assert counts == {
+        "2026-01-29": DateCounts(1, 0, 0, 1, URI),
+        "2026-01-30": DateCounts(3, 2, 0, 1, URI),
+    }
+
+
+def test_a_lambda_report_counts_its_manifests_by_date() -> None:
+    result = InvocationResult()
+    result.manifests += [
+        BuiltManifest(manifest_path=f"s3://m/{n}", date_prefix="2026-01-30", file_count=10, file_key=f"M#{n}")
+        for n in range(2)
+    ]
+    document = report_document(result, ExecutionInfo("request", "function", 256, 12), NOW)
+    (counts,) = parse_lambda_report(URI, json.dumps(document).encode()).values()
+    assert (counts.files_processed, counts.manifests_created) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not json",
+        b"\xff\xfe\x00",
+        b"[]",
+        b"7",
+        b"null",
+        b"{}",
+        b'{"dates": null}',
+        b'{"dates": []}',
+        b'{"dates": {"2026-01-30": null}}',
+        b'{"dates": {"2026-01-30": {"files_processed": 1}}}',
+        lambda_counts('"x"'),
+        lambda_counts("Infinity"),
+        lambda_counts("null"),
+    ],
+)
+def test_a_lambda_report_of_another_shape_is_refused_by_its_uri(content: bytes) -> None:
+    with pytest.raises(ReportFormatError, match=URI):
+        parse_lambda_report(URI, content)
+
+
+def test_a_lambda_report_of_no_date_counts_nothing() -> None:
+    assert parse_lambda_report(URI, b'{"dates": {}}') == {}
+
+
+def test_counts_are_summed_by_date_and_keep_the_last_report() -> None:
+    one: Callable[[int, str], DateCounts] = lambda n, uri: DateCounts(n, 1, 2, 1, uri)  # noqa: E731
+    total = sum_by_date(
+        [
+            {"2026-01-30": one(3, "a")},
+            {"2026-01-29": one(5, "b"), "2026-01-30": one(4, "b")},
+            {},
+        ]
+    )
+    assert list(total.items()) == [
+        ("2026-01-29", DateCounts(5, 1, 2, 1, "b")),
+        ("2026-01-30", DateCounts(7, 2, 4, 2, "b")),
+    ]
