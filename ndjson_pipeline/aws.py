@@ -10,22 +10,32 @@ import boto3
 from botocore.config import Config
 
 from ndjson_pipeline.names import Names
-from ndjson_pipeline.settings import ENVIRONMENT_VARIABLE, PipelineSettings
+from ndjson_pipeline.settings import DAGSTER_URL_VARIABLE, ENVIRONMENT_VARIABLE, PipelineSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_glue.client import GlueClient
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sns.client import SNSClient
 
 
 @dataclass(frozen=True)
 class Deployment:
     """One environment of one account, with clients for it."""
 
+    settings: PipelineSettings
     names: Names
     dynamodb: "DynamoDBClient"
     glue: "GlueClient"
     s3: "S3Client"
+    sns: "SNSClient"
+
+    @property
+    def alert_topic_arn(self) -> str:
+        """The alert topic."""
+        region = self.sns.meta.region_name
+        partition = boto3.session.Session().get_partition_for_region(region)
+        return f"arn:{partition}:sns:{region}:{self.names.account}:{self.names.alert_topic}"
 
 
 def deployment_of(variables: Mapping[str, str]) -> Deployment:
@@ -38,7 +48,7 @@ def deployment_of(variables: Mapping[str, str]) -> Deployment:
     relevant = {
         name: value
         for name, value in variables.items()
-        if name.startswith("AWS_") or name == ENVIRONMENT_VARIABLE
+        if name.startswith("AWS_") or name in {ENVIRONMENT_VARIABLE, DAGSTER_URL_VARIABLE}
     }
     return _connect(tuple(sorted(relevant.items())))
 
@@ -56,8 +66,10 @@ def _connect(variables: tuple[tuple[str, str], ...]) -> Deployment:
     session = boto3.session.Session()
     account = session.client("sts", config=config).get_caller_identity()["Account"]
     return Deployment(
+        settings=settings,
         names=Names(settings.environment, account),
         dynamodb=session.client("dynamodb", config=config),
         glue=session.client("glue", config=config),
         s3=session.client("s3", config=config),
+        sns=session.client("sns", config=config),
     )

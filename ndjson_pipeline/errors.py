@@ -25,6 +25,10 @@ class GlueRunLostError(GlueRunError):
     """Glue does not know a run that was started."""
 
 
+class GlueBusyError(GlueRunError):
+    """Glue would not say how a run is; it is worth asking again."""
+
+
 class GlueDeadlineError(GlueRunError):
     """A Glue run took longer than allowed and was stopped."""
 

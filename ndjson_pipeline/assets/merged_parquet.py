@@ -7,9 +7,9 @@ import dagster as dg
 
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.assets.manifests import manifests
-from ndjson_pipeline.errors import PipelineError, RecordFormatError, StaleHolderError
+from ndjson_pipeline.errors import GlueDeadlineError, PipelineError, RecordFormatError, StaleHolderError
 from ndjson_pipeline.glue.conversion import Conversion, Converter
-from ndjson_pipeline.glue.settlement import Settlement, settle
+from ndjson_pipeline.glue.settlement import Settlement, may_retry, settle
 from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
 from ndjson_pipeline.manifest_records.transitions import Move
@@ -99,8 +99,13 @@ def _convert_date(
         result.conversion = converter.convert(context, claims)
     except (Exception, dg.DagsterExecutionInterruptedError) as error:
         # Whatever ended the run early, its claims must not stay processing without a reason.
-        reason = _describe(error)
-        _record(context, records, [Settlement(claim, reason) for claim in claims], result)
+        # A stop and a deadline are decisions; whatever else it was may not be there the next time.
+        is_decision = isinstance(error, dg.DagsterExecutionInterruptedError | GlueDeadlineError)
+        settlements = [
+            Settlement(claim, _describe(error), retry_due=not is_decision and may_retry(claim))
+            for claim in claims
+        ]
+        _record(context, records, settlements, result)
         if not isinstance(error, PipelineError):
             raise
         return result
@@ -116,7 +121,6 @@ def _claim(
 ) -> Iterator[Claim]:
     """Claim the manifests that the run is for, and note why each other one is left alone."""
     names = tagged_manifests(context.run.tags, date_prefix)
-    move = Move.RECLAIM if names is None else Move.CLAIM
     found: list[ManifestRecord] = []
     if names is None:
         found = records.of_date(date_prefix)
@@ -132,6 +136,7 @@ def _claim(
             else:
                 found.append(record)
     for record in found:
+        move = Move.RECLAIM if names is None else (Move.RETRY if record.retry_due else Move.CLAIM)
         claim = records.claim(record, context.run.run_id, move)
         if claim is not None:
             yield claim
@@ -162,7 +167,7 @@ def _record(
                 records.complete(claim, settlement.records_processed)
                 result.completed.append(settlement)
             else:
-                records.fail(claim, settlement.failure)
+                records.fail(claim, settlement.failure, retry_due=settlement.retry_due)
                 result.failures[path] = settlement.failure
                 context.log.error(f"{path} failed: {settlement.failure}")
         except StaleHolderError as error:

@@ -1,5 +1,6 @@
 """One Glue run for some claimed manifests, with Dagster Pipes beside it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ import dagster as dg
 
 from ndjson_pipeline.errors import ReportFormatError, StaleHolderError
 from ndjson_pipeline.glue.messages import IdentityMessageReader, context_injector
-from ndjson_pipeline.glue.runs import GlueRuns, run_identity
+from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT, GlueRuns, attempts_argument, run_identity
 from ndjson_pipeline.glue.states import GlueRun
 from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
 from ndjson_pipeline.reports.glue_report import GlueReport, parse_glue_report
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 REPORT_MESSAGE_KIND = "glue_report"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,10 @@ class Converter:
             run_id = self._start_or_attach(context, claims, identity, session.get_bootstrap_cli_arguments())
             run = self._watch(context, run_id)
         # The session's end waits for the last messages, so the report is here if it was ever sent.
-        return Conversion(run, _find_report(context, session.get_custom_messages()))
+        report = find_report(session.get_custom_messages())
+        if report is None:
+            context.log.warning("No report came from the Glue run; its state alone counts for its manifests")
+        return Conversion(run, report)
 
     def _start_or_attach(
         self,
@@ -74,7 +80,14 @@ class Converter:
             run_id = begun.run_id
         else:
             paths = ",".join(claim.record.manifest_path for claim in claims)
-            run_id = self._runs.start({**pipes_arguments, "--MANIFEST_PATH": paths}, identity)
+            arguments = {
+                **pipes_arguments,
+                "--MANIFEST_PATH": paths,
+                ATTEMPTS_ARGUMENT: attempts_argument(
+                    (claim.record.name.filename, claim.attempt) for claim in claims
+                ),
+            }
+            run_id = self._runs.start(arguments, identity)
             context.log.info(f"Started Glue run {run_id} of {self._runs.job_name}")
         for claim in claims:
             try:
@@ -93,12 +106,12 @@ class Converter:
             raise
 
 
-def _find_report(context: dg.AssetExecutionContext, messages: Sequence[Any]) -> GlueReport | None:
+def find_report(messages: Sequence[Any]) -> GlueReport | None:
+    """Return the report among a run's custom messages, the newest where there are several."""
     for message in reversed(messages):
         if isinstance(message, dict) and message.get("kind") == REPORT_MESSAGE_KIND:
             try:
                 return parse_glue_report(str(message.get("report_uri")), message.get("report") or {})
             except ReportFormatError as error:
-                context.log.warning(str(error))
-    context.log.warning("No report arrived from the Glue run; its manifests are judged by its state alone")
+                logger.warning("%s", error)
     return None

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Glue has no idempotency token, so a run is found again by this argument; the script ignores it.
 IDENTITY_ARGUMENT = "--RUN_IDENTITY"
+# Which manifests a run is for, at which attempts, so that a run is found by any one of them.
+ATTEMPTS_ARGUMENT = "--MANIFEST_ATTEMPTS"
 # How many of the job's newest runs are searched for an identity: a caller that died after StartJobRun is
 # followed within minutes, and the job runs a few at a time.
 SEARCHED_RUNS = 200
@@ -51,6 +53,11 @@ def run_identity(attempts: Iterable[tuple[str, int]]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def attempts_argument(attempts: Iterable[tuple[str, int]]) -> str:
+    """Write manifests with their attempts as `manifest-....json@1,manifest-....json@1`."""
+    return ",".join(f"{name}@{attempt}" for name, attempt in sorted(attempts))
+
+
 class GlueRuns:
     """The runs of one Glue job."""
 
@@ -78,11 +85,19 @@ class GlueRuns:
 
     def find(self, identity: str) -> GlueRun | None:
         """Return the newest run that was started with this identity, or None."""
+        return self._find(lambda run: run.arguments.get(IDENTITY_ARGUMENT) == identity)
+
+    def find_attempt(self, manifest_filename: str, attempt: int) -> GlueRun | None:
+        """Return the newest run that was started for this attempt of a manifest, or None."""
+        wanted = attempts_argument([(manifest_filename, attempt)])
+        return self._find(lambda run: wanted in run.arguments.get(ATTEMPTS_ARGUMENT, "").split(","))
+
+    def _find(self, is_wanted: Callable[[GlueRun], bool]) -> GlueRun | None:
         searched = 0
         for page in self._glue.get_paginator("get_job_runs").paginate(JobName=self._job_name):
             for job_run in page["JobRuns"]:
                 run = GlueRun.from_response(job_run)
-                if run.arguments.get(IDENTITY_ARGUMENT) == identity:
+                if is_wanted(run):
                     return run
                 searched += 1
             if searched >= SEARCHED_RUNS:

@@ -7,6 +7,7 @@ from typing import Any
 
 # https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
 SUCCEEDED = "SUCCEEDED"
+CRASHED_STATES = frozenset({"FAILED", "ERROR", "EXPIRED"})
 TERMINAL_STATES = frozenset({SUCCEEDED, "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED"})
 
 
@@ -22,6 +23,7 @@ class GlueRun:
         execution_seconds: how long it ran, as Glue bills it.
         started_on: when it was started.
         arguments: what it was started with.
+        completed_on: when it ended.
     """
 
     job_name: str
@@ -31,6 +33,7 @@ class GlueRun:
     execution_seconds: int
     started_on: datetime | None
     arguments: Mapping[str, str]
+    completed_on: datetime | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -41,6 +44,11 @@ class GlueRun:
     def has_succeeded(self) -> bool:
         """Whether it ended well."""
         return self.state == SUCCEEDED
+
+    @property
+    def has_crashed(self) -> bool:
+        """Whether it ended badly, but neither by a stop nor by its time limit."""
+        return self.state in CRASHED_STATES
 
     @classmethod
     def from_response(cls, job_run: Mapping[str, Any]) -> "GlueRun":
@@ -53,6 +61,7 @@ class GlueRun:
             execution_seconds=int(job_run.get("ExecutionTime") or 0),
             started_on=job_run.get("StartedOn"),
             arguments=job_run.get("Arguments") or {},
+            completed_on=job_run.get("CompletedOn"),
         )
 
     def describe_end(self) -> str:

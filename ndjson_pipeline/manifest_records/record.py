@@ -26,6 +26,9 @@ class ManifestRecord:
         glue_job_run_id: the Glue run of that attempt, once known.
         error_message: why the last attempt failed.
         records_processed: rows written by the last attempt that completed.
+        processing_start_time: when the last attempt claimed it, UTC text.
+        retry_due: whether the last attempt crashed, and another should follow by itself.
+        alert_pending: the run whose failure was recorded here and that nobody was told of yet.
     """
 
     name: ManifestName
@@ -39,6 +42,9 @@ class ManifestRecord:
     glue_job_run_id: str | None = None
     error_message: str | None = None
     records_processed: int | None = None
+    processing_start_time: str | None = None
+    retry_due: bool = False
+    alert_pending: str | None = None
 
     @property
     def date_prefix(self) -> str:
@@ -82,6 +88,9 @@ def parse_record(item: Mapping[str, Any]) -> ManifestRecord:
             records_processed=(
                 None if item.get("records_processed") is None else int(item["records_processed"])
             ),
+            processing_start_time=item.get("processing_start_time"),
+            retry_due=item.get("retry_due") is True,
+            alert_pending=item.get("alert_pending"),
         )
     except KeyError as error:
         raise RecordFormatError(f"{key} has no attribute {error}") from error

@@ -69,6 +69,17 @@ class ManifestRecordStore:
             ExpressionAttributeValues=to_item({":status": status.value}),
         )
 
+    def failed_and_unsettled(self, limit: int) -> list[ManifestRecord]:
+        """Return up to `limit` failed records whose alert or retry is due, by the index, which lags."""
+        return self._collect(
+            limit,
+            IndexName=MANIFESTS_BY_STATUS_INDEX,
+            KeyConditionExpression="#status = :status",
+            FilterExpression="attribute_exists(alert_pending) OR retry_due = :yes",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues=to_item({":status": ManifestStatus.FAILED.value, ":yes": True}),
+        )
+
     def of_date(self, date_prefix: str) -> list[ManifestRecord]:
         """Return every record of a date in order of their counters, strongly read."""
         return self._collect(
@@ -97,7 +108,7 @@ class ManifestRecordStore:
         Args:
             record: as it was read; its attempt must still be the newest.
             run_id: the Dagster run.
-            move: `CLAIM`, or `RECLAIM` for an explicit retry or backfill.
+            move: `CLAIM`, `RETRY` after a crash, or `RECLAIM` for a person or a backfill.
         """
         now = self._clock()
         allowed = sorted(ALLOWED_FROM[move])
@@ -111,7 +122,8 @@ class ManifestRecordStore:
                 UpdateExpression=(
                     "SET #status = :processing, attempt = :next, dagster_run_id = :run, "
                     "processing_start_time = :now, updated_at = :now, #ttl = :ttl "
-                    "REMOVE glue_job_run_id, completed_time, failed_time, error_message, records_processed"
+                    "REMOVE glue_job_run_id, completed_time, failed_time, error_message, records_processed, "
+                    "retry_due"
                 ),
                 ConditionExpression=f"#status IN ({', '.join(places)}) AND {attempt}",
                 ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
@@ -139,6 +151,8 @@ class ManifestRecordStore:
             glue_job_run_id=None,
             error_message=None,
             records_processed=None,
+            processing_start_time=utc_timestamp(now),
+            retry_due=False,
         )
         return Claim(claimed, run_id)
 
@@ -167,17 +181,43 @@ class ManifestRecordStore:
             {":status": RESULT[Move.COMPLETE].value, ":records": records_processed},
         )
 
-    def fail(self, claim: Claim, error_message: str) -> None:
-        """Move a claimed record to failed, with the reason.
+    def fail(self, claim: Claim, error_message: str, *, retry_due: bool = False) -> None:
+        """Move a claimed record to failed, with the reason; its alert is pending from here on.
+
+        Args:
+            claim: the attempt that failed.
+            error_message: why.
+            retry_due: whether another attempt should follow by itself.
 
         Raises:
             StaleHolderError: a later attempt holds the record, or it has ended already.
         """
         self._update_held(
             claim,
-            "SET #status = :status, failed_time = :now, error_message = :error",
-            {":status": RESULT[Move.FAIL].value, ":error": error_message[:_LONGEST_ERROR]},
+            "SET #status = :status, failed_time = :now, error_message = :error, alert_pending = :alert, "
+            "retry_due = :retry",
+            {
+                ":status": RESULT[Move.FAIL].value,
+                ":error": error_message[:_LONGEST_ERROR],
+                ":alert": claim.run_id,
+                ":retry": retry_due,
+            },
         )
+
+    def alerted(self, record: ManifestRecord, run_id: str) -> None:
+        """Note that the failure of a run was alerted; a later failure's alert stays pending."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item(_key(record.name)),
+                UpdateExpression="REMOVE alert_pending",
+                ConditionExpression="alert_pending = :run",
+                ExpressionAttributeValues=to_item({":run": run_id}),
+            )
+        except ClientError as error:
+            if not is_condition_failure(error):
+                raise
+            logger.info("The alert of %s was noted already", record.manifest_path)
 
     def _update_held(self, claim: Claim, update: str, values: Mapping[str, Any]) -> None:
         """Change a record that is processing, by whoever holds its newest attempt."""

@@ -9,15 +9,18 @@ class Move(Enum):
     """What a run does to a manifest's record."""
 
     CLAIM = "claim"
+    RETRY = "retry"
     RECLAIM = "reclaim"
     COMPLETE = "complete"
     FAIL = "fail"
 
 
-# A claim takes what waits; a reclaim, which only an explicit retry or backfill makes, takes what has ended
-# too. Either raises the attempt by one. Nothing moves a record that another attempt holds.
+# A claim takes what waits; a retry takes what failed, too; a reclaim, which a person or a backfill makes,
+# takes what has ended in any way. Each raises the attempt by one. Nothing moves a record that another attempt
+# holds.
 ALLOWED_FROM: dict[Move, frozenset[ManifestStatus]] = {
     Move.CLAIM: frozenset({ManifestStatus.PENDING}),
+    Move.RETRY: frozenset({ManifestStatus.PENDING, ManifestStatus.FAILED}),
     Move.RECLAIM: frozenset({ManifestStatus.PENDING, ManifestStatus.FAILED, ManifestStatus.COMPLETED}),
     Move.COMPLETE: frozenset({ManifestStatus.PROCESSING}),
     Move.FAIL: frozenset({ManifestStatus.PROCESSING}),
@@ -25,6 +28,7 @@ ALLOWED_FROM: dict[Move, frozenset[ManifestStatus]] = {
 
 RESULT: dict[Move, ManifestStatus] = {
     Move.CLAIM: ManifestStatus.PROCESSING,
+    Move.RETRY: ManifestStatus.PROCESSING,
     Move.RECLAIM: ManifestStatus.PROCESSING,
     Move.COMPLETE: ManifestStatus.COMPLETED,
     Move.FAIL: ManifestStatus.FAILED,

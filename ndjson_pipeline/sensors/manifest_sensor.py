@@ -4,29 +4,28 @@ It watches the manifests below the prefix by their committed records, not by lis
 without a record is no manifest, and an index of what is open costs the same whatever lies behind it.
 """
 
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
 
+from lambda_ingest.clock import utc_now
 from lambda_ingest.contract.errors import ContractError
 from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.jobs import convert_manifests
 from ndjson_pipeline.launch_planning import MAX_LAUNCHES, Launch, plan_launches
 from ndjson_pipeline.manifest_records.store import ManifestRecordStore
+from ndjson_pipeline.manifest_records.transitions import Move
 from ndjson_pipeline.partitions import daily_partitions
 from ndjson_pipeline.resources import PipelineResource
+from ndjson_pipeline.run_states import IN_FLIGHT, PARTITION_TAG
 from ndjson_pipeline.run_tags import ATTEMPT_TAG, MANIFESTS_TAG, parse_manifests_tag
 
 # How many waiting manifests a tick looks at. The index does not sort by age, so what lies beyond is reached
 # only as these are claimed.
 PENDING_PER_TICK = 10_000
-_PARTITION_TAG = "dagster/partition"
-_IN_FLIGHT = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
+# A run claims its manifests within seconds of its start.
+CLAIM_TIME = timedelta(minutes=2)
 
 
 @dg.sensor(
@@ -43,6 +42,8 @@ def manifest_sensor(
     """Request the runs of one tick."""
     records = pipeline.records()
     pending = records.with_status(ManifestStatus.PENDING, PENDING_PER_TICK)
+    # What crashed is tried again, by the same path as what waits for the first time.
+    pending += [record for record in records.failed_and_unsettled(PENDING_PER_TICK) if record.retry_due]
     if not pending:
         return dg.SkipReason("No committed manifest waits")
     launches = plan_launches(pending, _in_flight_manifests(context), daily_partitions.has_partition_key)
@@ -55,11 +56,17 @@ def manifest_sensor(
 def _in_flight_manifests(context: dg.SensorEvaluationContext) -> set[ManifestName]:
     """Return the manifests of queued and going runs; the claim guards against what this misses."""
     names: set[ManifestName] = set()
-    filters = dg.RunsFilter(job_name=convert_manifests.name, statuses=_IN_FLIGHT)
-    for run in context.instance.get_runs(filters=filters):
+    now = utc_now()
+    filters = dg.RunsFilter(job_name=convert_manifests.name, statuses=IN_FLIGHT)
+    for record in context.instance.get_run_records(filters):
+        run = record.dagster_run
+        started = record.start_time
+        if started is not None and now - datetime.fromtimestamp(started, UTC) > CLAIM_TIME:
+            # What still waits although its run began long ago was left behind by a process that is gone.
+            continue
         try:
             names.update(
-                parse_manifests_tag(run.tags.get(_PARTITION_TAG, ""), run.tags.get(MANIFESTS_TAG, ""))
+                parse_manifests_tag(run.tags.get(PARTITION_TAG, ""), run.tags.get(MANIFESTS_TAG, ""))
             )
         except ContractError as error:
             context.log.warning(f"Run {run.run_id} has a tag {MANIFESTS_TAG} of another shape: {error}")
@@ -72,12 +79,13 @@ def _request(
     """Return the run request, or fail manifests that run after run did not even claim."""
     tags = {MANIFESTS_TAG: launch.tag, ATTEMPT_TAG: str(launch.attempt)}
     launched = context.instance.get_runs_count(
-        dg.RunsFilter(tags={**tags, _PARTITION_TAG: launch.date_prefix})
+        dg.RunsFilter(tags={**tags, PARTITION_TAG: launch.date_prefix})
     )
     if launched >= MAX_LAUNCHES:
         reason = f"{launched} runs were launched for it and ended before they claimed it; look at their logs"
         for record in launch.records:
-            claim = records.claim(record, run_id=f"sensor:{context.sensor_name}")
+            move = Move.RETRY if record.retry_due else Move.CLAIM
+            claim = records.claim(record, f"sensor:{context.sensor_name}", move)
             if claim is not None:
                 records.fail(claim, reason)
                 context.log.error(f"{record.manifest_path} failed: {reason}")

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -136,6 +136,20 @@ class Running:
             QueueUrl=sqs.get_queue_url(QueueName=self.deployment.names.queue)["QueueUrl"],
             MessageBody=json.dumps({"Records": [event]}),
         )
+
+    def subscribe_to_alerts(self) -> Callable[[], list[dict[str, Any]]]:
+        """Lay a queue behind the alert topic, and return what reads every alert that came so far."""
+        sqs, received = self.platform.aws.client("sqs"), []
+        url = sqs.create_queue(QueueName="alerts-of-a-test")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        self.deployment.sns.subscribe(TopicArn=self.deployment.alert_topic_arn, Protocol="sqs", Endpoint=arn)
+
+        def read() -> list[dict[str, Any]]:
+            for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+                received.append(json.loads(json.loads(message["Body"])["Message"]))
+            return received
+
+        return read
 
     def items(self, date: str) -> list[dict[str, Any]]:
         """Return every row of a date."""

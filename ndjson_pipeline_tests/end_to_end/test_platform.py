@@ -1,6 +1,8 @@
 """What must hold from a file's arrival to its rows, on one platform; each test has dates of its own."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -129,6 +131,7 @@ def test_of_runs_that_claim_at_once_one_wins(done: Running, now: datetime) -> No
 
 def test_a_manifest_that_fails_keeps_its_error_and_holds_up_no_other(done: Running, now: datetime) -> None:
     date = past(now, 10)
+    alerts = done.subscribe_to_alerts()
     lost, kept = f"{date}-lost.ndjson", f"{date}-kept.ndjson"
     done.put(lost, lines(5, "lost"))
     (committed,) = await_true(lambda: done.records(date), 30, every=0.02)
@@ -144,7 +147,27 @@ def test_a_manifest_that_fails_keeps_its_error_and_holds_up_no_other(done: Runni
     assert completed.name.sequence == failed.name.sequence + 1
     assert completed.records_processed == 7
     assert done.rows_by_source(date) == {source: 7}
-    assert done.records(date)[0] == failed
+    unchanged = done.records(date)[0]
+    assert (unchanged.status, unchanged.attempt) == (ManifestStatus.FAILED, 1)
+    (alert,) = await_true(alerts, 60)
+    assert alert["ManifestPath"] == failed.manifest_path
+    assert alert["DagsterRunId"] == failed.dagster_run_id
+    assert lost in alert["Error"]["Cause"]
+    await_true(lambda: done.records(date)[0].alert_pending is None, 30)
+
+
+def test_a_killed_glue_process_is_followed_by_another_attempt_and_the_rows_are_there_once(
+    done: Running, now: datetime
+) -> None:
+    date = past(now, 12)
+    source = done.put(f"{date}-a.ndjson", lines(9, "killed"))
+    run_id = await_true(lambda: [r.glue_job_run_id for r in done.records(date) if r.glue_job_run_id], 60)[0]
+    pid_path = done.platform.directory / "aws" / "glue" / str(run_id) / "pid"
+    os.kill(int(await_true(lambda: pid_path.exists() and pid_path.read_text().strip(), 30)), signal.SIGKILL)
+    (completed,) = done.await_records(date, ManifestStatus.COMPLETED, 1, 120)
+    assert completed.attempt == 2
+    assert completed.glue_job_run_id != run_id
+    assert done.rows_by_source(date) == {source: 9}
 
 
 def folder_of_real_data() -> Path:

@@ -206,3 +206,11 @@ def test_a_request_can_be_launched_as_a_run_of_its_partition(
     (request,) = data.run_requests
     assert request.tags["dagster/partition"] == day()
     assert request.job_name in (None, "convert_manifests")
+
+
+def test_what_crashed_is_launched_again_as_the_next_attempt(sensor: Sensor, manifests: ManifestTable) -> None:
+    crashed = manifests.commit(1, day(), status="failed", attempt=1, retry_due=True, alert_pending="run-1")
+    manifests.commit(2, day(), status="failed", attempt=1, retry_due=False, alert_pending="run-1")
+    (request,) = sensor.tick()
+    assert request.tags[MANIFESTS_TAG] == manifests_tag([crashed])
+    assert request.tags[ATTEMPT_TAG] == "2"

@@ -365,3 +365,25 @@ def test_an_attempt_that_began_a_glue_run_attaches_to_it(runner: Runner, manifes
     assert runner.run(glue, [name]).success
     assert len(glue.runs) == 1
     assert manifests.item(name)["glue_job_run_id"] == "jr_1"
+
+
+def test_a_crashed_attempt_is_followed_by_the_next_but_a_failed_one_is_not(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    crashed = manifests.commit(1, status="failed", attempt=1, retry_due=True)
+    failed = manifests.commit(2, status="failed", attempt=1, retry_due=False)
+    assert runner.run(runner.glue_that_converts(), [crashed, failed]).success
+    assert statuses(manifests, [crashed, failed]) == [("completed", 2), ("failed", 1)]
+    assert "retry_due" not in manifests.item(crashed)
+
+
+def test_a_glue_run_that_dies_without_a_word_makes_a_retry_due_until_the_last_attempt(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    name = manifests.commit(1)
+    for attempt in (1, 2, 3):
+        assert not runner.run(runner.glue(None, ("FAILED",)), [name]).success
+        item = manifests.item(name)
+        assert (item["status"], item["attempt"]) == ("failed", attempt)
+        assert item["retry_due"] is (attempt < 3)
+        assert item["alert_pending"] == item["dagster_run_id"]

@@ -16,7 +16,7 @@ from ndjson_pipeline_tests.pipeline.harness import ManifestTable, make_name
 
 PENDING, PROCESSING = ManifestStatus.PENDING, ManifestStatus.PROCESSING
 COMPLETED, FAILED = ManifestStatus.COMPLETED, ManifestStatus.FAILED
-CLAIM, RECLAIM, COMPLETE, FAIL = Move.CLAIM, Move.RECLAIM, Move.COMPLETE, Move.FAIL
+CLAIM, RETRY, RECLAIM, COMPLETE, FAIL = Move.CLAIM, Move.RETRY, Move.RECLAIM, Move.COMPLETE, Move.FAIL
 
 # Each record of the table test is at attempt 3, made by run-3. Who tries to move it:
 HOLDER = "holder"  # run-3 with attempt 3
@@ -31,18 +31,22 @@ REFUSED = "refused"  # nothing written
 
 EXPECTED = {
     (PENDING, CLAIM): {HOLDER: TAKES, STALE: REFUSED, OTHER: TAKES},
+    (PENDING, RETRY): {HOLDER: TAKES, STALE: REFUSED, OTHER: TAKES},
     (PENDING, RECLAIM): {HOLDER: TAKES, STALE: REFUSED, OTHER: TAKES},
     (PENDING, COMPLETE): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (PENDING, FAIL): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (PROCESSING, CLAIM): {HOLDER: OWN, STALE: REFUSED, OTHER: REFUSED},
+    (PROCESSING, RETRY): {HOLDER: OWN, STALE: REFUSED, OTHER: REFUSED},
     (PROCESSING, RECLAIM): {HOLDER: OWN, STALE: REFUSED, OTHER: REFUSED},
     (PROCESSING, COMPLETE): {HOLDER: MOVES, STALE: REFUSED, OTHER: REFUSED},
     (PROCESSING, FAIL): {HOLDER: MOVES, STALE: REFUSED, OTHER: REFUSED},
     (COMPLETED, CLAIM): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
+    (COMPLETED, RETRY): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (COMPLETED, RECLAIM): {HOLDER: TAKES, STALE: REFUSED, OTHER: TAKES},
     (COMPLETED, COMPLETE): {HOLDER: AGAIN, STALE: REFUSED, OTHER: REFUSED},
     (COMPLETED, FAIL): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (FAILED, CLAIM): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
+    (FAILED, RETRY): {HOLDER: TAKES, STALE: REFUSED, OTHER: TAKES},
     (FAILED, RECLAIM): {HOLDER: TAKES, STALE: REFUSED, OTHER: TAKES},
     (FAILED, COMPLETE): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (FAILED, FAIL): {HOLDER: AGAIN, STALE: REFUSED, OTHER: REFUSED},
@@ -105,7 +109,7 @@ def test_a_record_moves_as_its_status_and_holder_allow(
     record = replace(current, attempt=2, dagster_run_id="run-2") if who == STALE else current
     run_id = {HOLDER: "run-3", STALE: "run-2", OTHER: "run-4"}[who]
 
-    if move in (CLAIM, RECLAIM):
+    if move in (CLAIM, RETRY, RECLAIM):
         claim = store.claim(record, run_id, move)
         assert (claim is None) is (result == REFUSED)
         if claim is not None:

@@ -1,0 +1,1 @@
+"""Alerts: what an operator is told when a run failed."""

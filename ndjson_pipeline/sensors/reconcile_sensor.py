@@ -1,0 +1,157 @@
+"""Settles what a run left behind whose process is gone: the truth is asked of Glue."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambda_ingest.clock import utc_now
+from lambda_ingest.contract.dates import parse_utc_timestamp
+from lambda_ingest.contract.records import ManifestStatus
+from ndjson_pipeline.assets.merged_parquet import merged_parquet
+from ndjson_pipeline.errors import GlueBusyError, GlueRunLostError, StaleHolderError
+from ndjson_pipeline.glue.conversion import find_report
+from ndjson_pipeline.glue.messages import read_custom_messages
+from ndjson_pipeline.glue.runs import IDENTITY_ARGUMENT, GlueRuns
+from ndjson_pipeline.glue.settlement import Settlement, may_retry, settle
+from ndjson_pipeline.glue.states import GlueRun
+from ndjson_pipeline.manifest_records.record import ManifestRecord
+from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
+from ndjson_pipeline.partitions import daily_partitions
+from ndjson_pipeline.reconciliation import ReconcileRules, RunView, Verdict, judge
+from ndjson_pipeline.resources import PipelineResource
+from ndjson_pipeline.run_states import IN_FLIGHT
+
+RECORDS_PER_TICK = 1000
+# A live run holds a claimed manifest from its first seconds to its last; one that holds none for this long
+# has no process any more.
+IDLE_RUN = timedelta(minutes=10)
+
+
+@dg.sensor(
+    minimum_interval_seconds=29,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Settles manifests whose run is gone, by asking Glue, and ends runs whose process is gone.",
+)
+def reconcile_sensor(
+    context: dg.SensorEvaluationContext, pipeline: PipelineResource
+) -> dg.SensorResult | dg.SkipReason:
+    """Look at every record that is processing."""
+    records, now = pipeline.records(), utc_now()
+    runs = pipeline.glue_runs(context.log)
+    processing = records.with_status(ManifestStatus.PROCESSING, RECORDS_PER_TICK)
+    events: list[dg.AssetMaterialization] = []
+    for record in processing:
+        try:
+            events += _reconcile(context, pipeline, records, runs, record, now)
+        except (BotoCoreError, ClientError, GlueBusyError) as error:
+            # One record that AWS would not tell of leaves the others alone; the next tick asks again.
+            context.log.warning(f"Could not reconcile {record.manifest_path}: {error}")
+    ended = _end_idle_runs(context, {record.dagster_run_id for record in processing}, now)
+    if not events and not ended:
+        return dg.SkipReason(f"{len(processing)} manifests are being converted; none was left behind")
+    return dg.SensorResult(asset_events=events)
+
+
+def _reconcile(
+    context: dg.SensorEvaluationContext,
+    pipeline: PipelineResource,
+    records: ManifestRecordStore,
+    runs: GlueRuns,
+    record: ManifestRecord,
+    now: datetime,
+) -> list[dg.AssetMaterialization]:
+    """Bring one record to where it belongs, and return what the UI should show of it."""
+    run = context.instance.get_run_by_id(record.dagster_run_id or "")
+    view = RunView.UNKNOWN if run is None else RunView.IN_FLIGHT if run.status in IN_FLIGHT else RunView.ENDED
+    glue = _glue_run(runs, record)
+    claimed_at = parse_utc_timestamp(record.processing_start_time or record.created_at)
+    verdict = judge(claimed_at=claimed_at, run=view, glue=glue, now=now, rules=ReconcileRules())
+    if verdict is Verdict.LEAVE:
+        return []
+    claim = Claim(record, record.dagster_run_id or "")
+    if verdict is Verdict.STOP and glue is not None:
+        context.log.warning(f"Glue run {glue.run_id} is past its deadline: stopping it")
+        runs.stop(glue.run_id)
+        return []
+    settlement = (
+        _settle(pipeline, claim, glue)
+        if glue is not None
+        else Settlement(
+            claim,
+            f"run {record.dagster_run_id} is gone and left no Glue run for attempt {record.attempt}",
+            retry_due=may_retry(claim),
+        )
+    )
+    try:
+        if settlement.failure is None:
+            records.complete(claim, settlement.records_processed)
+        else:
+            records.fail(claim, settlement.failure, retry_due=settlement.retry_due)
+    except StaleHolderError as error:
+        context.log.info(f"Settled meanwhile: {error}")
+        return []
+    context.log.warning(f"Settled {record.manifest_path}: {settlement.failure or 'completed'}")
+    if run is not None and view is RunView.IN_FLIGHT:
+        reason = "Its process is gone; its manifests were settled by asking Glue"
+        context.instance.report_run_failed(run, reason)
+    is_shown = settlement.failure is None and daily_partitions.has_partition_key(record.date_prefix)
+    return [_materialization(settlement, glue)] if is_shown else []
+
+
+def _glue_run(runs: GlueRuns, record: ManifestRecord) -> GlueRun | None:
+    """Return the Glue run of a record's attempt, by its id, or by its arguments where no id was stored."""
+    if record.glue_job_run_id is None:
+        return runs.find_attempt(record.name.filename, record.attempt)
+    try:
+        found = runs.read(record.glue_job_run_id)
+    except GlueRunLostError:
+        return None
+    if found is None:
+        raise GlueBusyError(f"Glue would not say how run {record.glue_job_run_id} is")
+    return found
+
+
+def _settle(pipeline: PipelineResource, claim: Claim, glue: GlueRun) -> Settlement:
+    identity = glue.arguments.get(IDENTITY_ARGUMENT)
+    deployment = pipeline.deployment
+    messages = (
+        read_custom_messages(deployment.s3, deployment.names.manifest_bucket, identity) if identity else []
+    )
+    return settle([claim], glue, find_report(messages))[0]
+
+
+def _materialization(settlement: Settlement, glue: GlueRun | None) -> dg.AssetMaterialization:
+    record = settlement.claim.record
+    return dg.AssetMaterialization(
+        asset_key=merged_parquet.key,
+        partition=record.date_prefix,
+        metadata={
+            "manifests_completed": 1,
+            "records_processed": settlement.records_processed or 0,
+            "glue_job_run_ids": glue.run_id if glue else "",
+            "manifest": record.manifest_path,
+            "settled_by": "reconcile_sensor",
+        },
+    )
+
+
+def _end_idle_runs(context: dg.SensorEvaluationContext, holders: set[str | None], now: datetime) -> int:
+    """Mark started runs failed that hold no manifest: a run whose process was killed stays started for ever.
+
+    It would keep its place in the pool, and the manifests it was launched for from being launched again.
+    """
+    filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+    ended = 0
+    for record in context.instance.get_run_records(filters):
+        run = record.dagster_run
+        selected = run.asset_selection or {merged_parquet.key}
+        began = record.start_time or record.create_timestamp.timestamp()
+        started = datetime.fromtimestamp(began, UTC)
+        if run.run_id in holders or merged_parquet.key not in selected or now - started < IDLE_RUN:
+            continue
+        reason = "Its process is gone: it was started long ago and holds no manifest"
+        context.instance.report_run_failed(run, reason)
+        context.log.warning(f"Ended run {run.run_id}, which was started at {started} and holds no manifest")
+        ended += 1
+    return ended

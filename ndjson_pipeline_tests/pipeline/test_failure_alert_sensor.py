@@ -1,0 +1,179 @@
+"""One alert for each failed or canceled run, once SNS accepts it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.test_utils import create_run_for_test
+
+from lambda_ingest.contract.keys import ManifestName
+from ndjson_pipeline.build import build_defs
+from ndjson_pipeline.resources import PipelineResource
+from ndjson_pipeline.sensors import failure_alert_sensor as module
+from ndjson_pipeline.sensors.failure_alert_sensor import ALERTED_TAG, failure_alert_sensor
+from ndjson_pipeline_tests.pipeline.harness import ManifestTable, client_error, day
+
+
+@dataclass
+class World:
+    """The sensor, with what it published."""
+
+    manifests: ManifestTable
+    instance: dg.DagsterInstance
+    published: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+    cursor: str | None = None
+
+    def publish(self, _sns: Any, topic_arn: str, document: dict[str, Any]) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        assert topic_arn == "arn:aws:sns:us-east-1:123456789012:ndjson-parquet-alerts-dev"
+        self.published.append(json.loads(json.dumps(document)))
+
+    def failed(self, sequence: int, run_id: str, **attributes: Any) -> ManifestName:
+        return self.manifests.commit(
+            sequence,
+            day(),
+            **{
+                "status": "failed",
+                "attempt": 1,
+                "dagster_run_id": run_id,
+                "glue_job_run_id": "jr_1",
+                "error_message": "the disk is full",
+                "alert_pending": run_id,
+                "retry_due": False,
+                **attributes,
+            },
+        )
+
+    def run(self, status: dg.DagsterRunStatus) -> str:
+        run = create_run_for_test(
+            self.instance, job_name="convert_manifests", status=status, tags={"dagster/partition": day()}
+        )
+        return run.run_id
+
+    def tick(self) -> None:
+        with dg.build_sensor_context(
+            instance=self.instance,
+            cursor=self.cursor,
+            sensor_name="failure_alert_sensor",
+            resources={"pipeline": PipelineResource()},
+            definitions=build_defs(),
+        ) as context:
+            result = failure_alert_sensor(context)
+        if isinstance(result, dg.SensorResult):
+            self.cursor = result.cursor
+
+
+@pytest.fixture
+def world(
+    manifests: ManifestTable, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
+    built = World(manifests, instance)
+    monkeypatch.setattr(module, "publish", built.publish)
+    yield built
+
+
+def test_a_failed_run_is_alerted_once_with_the_documented_fields(world: World) -> None:
+    run_id = world.run(dg.DagsterRunStatus.FAILURE)
+    name = world.failed(1, run_id)
+    path = world.manifests.path(name)
+    world.tick()
+    world.tick()
+    (alert,) = world.published
+    timestamp = alert.pop("Timestamp")
+    assert timestamp.endswith("Z")
+    assert alert == {
+        "FunctionError": f"Glue job failed for manifest: {path}",
+        "DatePrefix": day(),
+        "ManifestPath": path,
+        "ManifestPaths": [path],
+        "ManifestCount": 1,
+        "Error": {"Error": "DagsterRunFailed", "Cause": "the disk is full"},
+        "WillRetry": False,
+        "DagsterRunId": run_id,
+        "DagsterRunUrl": None,
+        "GlueJobRunId": "jr_1",
+        "JobName": "ndjson-parquet-batch-job-dev",
+    }
+    assert "alert_pending" not in world.manifests.item(name)
+    assert ALERTED_TAG in world.instance.get_run_by_id(run_id).tags  # type: ignore[union-attr]
+
+
+def test_all_manifests_of_a_run_are_in_its_one_alert(world: World) -> None:
+    run_id = world.run(dg.DagsterRunStatus.FAILURE)
+    names = [world.failed(sequence, run_id, retry_due=True) for sequence in (2, 1)]
+    world.tick()
+    (alert,) = world.published
+    assert alert["ManifestPaths"] == [world.manifests.path(name) for name in sorted(names)]
+    assert alert["WillRetry"] is True
+
+
+def test_a_run_that_failed_before_it_claimed_anything_is_alerted(world: World) -> None:
+    run_id = world.run(dg.DagsterRunStatus.FAILURE)
+    world.tick()
+    world.tick()
+    (alert,) = world.published
+    assert (alert["DagsterRunId"], alert["DatePrefix"], alert["ManifestPath"]) == (run_id, day(), None)
+
+
+def test_a_canceled_run_is_alerted_as_such(world: World) -> None:
+    world.run(dg.DagsterRunStatus.CANCELED)
+    world.tick()
+    assert world.published[0]["Error"]["Error"] == "DagsterRunCanceled"
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.STARTED])
+def test_other_runs_are_not_alerted(world: World, status: dg.DagsterRunStatus) -> None:
+    world.run(status)
+    world.tick()
+    assert world.published == []
+
+
+def test_a_run_that_still_writes_how_its_manifests_ended_is_waited_for(world: World) -> None:
+    run_id = world.run(dg.DagsterRunStatus.STARTED)
+    world.failed(1, run_id)
+    world.tick()
+    assert world.published == []
+
+
+def test_a_failure_outlives_dagsters_storage(world: World) -> None:
+    name = world.failed(1, "a-run-of-another-storage")
+    world.tick()
+    world.tick()
+    (alert,) = world.published
+    assert alert["Error"]["Cause"] == "the disk is full"
+    assert "alert_pending" not in world.manifests.item(name)
+
+
+def test_an_alert_that_sns_refused_stays_due(world: World) -> None:
+    run_id = world.run(dg.DagsterRunStatus.FAILURE)
+    name = world.failed(1, run_id)
+    world.errors = [client_error("InternalError", "Publish")]
+    with pytest.raises(Exception, match="InternalError"):
+        world.tick()
+    assert world.manifests.item(name)["alert_pending"] == run_id
+    world.tick()
+    assert len(world.published) == 1
+
+
+def test_a_later_failure_of_the_same_manifest_is_alerted_too(world: World) -> None:
+    first = world.run(dg.DagsterRunStatus.FAILURE)
+    world.failed(1, first)
+    world.tick()
+    second = world.run(dg.DagsterRunStatus.FAILURE)
+    world.failed(1, second, attempt=2)
+    world.tick()
+    assert [alert["DagsterRunId"] for alert in world.published] == [first, second]
+
+
+def test_a_link_leads_to_the_run_where_the_address_is_known(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NDJSON_DAGSTER_URL", "https://dagster.example.com/")
+    run_id = world.run(dg.DagsterRunStatus.FAILURE)
+    world.tick()
+    assert world.published[0]["DagsterRunUrl"] == f"https://dagster.example.com/runs/{run_id}"
