@@ -7,6 +7,12 @@ import dagster as dg
 
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.assets.manifests import manifests
+from ndjson_pipeline.checks import (
+    CHECK_SPECS,
+    all_manifests_completed,
+    rejected_fraction,
+    row_conservation,
+)
 from ndjson_pipeline.errors import GlueDeadlineError, PipelineError, RecordFormatError, StaleHolderError
 from ndjson_pipeline.glue.conversion import Conversion, Converter
 from ndjson_pipeline.glue.settlement import Settlement, may_retry, settle
@@ -19,6 +25,8 @@ from ndjson_pipeline.run_tags import tagged_manifests
 
 # Runs that hold Glue's places: the instance's limit on this pool keeps them below Glue's MaxConcurrentRuns.
 GLUE_POOL = "glue"
+# How many open records of each status the check of the dates' manifests reads.
+OPEN_RECORDS_READ = 1000
 
 
 @dataclass
@@ -44,10 +52,11 @@ class DateResult:
     group_name="ndjson",
     kinds={"glue", "spark", "parquet"},
     pool=GLUE_POOL,
+    check_specs=CHECK_SPECS,
 )
 def merged_parquet(
     context: dg.AssetExecutionContext, pipeline: PipelineResource
-) -> Iterator[dg.MaterializeResult[None]]:
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Convert manifests of the run's dates with Glue.
 
     A run of the manifest sensor converts the manifests that its tags name. A run that a person launches, or
@@ -58,9 +67,11 @@ def merged_parquet(
     }
     failures = {path: reason for result in results.values() for path, reason in result.failures.items()}
     metadata = _metadata(results)
+    checks = _checks(pipeline.records(), results)
     if not failures:
-        yield dg.MaterializeResult(metadata=metadata)
+        yield dg.MaterializeResult(metadata=metadata, check_results=checks)
         return
+    yield from checks
     if any(result.completed for result in results.values()):
         # The run fails for its other manifests, but these are converted and their figures count.
         for date_prefix in results:
@@ -179,6 +190,25 @@ def _describe(error: BaseException) -> str:
     if isinstance(error, dg.DagsterExecutionInterruptedError):
         return "the Dagster run was terminated, and its Glue run was told to stop"
     return str(error) if isinstance(error, PipelineError) else f"{type(error).__name__}: {error}"
+
+
+def _checks(records: ManifestRecordStore, results: dict[str, DateResult]) -> list[dg.AssetCheckResult]:
+    """Return what the run proves or warns of; costs what is open, never the dates' history."""
+    reports = [
+        result.conversion.report
+        for result in results.values()
+        if result.conversion is not None and result.conversion.report is not None
+    ]
+    open_records = [
+        record
+        for status in (ManifestStatus.PENDING, ManifestStatus.PROCESSING, ManifestStatus.FAILED)
+        for record in records.with_status(status, OPEN_RECORDS_READ)
+        if record.date_prefix in results
+    ]
+    # The index lags behind what this very run has just written.
+    ended = {settlement.claim.record.name for result in results.values() for settlement in result.completed}
+    still_open = [record for record in open_records if record.name not in ended]
+    return [row_conservation(reports), rejected_fraction(reports), all_manifests_completed(still_open)]
 
 
 def _metadata(results: dict[str, DateResult]) -> dict[str, dg.MetadataValue]:

@@ -387,3 +387,32 @@ def test_a_glue_run_that_dies_without_a_word_makes_a_retry_due_until_the_last_at
         assert (item["status"], item["attempt"]) == ("failed", attempt)
         assert item["retry_due"] is (attempt < 3)
         assert item["alert_pending"] == item["dagster_run_id"]
+
+
+def test_a_run_leaves_its_checks_whether_it_succeeds_or_fails(
+    runner: Runner, manifests: ManifestTable, instance: dg.DagsterInstance
+) -> None:
+    names = [manifests.commit(sequence) for sequence in (1, 2)]
+
+    def report(paths: list[str]) -> dict[str, Any]:
+        return glue_report_document(outcome(paths[0]), outcome(paths[1], error="broken"))
+
+    assert not runner.run(runner.glue(report, ("FAILED",)), names).success
+    checks = checks_of(instance)
+    assert checks == {
+        "row_conservation": True,
+        "rejected_fraction": False,
+        "all_manifests_completed": False,
+    }
+    assert runner.run(runner.glue_that_converts(), None).success
+    assert checks_of(instance)["all_manifests_completed"] is True
+
+
+def checks_of(instance: dg.DagsterInstance) -> dict[str, bool]:
+    """Return the newest result of each check."""
+    found: dict[str, bool] = {}
+    for run in reversed(instance.get_runs()):
+        for record in instance.all_logs(run.run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+            evaluation: Any = record.get_dagster_event().event_specific_data
+            found[evaluation.check_name] = evaluation.passed
+    return found
