@@ -88,41 +88,39 @@ class ManifestBuilder:
         self._settings = settings
         self._clock = clock
 
-    def build(self, date_prefix: str, remaining_seconds: RemainingSeconds) -> DateBuild:
+    def build(self, build: DateBuild, remaining_seconds: RemainingSeconds) -> None:
         """Cut every batch of a date that is due, as far as the time reaches.
+
+        Args:
+            build: names the date, and keeps what is done as it is done, for an error may end it half way.
+            remaining_seconds: how long there is.
 
         Raises:
             ClientError: AWS refused or failed; whatever was committed stands, and the next build goes on.
         """
-        build = DateBuild(date_prefix)
-        page = self._pending.first(date_prefix, self._settings.max_files_per_manifest)
-        if not next_batch(page.files, self._rule(date_prefix), self._clock()):
-            return build
-        return self._build_locked(build, page, remaining_seconds)
+        page = self._pending.first(build.date_prefix, self._settings.max_files_per_manifest)
+        if next_batch(page.files, self._rule(build.date_prefix), self._clock()):
+            self._build_locked(build, page, remaining_seconds)
 
-    def finish(self, date_prefix: str, remaining_seconds: RemainingSeconds) -> DateBuild:
+    def finish(self, build: DateBuild, remaining_seconds: RemainingSeconds) -> None:
         """Do what `build` does, and finish a dead builder's marks even where no batch is due."""
-        build = DateBuild(date_prefix)
-        page = self._pending.first(date_prefix, self._settings.max_files_per_manifest)
-        if not next_batch(page.files, self._rule(date_prefix), self._clock()):
-            newest = self._store.newest(date_prefix)
+        page = self._pending.first(build.date_prefix, self._settings.max_files_per_manifest)
+        if not next_batch(page.files, self._rule(build.date_prefix), self._clock()):
+            newest = self._store.newest(build.date_prefix)
             if newest is None or newest.files_marked:
-                return build
-        return self._build_locked(build, page, remaining_seconds)
+                return
+        self._build_locked(build, page, remaining_seconds)
 
-    def _build_locked(
-        self, build: DateBuild, page: PendingPage, remaining_seconds: RemainingSeconds
-    ) -> DateBuild:
+    def _build_locked(self, build: DateBuild, page: PendingPage, remaining_seconds: RemainingSeconds) -> None:
         lock = self._locks.acquire(build.date_prefix)
         if lock is None:
             logger.info("Another builder holds the lock", date_prefix=build.date_prefix)
             build.contended = True
-            return build
+            return
         try:
             self._cut_batches(build, page, lock, remaining_seconds)
         finally:
             self._locks.release(lock)
-        return build
 
     def _cut_batches(
         self, build: DateBuild, page: PendingPage, lock: DateLock, remaining_seconds: RemainingSeconds
@@ -143,7 +141,9 @@ class ManifestBuilder:
             if not files:
                 return
             manifest = self._store.plan(build.date_prefix, sequence, files)
-            self._store.put_object(manifest)
+            if not self._store.put_object(manifest):
+                sequence += 1
+                continue
             if not self._store.commit(manifest, lock):
                 build.contended = True
                 return

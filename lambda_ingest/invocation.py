@@ -29,15 +29,15 @@ class Invocation:
             self.build_date(date_prefix, self.runtime.builder.build)
 
     def build_date(
-        self, date_prefix: str, build_of: Callable[[str, RemainingSeconds], DateBuild]
-    ) -> DateBuild | None:
-        """Run one build, keep what it did, and return it; None where it failed."""
+        self, date_prefix: str, build_of: Callable[[DateBuild, RemainingSeconds], None]
+    ) -> DateBuild:
+        """Run one build, keep what it did, and return it; what it did before an error counts too."""
+        build = DateBuild(date_prefix)
         try:
-            build = build_of(date_prefix, self.remaining_seconds)
+            build_of(build, self.remaining_seconds)
         except Exception as error:  # noqa: BLE001 - the files are recorded; nothing here may fail a message
             logger.exception("A build failed; the next one or the sweeper goes on", date_prefix=date_prefix)
             self.result.add_error(type(error).__name__, date_prefix, str(error))
-            return None
         self.result.manifests += build.manifests
         for overwritten in build.overwritten:
             try:

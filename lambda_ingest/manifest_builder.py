@@ -135,13 +135,13 @@ class _Messages:
                     logger.info("Acknowledged a file", uri=created.uri, outcome=tracked.outcome.value)
                 if tracked.is_pending:
                     self._invocation.dates.add(tracked.file.date_prefix)
-        if tracked.alert_due:
+        if tracked.alert_due is not None:
             try:
                 self._invocation.alert_overwritten(
                     tracked.file.date_prefix,
                     tracked.file.file_key,
                     tracked.file.object.uri,
-                    tracked.file.object.etag,
+                    tracked.alert_due,
                 )
             except Exception as error:  # noqa: BLE001 - the alert stays due until its message is done
                 self._fail(message_id, created, error)

@@ -1,7 +1,7 @@
 """Manifests: the object in S3, and the record in the tracking table that commits it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -24,6 +24,10 @@ from lambda_ingest.tracking import size_in_mb
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_s3.client import S3Client
+
+# An object older than this is left to the sweep, which removes what is a day old and no record names. The
+# rest of the day is far longer than any builder lives between its object and its commit.
+_REUSABLE_AGE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -110,8 +114,12 @@ class ManifestStore:
         name = ManifestName(date_prefix, sequence, digest_of(date_prefix, sequence, files))
         return Manifest(name, utc_timestamp(self._clock()), files)
 
-    def put_object(self, manifest: Manifest) -> None:
+    def put_object(self, manifest: Manifest) -> bool:
         """Write the object, once: nobody references it before the commit, and nothing changes it after.
+
+        Returns:
+            False where a dead builder left the same batch so long ago that a sweep may be about to remove
+            its object: the batch needs another number.
 
         Raises:
             ManifestConflictError: the key holds a manifest of other files.
@@ -128,10 +136,13 @@ class ManifestStore:
             if error_code(error) not in {"PreconditionFailed", "412"}:
                 raise
             # A builder that died before its commit, or our own put before a retry, left the same batch.
-            if self.read(self.uri(manifest.name)).files != manifest.files:
+            existing, modified_at = self._read_object(self.uri(manifest.name))
+            if existing.files != manifest.files:
                 raise ManifestConflictError(
                     f"{self.uri(manifest.name)} exists and lists other files; remove it if no record names it"
                 ) from error
+            return self._clock() - modified_at < _REUSABLE_AGE
+        return True
 
     def commit(self, manifest: Manifest, lock: DateLock) -> bool:
         """Put the manifest's record, if the lock is still ours; the batch exists from here on.
@@ -186,6 +197,9 @@ class ManifestStore:
             ClientError: S3 refused, or there is no such object.
             ContractError: the object is no manifest.
         """
+        return self._read_object(uri)[0]
+
+    def _read_object(self, uri: str) -> tuple[Manifest, datetime]:
         bucket, key = split_s3_uri(uri)
-        body = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        return Manifest.from_json(body)
+        response = self._s3.get_object(Bucket=bucket, Key=key)
+        return Manifest.from_json(response["Body"].read()), response["LastModified"]

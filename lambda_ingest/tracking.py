@@ -65,13 +65,13 @@ class Tracked:
         file: the file, with the content that the record now stands for.
         outcome: what happened.
         is_pending: whether its record is pending now, so that its date is worth a build.
-        alert_due: whether an overwrite is recorded that nobody was told of yet.
+        alert_due: the content of an overwrite that is recorded and that nobody was told of yet, by its etag.
     """
 
     file: AcceptedFile
     outcome: TrackingOutcome
     is_pending: bool
-    alert_due: bool = False
+    alert_due: str | None = None
 
 
 class RecordContentionError(Exception):
@@ -218,10 +218,7 @@ class FileTracker:
             if not is_condition_failure(error) or existing is None:
                 raise
             # A put that took effect and then timed out is refused by its own record at the retry.
-            is_own = (existing.get("etag"), existing.get("created_at")) == (
-                values["etag"],
-                values["created_at"],
-            )
+            is_own = all(existing.get(name) == values[name] for name in ("status", "etag", "created_at"))
             return None if is_own else existing
         return None
 
@@ -234,13 +231,14 @@ class FileTracker:
                 file,
                 TrackingOutcome.DUPLICATE,
                 is_pending=status == FileStatus.PENDING,
+                alert_due=_alert_due(existing),
             )
         if existing.get("overwritten_etag") == file.object.etag:
             return Tracked(
                 file,
                 TrackingOutcome.DUPLICATE,
                 is_pending=False,
-                alert_due=bool(existing.get("overwrite_alert_due")),
+                alert_due=_alert_due(existing),
             )
         # Events come out of order, so only the object itself tells which content is the newer one.
         current = self.current_content(file.object)
@@ -286,7 +284,7 @@ class FileTracker:
                 file,
                 TrackingOutcome.DUPLICATE,
                 is_pending=False,
-                alert_due=bool(existing.get("overwrite_alert_due")),
+                alert_due=_alert_due(existing),
             )
         unchanged, expected = _unchanged(existing)
         try:
@@ -307,7 +305,7 @@ class FileTracker:
             if not is_condition_failure(error):
                 raise
             return None
-        return Tracked(file, TrackingOutcome.OVERWRITTEN, is_pending=False, alert_due=True)
+        return Tracked(file, TrackingOutcome.OVERWRITTEN, is_pending=False, alert_due=file.object.etag)
 
     def _attributes(self, date_prefix: str, file_key: str, created: ObjectCreated, now: datetime) -> Item:
         instant = utc_timestamp(now)
@@ -328,6 +326,10 @@ class FileTracker:
 def size_in_mb(size_bytes: int) -> Decimal:
     """Return a size in MB of 1,048,576 bytes, exact to 9 decimals, which tells single bytes apart."""
     return round(Decimal(size_bytes) / BYTES_PER_MB, 9)
+
+
+def _alert_due(existing: Item) -> str | None:
+    return existing.get("overwritten_etag") if existing.get("overwrite_alert_due") else None
 
 
 def _unchanged(existing: Item) -> tuple[str, Item]:

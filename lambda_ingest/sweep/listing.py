@@ -60,7 +60,7 @@ class DateListings:
             TableName=self._table,
             KeyConditionExpression="date_prefix = :date AND begins_with(file_key, :prefix)",
             ExpressionAttributeValues=to_item({":date": date_prefix, ":prefix": file_key_prefix}),
-            ProjectionExpression="file_key, etag, overwritten_etag, #status",
+            ProjectionExpression="file_key, etag, overwritten_etag, overwrite_alert_due, #status",
             ExpressionAttributeNames={"#status": "status"},
             ConsistentRead=True,
         )

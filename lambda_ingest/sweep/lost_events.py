@@ -100,7 +100,12 @@ class LostEvents:
             if record is None and refused_key != below:
                 # Its record, if there is one, stands elsewhere in the order.
                 record = self._listings.exists(date_prefix, refused_key)
-            if record is None or listed.etag not in {record.get("etag"), record.get("overwritten_etag")}:
+            is_known = record is not None and listed.etag in {
+                record.get("etag"),
+                record.get("overwritten_etag"),
+            }
+            # An overwrite whose alert a crash kept back has no event left to bring it up again.
+            if record is None or not is_known or record.get("overwrite_alert_due"):
                 yield listed
 
     def _send(self, group: Sequence[ListedObject]) -> None:

@@ -39,11 +39,11 @@ def flush_open_dates(invocation: Invocation, now: datetime) -> OpenDates:
     for date_prefix in open_dates:
         result.dates.append(date_prefix)
         build = invocation.build_date(date_prefix, invocation.runtime.builder.finish)
-        count = sum(manifest.file_count for manifest in build.manifests) if build else 0
-        if build is not None and build.finished is not None:
+        count = sum(manifest.file_count for manifest in build.manifests)
+        if build.finished is not None:
             result.finished.append(build.finished)
         past = is_past(date_prefix, utc_date(now))
-        if count and build is not None:
+        if count:
             result.flushed[date_prefix] = count
             logger.info(
                 "Flushed a date",
@@ -52,7 +52,7 @@ def flush_open_dates(invocation: Invocation, now: datetime) -> OpenDates:
                 is_past=past,
                 manifests=[manifest.manifest_path for manifest in build.manifests],
             )
-        elif past and (build is None or build.finished is None):
+        elif past and build.finished is None:
             result.left.append(date_prefix)
             logger.warning("A past date keeps pending files", date_prefix=date_prefix)
     return result

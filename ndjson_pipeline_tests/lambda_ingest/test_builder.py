@@ -1,10 +1,12 @@
 """The builder's protocol: batches of any size, one holder a date, whatever is half done is finished."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from lambda_ingest.builder import DateBuild
 from lambda_ingest.contract.keys import LAST_SEQUENCE
 from lambda_ingest.contract.manifest import Manifest, ManifestFile
 from lambda_ingest.errors import ManifestConflictError, SequenceExhaustedError
@@ -132,7 +134,8 @@ def test_what_the_index_still_shows_after_it_was_marked_goes_into_no_second_mani
     assert len(ingest.manifest_records()) == 2
     runtime = ingest.runtime()
     monkeypatch.setattr(runtime.pending, "first", lambda *_: stale)
-    build = runtime.builder.build(TODAY, lambda: 60.0)
+    build = DateBuild(TODAY)
+    runtime.builder.build(build, lambda: 60.0)
     assert build.manifests == []
     assert len(ingest.manifest_records()) == 2
 
@@ -159,7 +162,8 @@ def test_stale_entries_of_the_index_make_room_for_what_follows_them(
         return type(page)((*stale, *page.files[:5]), start)
 
     monkeypatch.setattr(runtime.pending, "first", with_stale)
-    build = runtime.builder.build(TODAY, lambda: 60.0)
+    build = DateBuild(TODAY)
+    runtime.builder.build(build, lambda: 60.0)
     assert [manifest.file_count for manifest in build.manifests] == [10]
 
 
@@ -334,3 +338,44 @@ def test_a_record_is_written_as_the_contract_says(ingest: Ingest) -> None:
         Bucket=ingest.settings.manifest_bucket, Key=manifest["manifest_path"].split("/", 3)[3]
     )["Body"].read()
     assert json.loads(stored)["file_count"] == 10
+
+
+def test_what_was_committed_before_a_build_failed_is_reported(ingest: Ingest) -> None:
+    commit_without_marks(ingest)
+    (report,) = ingest.reports()
+    (record,) = ingest.manifest_records()
+    assert [manifest["manifest_path"] for manifest in report["manifests"]] == [record["manifest_path"]]
+    assert report["processing_summary"]["manifests_created"] == 1
+    assert report["processing_summary"]["status"] == "partial"
+
+
+def test_a_dead_builders_object_that_is_old_is_left_to_the_sweep(ingest: Ingest) -> None:
+    broken = Failing(ingest.clients, "TransactWriteItems")
+    ingest.clock.now = datetime.now(UTC)
+    day = ingest.clock.now.date().isoformat()
+    runtime = ingest.runtime(broken.clients, metrics_table=None)
+    ingest.deliver(*(ingest.put(name) for name in names(10, day)), runtime=runtime)
+    (old,) = ingest.manifest_objects()
+    ingest.clock.advance(hours=2)
+    ingest.sweep(audit=False)
+    (record,) = ingest.manifest_records()
+    assert record["manifest_path"].endswith("batch-000002-" + record["manifest_path"][-13:])
+    assert len(ingest.manifest_objects()) == 2
+    ingest.clock.advance(days=1)
+    assert ingest.sweep()["manifests_removed"] == [old]
+
+
+def test_an_overwrite_that_was_undone_is_alerted_once_too(
+    ingest: Ingest, alerts: list[dict[str, Any]]
+) -> None:
+    name = f"{YESTERDAY}-a.ndjson"
+    first = ingest.put(name, b"1\n")
+    ingest.deliver(first)
+    newer = ingest.put(name, b"22\n")
+    broken = ingest.runtime(Failing(ingest.clients, "Publish").clients)
+    assert len(ingest.deliver(newer, runtime=broken)) == 1
+    again = ingest.put(name, b"1\n")
+    ingest.deliver(again)
+    ingest.deliver(again)
+    assert len(alerts) == 1
+    assert alerts[0]["NewETag"] == newer["s3"]["object"]["eTag"]

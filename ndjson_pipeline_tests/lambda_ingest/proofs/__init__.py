@@ -1,1 +1,1 @@
-"""Proofs of ingest's protocol: crashes at every call, builders interleaved at every call, conditions removed."""
+"""Proofs of ingest: crashes at every call, builders interleaved at every call, conditions removed."""

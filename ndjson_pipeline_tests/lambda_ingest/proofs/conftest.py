@@ -5,16 +5,20 @@ import logging
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 import moto.s3.models
 import pytest
 from moto import mock_aws
+from moto.s3.exceptions import PreconditionFailed
+from moto.s3.responses import S3Response
 
 from lambda_ingest import manifest_builder
 from lambda_ingest.log import logger
 from lambda_ingest.settings import Settings
 from ndjson_pipeline.local_aws import LocalAwsError, create_resources, lambda_environment, moto_patches
 from ndjson_pipeline_tests.lambda_ingest.harness import FakeClock
+from ndjson_pipeline_tests.lambda_ingest.proofs.figures import FIGURES
 from ndjson_pipeline_tests.lambda_ingest.proofs.processes import Process
 from ndjson_pipeline_tests.lambda_ingest.proofs.world import World
 
@@ -38,9 +42,25 @@ class InlinePool:
         return [function(item) for item in work]
 
 
+def keep_condition_of_copies(patch: pytest.MonkeyPatch) -> None:
+    """Let moto's CopyObject look at CopySourceIfMatch as S3 does; stock moto ignores it."""
+    stock = S3Response.copy_object
+
+    def copy_object(response: Any) -> Any:
+        expected = response.headers.get("x-amz-copy-source-if-match")
+        if expected is not None:
+            source = unquote(urlparse(response.headers["x-amz-copy-source"]).path).lstrip("/")
+            found = response.backend.get_object(*source.split("/", 1))
+            if found is not None and found.etag.strip('"') != expected.strip('"'):
+                raise PreconditionFailed("x-amz-copy-source-If-Match")
+        return stock(response)
+
+    patch.setattr(S3Response, "copy_object", copy_object)
+
+
 @pytest.fixture(scope="package")
 def deployment() -> Iterator[World]:
-    """The deployment's resources, in a moto whose transactions are whole and whose S3 keeps the test's time."""
+    """The deployment's resources, in a moto with whole transactions, whose S3 keeps the test's time."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
             patch.delenv(name, raising=False)
@@ -48,6 +68,7 @@ def deployment() -> Iterator[World]:
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         clock = FakeClock()
+        keep_condition_of_copies(patch)
         patch.setattr(moto.s3.models, "utcnow", lambda: clock().replace(tzinfo=None))
         services: Any = moto_patches.Services(None, None, threading.Event())  # type: ignore[arg-type]
         try:
@@ -59,7 +80,7 @@ def deployment() -> Iterator[World]:
             create_resources()
             settings = Settings.from_environment(lambda_environment())
             world = World(settings, [Process() for _ in range(_PROCESSES)], clock)
-            # What was imported and made so far lives as long as the proofs; looking for garbage in it is slow.
+            # What was made so far lives as long as the proofs; looking for garbage in it is slow.
             gc.collect()
             gc.freeze()
             yield world
@@ -80,6 +101,9 @@ def world(deployment: World, monkeypatch: pytest.MonkeyPatch) -> World:
     return deployment
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker here as well, so that this package can be run alone with another configuration."""
-    config.addinivalue_line("markers", "soak: explores everything; minutes to an hour")
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how much was tried: a proof that silently explores less proves less."""
+    if FIGURES:
+        terminalreporter.section("proofs of ingest")
+        for figure in FIGURES:
+            terminalreporter.write_line(figure)

@@ -1,4 +1,4 @@
-"""Crashes at every call: a scenario is run once to count its calls, then once for each call and way to fail."""
+"""Crashes at every call: a scenario runs once to count its calls, then once for each way each can fail."""
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +25,10 @@ class Fault(Enum):
 
 # Dying before a call and dying after the one before it leave the same state, so only the first call needs it.
 FAULTS = (Fault.FAILS_BEFORE, Fault.TIMES_OUT_AFTER, Fault.SENT_TWICE, Fault.DIES_AFTER)
+# A read has no effect, so failing before and timing out after it are one, and sent twice it is what it was.
+FAULTS_OF_READS = (Fault.TIMES_OUT_AFTER, Fault.DIES_AFTER)
+
+_READS = ("Get", "Head", "List", "Query", "Scan", "BatchGet")
 
 
 class ProcessDiedError(BaseException):
@@ -86,6 +90,15 @@ class CrashingCalls:
                 raise ProcessDiedError
 
 
+def crashes_of(calls: Sequence[AwsCall]) -> list[Crash]:
+    """Return every crash of these calls that makes a difference."""
+    return [
+        Crash(position, fault)
+        for position, call in enumerate(calls)
+        for fault in (FAULTS_OF_READS if call.operation.startswith(_READS) else FAULTS)
+    ]
+
+
 def _ignore_refusal(send: Send) -> None:
     """Send a call whose answer nobody gets, whatever it says."""
     try:
@@ -142,27 +155,22 @@ class CrashExploration:
         self._heal(left)
         return calls.calls
 
-    def all_single(self, faults: Iterable[Fault] = FAULTS) -> None:
-        """Try every call with every fault."""
-        count = len(self.record())
-        self.try_each((Crash(0, Fault.DIES_BEFORE),))
-        self.try_each(Crash(call, fault) for call in range(count) for fault in faults)
+    def all_single(self) -> None:
+        """Try every call with every fault that makes a difference to it."""
+        self.try_each((Crash(0, Fault.DIES_BEFORE), *crashes_of(self.record())))
 
     def try_each(self, crashes: Iterable[Crash]) -> None:
         for crash in crashes:
             self._try(crash)
 
-    def pairs(self, faults: Sequence[Fault] = FAULTS) -> Iterator[tuple[Crash, Crash]]:
+    def pairs(self) -> Iterator[tuple[Crash, Crash]]:
         """Yield every crash of the scenario with every crash of the recovery from it.
 
         The recovery is explored for real: its calls are counted anew for each first crash.
         """
-        for call in range(len(self.record())):
-            for fault in faults:
-                first = Crash(call, fault)
-                for second_call in range(len(self.recovery_of(first))):
-                    for second_fault in faults:
-                        yield first, Crash(second_call, second_fault)
+        for first in crashes_of(self.record()):
+            for second in crashes_of(self.recovery_of(first)):
+                yield first, second
 
     def recovery_of(self, first: Crash) -> list[AwsCall]:
         """Return the calls of the recovery from a crash."""
@@ -220,8 +228,9 @@ class CrashExploration:
             left += [entry for entry in batch if entry["messageId"] in failed]
         return left
 
-    def _sweep(self, process: int) -> None:
-        runtime = self._world.runtime(self._world.processes[process].clients, **self._scenario.changes)
+    def _sweep(self, process: int, **changes: Any) -> None:
+        changes = {"audit_days": 1, **self._scenario.changes, **changes}
+        runtime = self._world.runtime(self._world.processes[process].clients, **changes)
         try:
             self._world.sweep(runtime)
         except ProcessDiedError:
@@ -249,7 +258,8 @@ class CrashExploration:
         if not world.unreferenced_objects():
             return
         world.clock.advance(days=1, minutes=1)
-        self._sweep(1)
+        # An audit that reaches back to every date of the scenario, a day after the last of its crashes.
+        self._sweep(1, audit_days=5)
         assert world.receive() == []
         world.check_healed(scenario.accepted)
         if orphans := world.unreferenced_objects():

@@ -6,7 +6,6 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from lambda_ingest.runtime import Clients
 
@@ -36,6 +35,20 @@ def pass_on(_call: AwsCall, send: Send) -> Any:
     return send()
 
 
+def once_before(matches: Callable[[AwsCall], bool], act: Callable[[], object]) -> Intercept:
+    """Let others act before the first call that matches."""
+    has_acted = False
+
+    def intercept(call: AwsCall, send: Send) -> Any:
+        nonlocal has_acted
+        if not has_acted and matches(call):
+            has_acted = True
+            act()
+        return send()
+
+    return intercept
+
+
 class Process:
     """One execution environment of a Lambda, as AWS sees it: clients of its own.
 
@@ -44,9 +57,7 @@ class Process:
     """
 
     def __init__(self) -> None:
-        config = Config(
-            retries={"total_max_attempts": 1}, parameter_validation=False, max_pool_connections=2
-        )
+        config = Config(retries={"total_max_attempts": 1}, parameter_validation=False, max_pool_connections=2)
         session = boto3.session.Session()
         self.intercept: Intercept = pass_on
         self.clients = Clients(
@@ -60,23 +71,7 @@ class Process:
         send_to_aws = client._make_api_call
 
         def make_api_call(operation: str, request: dict[str, Any]) -> Any:
-            def send() -> Any:
-                if operation == "CopyObject":
-                    _refuse_changed_source(client, request)
-                return send_to_aws(operation, request)
-
-            return self.intercept(AwsCall(operation, request), send)
+            return self.intercept(AwsCall(operation, request), lambda: send_to_aws(operation, request))
 
         client._make_api_call = make_api_call
-        client.send_past_the_test = send_to_aws
         return client
-
-
-def _refuse_changed_source(client: Any, request: dict[str, Any]) -> None:
-    """Do what S3 does with CopySourceIfMatch, and moto does not."""
-    if (expected := request.get("CopySourceIfMatch")) is None:
-        return
-    source = {name: request["CopySource"][name] for name in ("Bucket", "Key")}
-    head = client.send_past_the_test("HeadObject", source)
-    if head["ETag"].strip('"') != expected.strip('"'):
-        raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": "changed"}}, "CopyObject")

@@ -1,27 +1,28 @@
 """No crash loses a file, counts it twice or changes what was committed, wherever it strikes."""
 
-import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from ndjson_pipeline_tests.lambda_ingest.harness import NOON, TODAY, YESTERDAY, names
+from lambda_ingest.builder import DateBuild
+from ndjson_pipeline_tests.lambda_ingest.harness import TODAY, YESTERDAY, names
 from ndjson_pipeline_tests.lambda_ingest.proofs.crashes import (
-    FAULTS,
-    CrashExploration,
-    CrashingCalls,
     Crash,
+    CrashExploration,
     Fault,
     ProcessDiedError,
     Scenario,
+    crashes_of,
 )
+from ndjson_pipeline_tests.lambda_ingest.proofs.figures import tried
 from ndjson_pipeline_tests.lambda_ingest.proofs.processes import AwsCall
+from ndjson_pipeline_tests.lambda_ingest.proofs.schedules import TRACK_ONLY
 from ndjson_pipeline_tests.lambda_ingest.proofs.world import World
 
-PAIRS_IN_A_NORMAL_RUN = 60
-TRACK_ONLY = {"max_files_per_manifest": 10_000, "min_files_for_partial_batch": 10_000, "metrics_table": None}
+PAIRS_IN_A_NORMAL_RUN = 25
+SWEEP_CRASHES_IN_A_NORMAL_RUN = 25
 
 
 def build_scenario(world: World, name: str, today: int, yesterday: int, **changes: Any) -> Scenario:
@@ -30,9 +31,7 @@ def build_scenario(world: World, name: str, today: int, yesterday: int, **change
     events = [world.put(each) for each in accepted]
     refused = f"{TODAY}-refused.csv"
     events.append(world.put(refused))
-    return Scenario(
-        name, world.snapshot(), events, accepted, refused=[world.key(refused)], changes=changes
-    )
+    return Scenario(name, world.snapshot(), events, accepted, refused=[world.key(refused)], changes=changes)
 
 
 def is_commit(call: AwsCall) -> bool:
@@ -112,52 +111,60 @@ def crash_at(world: World, place: str, *, after: bool, date_prefix: str = TODAY)
     process.intercept = intercept
     runtime = world.runtime(process.clients, max_files_per_manifest=3)
     with pytest.raises(ProcessDiedError):
-        runtime.builder.build(date_prefix, lambda: 60.0)
+        runtime.builder.build(DateBuild(date_prefix), lambda: 60.0)
     for item in world.locks():
         key = {name: {"S": item[name]} for name in ("date_prefix", "file_key")}
         world.clients.dynamodb.delete_item(TableName=world.settings.tracking_table, Key=key)
 
 
-def explored(exploration: CrashExploration, name: str) -> None:
-    print(f"\ncrashes: {name}: {exploration.points} points")
-
-
 def test_every_call_of_a_build(world: World) -> None:
-    scenario = build_scenario(world, "build", today=4, yesterday=1, max_files_per_manifest=3)
+    scenario = build_scenario(world, "build", today=3, yesterday=1, max_files_per_manifest=2)
     exploration = CrashExploration(world, scenario)
     exploration.all_single()
-    explored(exploration, scenario.name)
+    tried(scenario.name, exploration.points, "crashes")
 
 
 def test_every_call_of_a_build_that_meets_an_overwrite(world: World) -> None:
     exploration = CrashExploration(world, overwrite_scenario(world, max_files_per_manifest=3))
     exploration.all_single()
-    explored(exploration, "overwrite")
+    tried("overwrite", exploration.points, "crashes")
 
 
+def test_calls_of_a_sweep_sampled(world: World) -> None:
+    exploration = CrashExploration(world, sweep_scenario(world))
+    every = crashes_of(exploration.record())
+    exploration.try_each(random.Random(20260130).sample(every, SWEEP_CRASHES_IN_A_NORMAL_RUN))
+    tried(f"sweep, sampled of {len(every)}", exploration.points, "crashes")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_every_call_of_a_sweep(world: World) -> None:
     exploration = CrashExploration(world, sweep_scenario(world))
     exploration.all_single()
-    explored(exploration, "sweep")
+    tried("sweep", exploration.points, "crashes")
 
 
 def test_marks_that_take_several_transactions(world: World) -> None:
-    """A process dies at each call of a build of 250 files, whose marks take three transactions."""
+    """A process dies after the commit of 250 files, or after one of the transactions that mark them."""
     exploration = CrashExploration(world, many_files_scenario(world))
-    exploration.try_each(Crash(call, Fault.DIES_AFTER) for call in range(len(exploration.record())))
-    explored(exploration, "250 files, dying")
+    transactions = [
+        position
+        for position, call in enumerate(exploration.record())
+        if call.operation == "TransactWriteItems"
+    ]
+    assert len(transactions) == 4
+    exploration.try_each(Crash(position, Fault.DIES_AFTER) for position in transactions)
+    tried("250 files, dying", exploration.points, "crashes")
 
 
 def test_pairs_of_crashes_sampled(world: World) -> None:
     scenario = build_scenario(world, "pairs, sampled", today=2, yesterday=0, max_files_per_manifest=2)
     exploration = CrashExploration(world, scenario)
     draw = random.Random(20260130)
-    count = len(exploration.record())
-    for _ in range(PAIRS_IN_A_NORMAL_RUN):
-        first = Crash(draw.randrange(count), draw.choice(FAULTS))
-        recovery = exploration.recovery_of(first)
-        exploration.try_pair(first, Crash(draw.randrange(len(recovery)), draw.choice(FAULTS)))
-    explored(exploration, scenario.name)
+    for first in draw.choices(crashes_of(exploration.record()), k=PAIRS_IN_A_NORMAL_RUN):
+        exploration.try_pair(first, draw.choice(crashes_of(exploration.recovery_of(first))))
+    tried(scenario.name, exploration.points, "crashes")
 
 
 @pytest.mark.soak
@@ -167,7 +174,7 @@ def test_every_pair_of_crashes(world: World) -> None:
     exploration = CrashExploration(world, scenario)
     for first, second in exploration.pairs():
         exploration.try_pair(first, second)
-    explored(exploration, scenario.name)
+    tried(scenario.name, exploration.points, "crashes")
 
 
 @pytest.mark.soak
@@ -176,7 +183,7 @@ def test_every_call_of_a_day_with_a_full_batch(world: World) -> None:
     """12 files of today in batches of 10, 3 of yesterday."""
     exploration = CrashExploration(world, build_scenario(world, "full batch", today=12, yesterday=3))
     exploration.all_single()
-    explored(exploration, "full batch")
+    tried("full batch", exploration.points, "crashes")
 
 
 @pytest.mark.soak
@@ -184,4 +191,4 @@ def test_every_call_of_a_day_with_a_full_batch(world: World) -> None:
 def test_every_call_of_marks_that_take_several_transactions(world: World) -> None:
     exploration = CrashExploration(world, many_files_scenario(world))
     exploration.all_single()
-    explored(exploration, "250 files")
+    tried("250 files", exploration.points, "crashes")

@@ -123,9 +123,7 @@ class World(Ingest):
     def items(self) -> list[dict[str, Any]]:
         partitions = self._tables[self.settings.tracking_table].items.values()
         return [
-            from_item(item.to_json()["Attributes"])
-            for partition in partitions
-            for item in partition.values()
+            from_item(item.to_json()["Attributes"]) for partition in partitions for item in partition.values()
         ]
 
     def object_bytes(self, bucket: str | None, key: str) -> bytes | None:
@@ -138,6 +136,13 @@ class World(Ingest):
 
     def keys(self, bucket: str | None, prefix: str = "") -> list[str]:
         return sorted(key for key in self._buckets[bucket or ""].keys if key.startswith(prefix))
+
+    def receive(self) -> list[dict[str, Any]]:
+        """Take every message off the queues, the one included that was sent in this very millisecond."""
+        messages = [entry for queue in self._queues.values() for entry in queue._messages]
+        for queue in self._queues.values():
+            queue._messages = []
+        return [{"messageId": entry.id, "body": entry.body} for entry in messages]
 
     def published_alerts(self) -> list[dict[str, Any]]:
         """Return what was published on the topic, as subscribers get it."""

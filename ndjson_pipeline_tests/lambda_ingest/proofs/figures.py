@@ -1,0 +1,8 @@
+"""What the explorations tried, for the summary at the end of a run."""
+
+FIGURES: list[str] = []
+
+
+def tried(what: str, count: int, unit: str) -> None:
+    """Note how much of something was tried."""
+    FIGURES.append(f"{count:>7,} {unit}: {what}")
