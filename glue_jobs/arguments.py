@@ -11,6 +11,7 @@ REQUIRED: Final = ("JOB_NAME", "MANIFEST_PATH", "MANIFEST_BUCKET", "OUTPUT_BUCKE
 PIPES_CONTEXT: Final = "dagster-pipes-context"
 PIPES_MESSAGES: Final = "dagster-pipes-messages"
 DEFAULT_TARGET_FILE_MB: Final = 128.0
+DEFAULT_MAX_REJECTED_FRACTION: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class JobArguments:
         output_prefix: folder above the dates' folders, without slashes at its ends; may be empty.
         codec: a key of `CODECS`.
         quarantine_bucket: receives rejected records; None where there is none.
-        max_rejected_fraction: as given; None where not.
-        on_missing: as given; None where not.
+        max_rejected_fraction: a manifest with more rejected records than this of all fails.
+        skips_missing: whether a manifest is done although files of it are gone or changed.
+        accepts_new_columns: whether the dataset may gain columns.
         target_file_mb: wanted size of an output file, in MB of Parquet.
         pipes: None where Dagster did not start the run.
     """
@@ -53,8 +55,9 @@ class JobArguments:
     output_prefix: str
     codec: str
     quarantine_bucket: str | None
-    max_rejected_fraction: float | None
-    on_missing: str | None
+    max_rejected_fraction: float
+    skips_missing: bool
+    accepts_new_columns: bool
     target_file_mb: float
     pipes: PipesParameters | None
 
@@ -88,8 +91,9 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
         output_prefix=values.get("OUTPUT_PREFIX", "").strip().strip("/"),
         codec=codec,
         quarantine_bucket=values.get("QUARANTINE_BUCKET", "").strip() or None,
-        max_rejected_fraction=_fraction(values, "MAX_REJECTED_FRACTION"),
-        on_missing=values.get("ON_MISSING", "").strip() or None,
+        max_rejected_fraction=_fraction(values, "MAX_REJECTED_FRACTION", DEFAULT_MAX_REJECTED_FRACTION),
+        skips_missing=_choice(values, "ON_MISSING", ("fail", "skip")) == "skip",
+        accepts_new_columns=_choice(values, "SCHEMA_MODE", ("evolve", "freeze")) == "evolve",
         target_file_mb=_positive(values, "TARGET_FILE_MB", DEFAULT_TARGET_FILE_MB),
         pipes=_pipes(values),
     )
@@ -120,9 +124,19 @@ def _number(values: Mapping[str, str], name: str) -> float | None:
         raise ArgumentsError(f"--{name} must be a number, got {text!r}") from error
 
 
-def _fraction(values: Mapping[str, str], name: str) -> float | None:
+def _choice(values: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
+    """Return a value of several; the first where none is given."""
+    value = values.get(name, "").strip().lower() or choices[0]
+    if value not in choices:
+        raise ArgumentsError(f"--{name} must be one of {', '.join(choices)}, got {value!r}")
+    return value
+
+
+def _fraction(values: Mapping[str, str], name: str, default: float) -> float:
     number = _number(values, name)
-    if number is not None and not 0 <= number <= 1:
+    if number is None:
+        return default
+    if not 0 <= number <= 1:
         raise ArgumentsError(f"--{name} must lie between 0 and 1, got {number}")
     return number
 

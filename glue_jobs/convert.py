@@ -5,34 +5,35 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from glue_jobs.columns import Columns
 from glue_jobs.encode import ROW_GROUP_BYTES, ParquetEncoder
-from glue_jobs.errors import (
-    GlueJobError,
-    OutputWriteError,
-    RejectedRecordsError,
-    RowCountError,
-    SchemaConflictError,
-)
-from glue_jobs.output import write_part
-from glue_jobs.parse import parse_segment, sample_schema, segments
-from glue_jobs.reading import read_files
-from glue_jobs.schema import LearnedSchema, TypesConflictError
+from glue_jobs.errors import GlueJobError, MissingInputError, RowCountError
+from glue_jobs.inputs import open_files
+from glue_jobs.learning import Learning, types_of
+from glue_jobs.lines import LineCutter, Rejected, Segment
+from glue_jobs.observed import Observed
+from glue_jobs.parse import parse_segment, sample_of
+from glue_jobs.rejects import RejectsWriter
+from glue_jobs.upload import Upload, UploadSink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
     import pyarrow as pa
     from mypy_boto3_s3 import S3Client
 
+    from glue_jobs.inputs import InputFile
+    from glue_jobs.parse import Parsed
     from lambda_ingest.contract.manifest import ManifestFile
 
 logger = logging.getLogger(__name__)
+
+# One to learn, one with all columns, one more for the first value that they do not take.
+_PASSES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,10 @@ class PartTask:
         output_key: its name there.
         codec: snappy, zstd, gzip or none.
         processed_at: the run's instant, aware.
-        known: columns known in advance; the file has them all, whether its share does or not.
+        settled: the dataset's columns; the file has them all, whether its share does or not.
+        has_rescued: whether the file has a column of what does not fit, even without need.
+        quarantine_bucket: where rejected records go; None where there is none.
+        rejects_key: their name there.
         region: of the worker's S3 client; None leaves it to the worker's settings.
     """
 
@@ -58,8 +62,24 @@ class PartTask:
     output_key: str
     codec: str
     processed_at: datetime
-    known: LearnedSchema
+    settled: Columns
+    has_rescued: bool
+    quarantine_bucket: str | None
+    rejects_key: str
     region: str | None
+
+
+@dataclass(frozen=True)
+class FileNote:
+    """A file of which something is to be said.
+
+    Attributes:
+        uri: the file.
+        reason: what, without content.
+    """
+
+    uri: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -71,10 +91,16 @@ class PartResult:
         records_read: lines that are not blank.
         records_written: rows of the Parquet file, as its footer counts them.
         records_rejected: lines that are no records.
+        records_rescued: rows of which something did not fit its column.
         input_bytes: read from S3.
-        output_bytes: of the Parquet file; 0 where there were no rows, and so no file.
-        learned: the columns as its values have them.
-        seconds: time by step: `read` (waiting for S3), `parse`, `encode`, `write`.
+        upload: the Parquet file, not visible yet; None where there were no rows.
+        columns: of the file.
+        has_rescued: whether the file has a column of what did not fit.
+        observed: counts of values beyond the settled columns.
+        rejects_key: of the object with rejected records; None where none are kept.
+        missing: files that are gone or changed.
+        unreadable: files of which a part could not be read as lines.
+        seconds: time by step: `read` (waiting for S3), `parse`, `encode` (sending included).
         error_message: why it failed; None where it did not.
     """
 
@@ -82,29 +108,38 @@ class PartResult:
     records_read: int = 0
     records_written: int = 0
     records_rejected: int = 0
+    records_rescued: int = 0
     input_bytes: int = 0
-    output_bytes: int = 0
-    learned: LearnedSchema = field(default_factory=LearnedSchema)
+    upload: Upload | None = None
+    columns: Columns = field(default_factory=Columns)
+    has_rescued: bool = False
+    observed: Observed = field(default_factory=Observed)
+    rejects_key: str | None = None
+    missing: tuple[FileNote, ...] = ()
+    unreadable: tuple[FileNote, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     error_message: str | None = None
 
 
 def convert_part(task: PartTask, client: S3Client) -> PartResult:
-    """Convert a share of a manifest's files.
+    """Convert a share of a manifest's files; its Parquet file waits to be completed.
 
     A failure is a result too: it concerns this manifest, and must not take the others' tasks along.
     """
+    conversion = None
     try:
-        conversion = _Conversion(task, client, task.known)
-        result = conversion.run()
-        if result is None:
-            # A later file had columns that the row groups already written lack. By now all are known.
-            logger.info("%s: columns changed after the first row group, converting again", task.output_key)
-            result = _Conversion(task, client, conversion.learned).run()
-        if result is None:
-            message = f"columns of {task.output_key} changed between two readings of the same files"
-            return PartResult(task, error_message=message)
-        return result
+        columns, has_rescued, observed = task.settled, task.has_rescued, None
+        for _ in range(_PASSES):
+            conversion = _Conversion(task, client, columns, has_rescued)
+            result = conversion.run()
+            # Only the first pass has counts: the next one takes all columns as settled.
+            observed = conversion.learning.observed if observed is None else observed
+            if result is not None:
+                return replace(result, observed=observed)
+            logger.info("%s: columns changed after the first rows, converting again", task.output_key)
+            columns = Columns(conversion.learning.columns.types, accepts_new=False)
+            has_rescued = has_rescued or conversion.rescued > 0
+        return PartResult(task, error_message=f"files of {task.output_key} changed between readings")
     except GlueJobError as error:
         return PartResult(task, error_message=str(error))
     except Exception as error:  # noqa: BLE001 - becomes the part's error message
@@ -120,132 +155,155 @@ def convert_part(task: PartTask, client: S3Client) -> PartResult:
 class _Conversion:
     """One pass over a task's files."""
 
-    def __init__(self, task: PartTask, client: S3Client, known: LearnedSchema) -> None:
-        self.learned = LearnedSchema(dict(known.types), dict(known.origins))
+    def __init__(self, task: PartTask, client: S3Client, columns: Columns, has_rescued: bool) -> None:
+        self.learning = Learning(columns)
+        self.rescued = 0
         self._task = task
         self._client = client
+        self._has_rescued = has_rescued
+        self._rescued_names: frozenset[str] = frozenset()
+        self._rejects = RejectsWriter(client, task.quarantine_bucket, task.rejects_key, task.manifest_uri)
+        self._sink: UploadSink | None = None
         self._encoder: ParquetEncoder | None = None
-        self._waiting: list[tuple[pa.Table, int]] = []
+        self._waiting: list[tuple[pa.Table, pa.Array | None, int]] = []
         self._waiting_bytes = 0
         self._outgrown = False
-        self._seconds = dict.fromkeys(("read", "parse", "encode", "write"), 0.0)
+        self._lines = 0
+        self._input_bytes = 0
+        self._missing: list[FileNote] = []
+        self._unreadable: list[FileNote] = []
+        self._seconds = dict.fromkeys(("read", "parse", "encode"), 0.0)
 
     def run(self) -> PartResult | None:
-        """Read, parse, encode, write.
+        """Read, parse, encode, send.
 
         Returns:
-            The figures, or None where columns changed after the first row group: then nothing is written, but
-            all columns are learned.
+            The figures, or None where columns changed after rows were made for them: then nothing is kept,
+            but all columns are learned.
         """
-        lines = rejected = input_bytes = 0
-        for position, (file, data) in enumerate(self._timed_reads()):
-            input_bytes += len(data)
-            file_lines, file_rejected = self._take(data, file.uri, position)
-            lines += file_lines
-            rejected += file_rejected
-        if self._outgrown:
-            return None
-        content, written = self._encoded()
-        if lines != written + rejected:
+        try:
+            for position, file in enumerate(open_files(self._client, self._task.files)):
+                try:
+                    self._take(file, position)
+                except MissingInputError as error:
+                    self._missing.append(FileNote(error.uri, error.reason))
+                self._input_bytes += file.bytes_read
+            return None if self._outgrown else self._finish()
+        finally:
+            # What is finished by now does not mind.
+            self._rejects.abort()
+            if self._sink is not None:
+                self._sink.abort()
+
+    def _finish(self) -> PartResult:
+        self._encode()
+        written, upload = 0, None
+        started = time.perf_counter()
+        if self._encoder is not None:
+            written = self._encoder.finish()
+        if self._lines != written + self._rejects.count:
             raise RowCountError(
-                f"{self._task.output_key}: {lines} lines in, but {written} rows out and {rejected} rejected; "
-                "nothing is written"
+                f"{self._task.output_key}: {self._lines} lines in, but {written} rows out and "
+                f"{self._rejects.count} rejected; nothing is written"
             )
-        output_bytes = 0 if content is None else self._write(content)
+        rejects_key = self._rejects.finish()
+        if self._sink is not None:
+            upload = self._sink.finish()
+            self._sink = None
+        self._seconds["encode"] += time.perf_counter() - started
         return PartResult(
-            self._task, lines, written, rejected, input_bytes, output_bytes, self.learned, self._seconds
+            self._task,
+            records_read=self._lines,
+            records_written=written,
+            records_rejected=self._rejects.count,
+            records_rescued=self.rescued,
+            input_bytes=self._input_bytes,
+            upload=upload,
+            columns=self.learning.columns,
+            has_rescued=self._encoder is not None and self._encoder.has_rescued,
+            rejects_key=rejects_key,
+            missing=tuple(self._missing),
+            unreadable=tuple(self._unreadable),
+            seconds=self._seconds,
         )
 
-    def _timed_reads(self) -> Iterator[tuple[ManifestFile, bytes]]:
-        started = time.perf_counter()
-        for file, data in read_files(self._client, self._task.files):
-            self._seconds["read"] += time.perf_counter() - started
-            yield file, data
-            del data
+    def _take(self, file: InputFile, position: int) -> None:
+        for segment in LineCutter().segments(self._timed(file.pieces())):
+            if isinstance(segment, Rejected):
+                self._lines += 1
+                self._rejects.write(segment, file.file.uri)
+                if segment.ends_file:
+                    self._unreadable.append(FileNote(file.file.uri, segment.reason))
+                continue
             started = time.perf_counter()
-
-    def _take(self, data: bytes, uri: str, position: int) -> tuple[int, int]:
-        """Parse one file; returns its lines and those of them rejected."""
-        lines = 0
-        started = time.perf_counter()
-        if not self.learned.types:
-            sample = sample_schema(data)
-            if sample is not None:
-                self.learned.learn(sample, uri)
-        for segment in segments(data):
-            parsed = parse_segment(segment, self.learned.schema)
-            lines += parsed.lines
-            if parsed.rejected:
-                first = parsed.rejected[0]
-                raise RejectedRecordsError(f"{uri} line {first.line_number}: {first.reason}")
-            for table in parsed.tables:
-                widened = self.learned.learn(table.schema, uri)
-                self._outgrown = self._outgrown or (widened and self._encoder is not None)
-                self._keep(table, position)
+            self._keep(self._parsed(segment), file.file.uri, position)
             self._seconds["parse"] += time.perf_counter() - started
             if self._waiting_bytes >= ROW_GROUP_BYTES:
                 self._encode()
-            started = time.perf_counter()
-        return lines, 0
 
-    def _keep(self, table: pa.Table, position: int) -> None:
+    def _timed(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        started = time.perf_counter()
+        for piece in pieces:
+            self._seconds["read"] += time.perf_counter() - started
+            yield piece
+            # A small file comes in one piece, which must not outlive its use.
+            del piece
+            started = time.perf_counter()
+
+    def _parsed(self, segment: Segment) -> Parsed:
+        if not self.learning.columns.types and self.learning.settled.accepts_new:
+            # What the first lines show spares inferring the types of all of them, where it is right.
+            sample = sample_of(segment.data)
+            if sample and len(sample) < len(segment.data):
+                self.learning.columns = parse_segment(Segment(sample, 1, 0), self.learning).columns
+        return parse_segment(segment, self.learning)
+
+    def _keep(self, parsed: Parsed, uri: str, position: int) -> None:
+        self._lines += parsed.lines
+        for rejected in parsed.rejected:
+            self._rejects.write(rejected, uri)
+        changed = self.learning.take(parsed.observed, parsed.columns)
+        if changed and (self._encoder is not None or not self._rescued_names.isdisjoint(changed)):
+            # Rows lie already in fewer columns, or something was rescued that has a column now.
+            self._outgrown = True
+        if parsed.rescued is not None:
+            self.rescued += len(parsed.rescued) - parsed.rescued.null_count
+            self._rescued_names |= parsed.rescued_names
+            self._has_rescued = True
+            if self._encoder is not None and not self._encoder.has_rescued:
+                self._outgrown = True
         if self._outgrown:
             self._waiting.clear()
-            return
-        self._waiting.append((table, position))
-        self._waiting_bytes += table.nbytes
+            self._waiting_bytes = 0
+        elif parsed.table.num_rows:
+            self._waiting.append((parsed.table, parsed.rescued, position))
+            self._waiting_bytes += parsed.table.nbytes
 
     def _encode(self) -> None:
-        if not self._waiting or self._outgrown:
+        if not self._waiting:
             return
         started = time.perf_counter()
         if self._encoder is None:
-            uris = [file.uri for file in self._task.files]
-            self._encoder = ParquetEncoder(
-                self.learned.schema, self._task.codec, self._task.processed_at, uris
+            task = self._task
+            self._sink = UploadSink(
+                self._client, task.output_bucket, task.output_key, "application/vnd.apache.parquet"
             )
-        try:
-            self._encoder.write(self._waiting)
-        except TypesConflictError as conflict:
-            raise SchemaConflictError(
-                f"column {conflict.column!r} has fractions, and whole numbers past 2^53 that no double holds "
-                f"exactly, in files up to {self._task.files[self._waiting[-1][1]].uri}; "
-                "make the producer write such numbers as text"
-            ) from conflict
+            self._encoder = ParquetEncoder(
+                self._sink,
+                self.learning.columns,
+                self._has_rescued,
+                task.codec,
+                task.processed_at,
+                [file.uri for file in task.files],
+            )
+        self._encoder.write(self._waiting)
         self._waiting.clear()
         self._waiting_bytes = 0
         self._seconds["encode"] += time.perf_counter() - started
 
-    def _encoded(self) -> tuple[pa.Buffer | None, int]:
-        """Close the Parquet file; returns its bytes and rows, None and 0 where there are no rows."""
-        self._encode()
-        if self._encoder is None:
-            return None, 0
-        started = time.perf_counter()
-        content, rows = self._encoder.finish()
-        self._seconds["encode"] += time.perf_counter() - started
-        return content, rows
 
-    def _write(self, content: pa.Buffer) -> int:
-        """Write the file; returns its bytes."""
-        started = time.perf_counter()
-        try:
-            write_part(self._client, self._task.output_bucket, self._task.output_key, content)
-        except (ClientError, BotoCoreError) as error:
-            raise OutputWriteError(
-                f"s3://{self._task.output_bucket}/{self._task.output_key} can't be written: {error}"
-            ) from error
-        self._seconds["write"] += time.perf_counter() - started
-        return int(content.size)
-
-
-def unify_parts(results: Sequence[PartResult]) -> LearnedSchema:
-    """Return the columns of all parts of a manifest.
-
-    Raises:
-        SchemaConflictError: parts hold a column with types that have no common one.
-    """
-    unified = LearnedSchema()
-    for result in results:
-        unified.learn(result.learned.schema, result.learned.origins)
-    return unified
+def has_columns(result: PartResult, types: dict[str, pa.DataType], has_rescued: bool) -> bool:
+    """Return whether a part's file has just these columns, in this order; true where it has no file."""
+    if result.upload is None:
+        return True
+    return types_of(result.columns) == list(types.items()) and result.has_rescued == has_rescued

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ def run_from_arguments(argv: Sequence[str]) -> None:
                 make_glue=_glue_client,
                 region=region,
                 now=lambda: datetime.now(UTC),
+                sleep=time.sleep,
                 unique=lambda: uuid.uuid4().hex,
                 start_runner=lambda: _spark_runner(arguments.job_name, announcer),
                 announcer=announcer,

@@ -13,20 +13,26 @@ class ManifestReadError(GlueJobError):
     """A manifest's object is absent, or its content is no manifest."""
 
 
+class SchemaContractError(GlueJobError):
+    """The dataset's schema contract cannot be read, or cannot be extended."""
+
+
 class InputReadError(GlueJobError):
-    """An input file cannot be read as its manifest lists it."""
+    """S3 does not give an input file, although it may be there."""
 
 
-class RejectedRecordsError(GlueJobError):
-    """An input file holds lines that are no records."""
+class MissingInputError(InputReadError):
+    """An input file is gone, or has other content than its manifest lists.
 
+    Attributes:
+        uri: the file.
+        reason: which of the two, without the file's name.
+    """
 
-class SchemaConflictError(GlueJobError):
-    """A column holds values of types that no column type holds together."""
-
-
-class ReservedColumnError(GlueJobError):
-    """An input column bears the name of a column that the conversion adds."""
+    def __init__(self, uri: str, reason: str) -> None:
+        super().__init__(f"{uri}: {reason}")
+        self.uri = uri
+        self.reason = reason
 
 
 class RowCountError(GlueJobError):
@@ -34,7 +40,7 @@ class RowCountError(GlueJobError):
 
 
 class OutputWriteError(GlueJobError):
-    """The output folder cannot be brought to the state that the manifest asks for."""
+    """An object of the run cannot be written, completed or removed."""
 
 
 class SparkRunError(GlueJobError):

@@ -1,4 +1,4 @@
-"""The driver: manifests to tasks, results to outcomes and the report."""
+"""The driver: manifests to tasks, results to outcomes, all of it to the report."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ import logging
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from glue_jobs.convert import PartResult, PartTask, unify_parts
-from glue_jobs.errors import GlueJobError, ManifestReadError, ManifestsFailedError
-from glue_jobs.output import manifest_stem, part_key, remove_stale_parts
+from glue_jobs.agreement import agree
+from glue_jobs.columns import Columns
+from glue_jobs.commit import commit
+from glue_jobs.convert import PartTask
+from glue_jobs.errors import GlueJobError, ManifestReadError, ManifestsFailedError, SchemaContractError
+from glue_jobs.output import part_key
 from glue_jobs.planning import part_count, share_files
 from glue_jobs.reading import read_manifest
+from glue_jobs.rejects import rejects_key
 from glue_jobs.report import (
-    ManifestOutcome,
-    ParquetFile,
     RunOutcome,
+    SchemaOutcome,
     ask_job_info,
     build_report,
     failure_message,
     write_report,
 )
-from glue_jobs.schema import LearnedSchema, same_columns, storable
+from glue_jobs.schema_contract import SchemaContractStore
 from glue_jobs.storage import CONCURRENT_REQUESTS
-from lambda_ingest.contract.keys import s3_uri
+from glue_jobs.work import ManifestWork
 from lambda_ingest.contract.records import BYTES_PER_MB
 
 if TYPE_CHECKING:
@@ -38,8 +41,8 @@ if TYPE_CHECKING:
 
     from glue_jobs.arguments import JobArguments
     from glue_jobs.pipes import Announcer
+    from glue_jobs.schema_contract import SchemaContract
     from glue_jobs.spark import PartRunner
-    from lambda_ingest.contract.manifest import Manifest
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +56,7 @@ class Environment:
         make_glue: makes Glue's client.
         region: of the workers' S3 clients; None leaves it to their settings.
         now: the clock, aware.
+        sleep: waits for some seconds.
         unique: makes text of at least 8 characters that no other run has.
         start_runner: starts what runs tasks, and stops it after its block.
         announcer: tells of progress and the report.
@@ -62,19 +66,10 @@ class Environment:
     make_glue: Callable[[], GlueClient]
     region: str | None
     now: Callable[[], datetime]
+    sleep: Callable[[float], None]
     unique: Callable[[], str]
     start_runner: Callable[[], AbstractContextManager[PartRunner]]
     announcer: Announcer
-
-
-@dataclass
-class _Work:
-    """One manifest on its way; an error ends it, and leaves the others alone."""
-
-    uri: str
-    manifest: Manifest | None = None
-    results: list[PartResult] = field(default_factory=list)
-    error: str | None = None
 
 
 def run_job(arguments: JobArguments, environment: Environment) -> None:
@@ -84,199 +79,189 @@ def run_job(arguments: JobArguments, environment: Environment) -> None:
         ManifestsFailedError: at least one manifest failed; the message names each with its reason.
         GlueJobError: the run as a whole failed, such as Spark not starting.
     """
-    started = time.perf_counter()
-    works = [_Work(uri) for uri in arguments.manifest_uris]
+    run = _Run(arguments, environment)
     error: BaseException | None = None
     try:
-        _convert(arguments, environment, works)
+        run.convert()
     except BaseException as caught:
         error = caught
         raise
     finally:
-        outcome = _outcome(works, error)
-        _tell(arguments, environment, outcome, time.perf_counter() - started)
+        outcome = run.end(error)
     if outcome.failed:
-        raise ManifestsFailedError(failure_message(outcome.failed, len(works)))
+        raise ManifestsFailedError(failure_message(outcome.failed, len(outcome.manifests)))
 
 
-def _convert(arguments: JobArguments, environment: Environment, works: list[_Work]) -> None:
-    processed_at = environment.now()
-    _read_manifests(environment.s3, works)
-    readable = [work for work in works if work.error is None]
-    if not readable:
-        return
-    started = time.perf_counter()
-    with environment.start_runner() as runner:
-        environment.announcer.line(
-            f"Spark is up after {time.perf_counter() - started:.1f} s with {runner.cores} cores; "
-            f"{len(readable)} of {len(works)} manifests are readable"
+class _Run:
+    """One run of the job."""
+
+    def __init__(self, arguments: JobArguments, environment: Environment) -> None:
+        self._arguments = arguments
+        self._environment = environment
+        self._started = time.perf_counter()
+        self._works = [ManifestWork(uri) for uri in arguments.manifest_uris]
+        self._schema: SchemaOutcome | None = None
+        self._store = SchemaContractStore(
+            environment.s3,
+            arguments.manifest_bucket,
+            arguments.output_bucket,
+            arguments.output_prefix,
+            environment.sleep,
         )
+
+    def convert(self) -> None:
+        """Convert what can be read."""
+        tell = self._environment.announcer.line
+        processed_at = self._environment.now()
+        self._read_manifests()
+        readable = [work for work in self._works if work.error is None]
+        if not readable:
+            return
+        contract = self._known_contract()
         started = time.perf_counter()
-        tasks = [
-            task
-            for work in readable
-            for task in _tasks(arguments, environment, work, runner.cores, processed_at)
-        ]
-        _run_tasks(runner, tasks, readable)
-        _run_again_with_all_columns(runner, readable, environment.announcer)
-        environment.announcer.line(f"converted in {time.perf_counter() - started:.2f} s: {_times(readable)}")
-    started = time.perf_counter()
-    with ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="finish") as pool:
-        list(pool.map(lambda work: _finish(arguments, environment.s3, work), readable))
-    environment.announcer.line(f"output folders checked in {time.perf_counter() - started:.2f} s")
+        with self._environment.start_runner() as runner:
+            tell(
+                f"Spark is up after {time.perf_counter() - started:.1f} s with {runner.cores} cores; "
+                f"{len(readable)} of {len(self._works)} manifests are readable"
+            )
+            started = time.perf_counter()
+            tasks = {work.uri: self._tasks(work, contract, processed_at) for work in readable}
+            self._run_tasks(runner, [task for work in readable for task in tasks[work.uri]])
+            for work in readable:
+                for result in work.results:
+                    work.observed.merge(result.observed)
+            self._check(tasks)
+            tell(f"converted in {time.perf_counter() - started:.2f} s: {self._times()}")
 
+            def convert_again(again: list[PartTask]) -> None:
+                tell(f"{len(again)} output files don't have the dataset's columns, converting them again")
+                self._run_tasks(runner, again)
+                self._check(tasks)
 
-def _read_manifests(client: S3Client, works: Sequence[_Work]) -> None:
-    def read(work: _Work) -> None:
+            settled = agree(self._store, readable, convert_again, self._environment.now)
+            self._note_schema(contract, settled)
+        started = time.perf_counter()
+        with ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="commit") as pool:
+            list(pool.map(self._commit, readable))
+        tell(f"output made visible in {time.perf_counter() - started:.2f} s")
+
+    def end(self, error: BaseException | None) -> RunOutcome:
+        """Give up what is not visible, write the report; nothing here hides what the run itself raises.
+
+        Args:
+            error: why the run as a whole failed; None where it did not.
+        """
+        run_error = None
+        if error is not None:
+            run_error = str(error) or type(error).__name__
+            for work in self._works:
+                work.error = work.error or f"not converted: {run_error}"
+        for work in self._works:
+            work.give_up(self._environment.s3)
+        outcome = RunOutcome([work.outcome() for work in self._works], run_error, self._schema)
+        if outcome.failed and run_error is None:
+            outcome.error_message = failure_message(outcome.failed, len(self._works))
         try:
-            work.manifest = read_manifest(client, work.uri)
+            self._tell(outcome)
+        except Exception:
+            logger.exception("the run can't be reported; its work is not touched by that")
+        return outcome
+
+    def _known_contract(self) -> SchemaContract:
+        contract = self._store.read()
+        if not self._arguments.accepts_new_columns and not contract.types:
+            raise SchemaContractError(
+                f"--SCHEMA_MODE freeze, but {self._store.uri} has no columns yet; run once with evolve"
+            )
+        self._schema = SchemaOutcome(self._store.uri, contract.version)
+        return contract
+
+    def _note_schema(self, before: SchemaContract, after: SchemaContract) -> None:
+        """Keep what the report says; versions that runs at the same time wrote count as this run's too."""
+        added = tuple(
+            path for entry in after.history if entry["version"] > before.version for path in entry["added"]
+        )
+        self._schema = SchemaOutcome(self._store.uri, after.version, added)
+        if added:
+            self._environment.announcer.line(
+                f"the dataset has {len(added)} new columns, contract version {after.version}"
+            )
+
+    def _read_manifests(self) -> None:
+        def read(work: ManifestWork) -> None:
+            try:
+                work.manifest = read_manifest(self._environment.s3, work.uri)
+            except GlueJobError as error:
+                work.error = str(error)
+            except Exception as error:  # noqa: BLE001 - one manifest harms only itself
+                work.error = _unexpected(f"reading manifest {work.uri}", error)
+
+        with ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="manifest") as pool:
+            list(pool.map(read, self._works))
+        first_of_name: dict[str, str] = {}
+        for work in self._works:
+            if work.manifest is None:
+                logger.error("%s", work.error)
+                continue
+            first = first_of_name.setdefault(work.manifest.name.filename, work.uri)
+            if first != work.uri:
+                work.error = str(
+                    ManifestReadError(
+                        f"manifest {work.uri} has the name of {first}, and so the same output files"
+                    )
+                )
+
+    def _tasks(self, work: ManifestWork, contract: SchemaContract, processed_at: datetime) -> list[PartTask]:
+        manifest, arguments = work.manifest, self._arguments
+        if manifest is None:
+            return []
+        parts = part_count(
+            manifest.total_size_bytes, len(manifest.files), arguments.target_file_mb * BYTES_PER_MB
+        )
+        return [
+            PartTask(
+                manifest_uri=work.uri,
+                part=part,
+                files=files,
+                output_bucket=arguments.output_bucket,
+                output_key=part_key(arguments.output_prefix, manifest.name, part, arguments.codec),
+                codec=arguments.codec,
+                processed_at=processed_at,
+                settled=Columns(dict(contract.types), arguments.accepts_new_columns),
+                has_rescued=contract.has_rescued,
+                quarantine_bucket=arguments.quarantine_bucket,
+                rejects_key=rejects_key(arguments.output_prefix, manifest.name, part),
+                region=self._environment.region,
+            )
+            for part, files in enumerate(share_files(manifest.files, parts))
+        ]
+
+    def _run_tasks(self, runner: PartRunner, tasks: Sequence[PartTask]) -> None:
+        by_uri = {work.uri: work for work in self._works}
+        for result in runner.run(tasks):
+            by_uri[result.task.manifest_uri].take(self._environment.s3, result)
+
+    def _check(self, tasks: dict[str, list[PartTask]]) -> None:
+        for work in self._works:
+            work.check(tasks.get(work.uri, []), self._arguments.max_rejected_fraction)
+            if work.records_rejected and self._arguments.quarantine_bucket is None:
+                logger.warning(
+                    "%s: %d rejected records are only counted, since there is no --QUARANTINE_BUCKET",
+                    work.uri,
+                    work.records_rejected,
+                )
+
+    def _commit(self, work: ManifestWork) -> None:
+        try:
+            commit(self._arguments, self._environment.s3, work)
         except GlueJobError as error:
             work.error = str(error)
         except Exception as error:  # noqa: BLE001 - one manifest harms only itself
-            work.error = _unexpected(f"reading manifest {work.uri}", error)
+            work.error = _unexpected(f"making the output of {work.uri} visible", error)
 
-    with ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="manifest") as pool:
-        list(pool.map(read, works))
-    first_of_name: dict[str, str] = {}
-    for work in works:
-        if work.manifest is None:
-            logger.error("%s", work.error)
-            continue
-        name = work.manifest.name.filename
-        first = first_of_name.setdefault(name, work.uri)
-        if first != work.uri:
-            work.error = str(
-                ManifestReadError(
-                    f"manifest {work.uri} has the name of {first}, and so the same output files"
-                )
-            )
-
-
-def _tasks(
-    arguments: JobArguments, environment: Environment, work: _Work, cores: int, processed_at: datetime
-) -> list[PartTask]:
-    manifest = work.manifest
-    if manifest is None:
-        return []
-    parts = part_count(
-        manifest.total_size_bytes, len(manifest.files), cores, arguments.target_file_mb * BYTES_PER_MB
-    )
-    return [
-        PartTask(
-            manifest_uri=work.uri,
-            part=part,
-            files=files,
-            output_bucket=arguments.output_bucket,
-            output_key=part_key(arguments.output_prefix, manifest.name, part, arguments.codec),
-            codec=arguments.codec,
-            processed_at=processed_at,
-            known=LearnedSchema(),
-            region=environment.region,
-        )
-        for part, files in enumerate(share_files(manifest.files, parts))
-    ]
-
-
-def _run_tasks(runner: PartRunner, tasks: Sequence[PartTask], works: Sequence[_Work]) -> None:
-    """Run tasks, and put each result in its manifest's place for that part."""
-    by_uri = {work.uri: work for work in works}
-    for result in runner.run(tasks):
-        work = by_uri[result.task.manifest_uri]
-        work.results = [known for known in work.results if known.task.part != result.task.part] + [result]
-        if result.error_message is not None and work.error is None:
-            work.error = result.error_message
-
-
-def _run_again_with_all_columns(runner: PartRunner, works: Sequence[_Work], announcer: Announcer) -> None:
-    """Convert parts again that lack columns, or types, of their manifest's other parts.
-
-    Readers that take a folder's columns from one file, or merge columns but not types, need the same in all.
-    """
-    again: list[PartTask] = []
-    for work in works:
-        if work.error is not None or len(work.results) < 2:
-            continue
-        try:
-            unified = unify_parts(sorted(work.results, key=lambda result: result.task.part))
-        except GlueJobError as error:
-            work.error = str(error)
-            continue
-        wanted = storable(unified.schema)
-        again.extend(
-            replace(result.task, known=unified)
-            for result in work.results
-            if result.records_written and not same_columns(storable(result.learned.schema), wanted)
-        )
-    if again:
-        announcer.line(f"{len(again)} output files lack columns of their manifest's others, converting again")
-        _run_tasks(runner, again, works)
-
-
-def _finish(arguments: JobArguments, client: S3Client, work: _Work) -> None:
-    """Check a converted manifest's counts, and leave its output files alone in their folder."""
-    manifest = work.manifest
-    if work.error is not None or manifest is None:
-        return
-    try:
-        lines = sum(result.records_read for result in work.results)
-        rows = sum(result.records_written for result in work.results)
-        rejected = sum(result.records_rejected for result in work.results)
-        files = sum(len(result.task.files) for result in work.results)
-        if lines != rows + rejected or files != len(manifest.files):
-            work.error = (
-                f"{files} of {len(manifest.files)} files: {lines} lines in, but {rows} rows out "
-                f"and {rejected} rejected; its earlier output is left as it was"
-            )
-            return
-        written = {result.task.output_key for result in work.results if result.output_bytes}
-        stem = manifest_stem(arguments.output_prefix, manifest.name)
-        for key in remove_stale_parts(client, arguments.output_bucket, stem, written):
-            logger.info("removed s3://%s/%s of an earlier attempt", arguments.output_bucket, key)
-    except GlueJobError as error:
-        work.error = str(error)
-    except Exception as error:  # noqa: BLE001 - one manifest harms only itself
-        work.error = _unexpected(f"removing earlier output of {work.uri}", error)
-
-
-def _outcome(works: Sequence[_Work], error: BaseException | None) -> RunOutcome:
-    run_error = None
-    if error is not None:
-        run_error = str(error) or type(error).__name__
-        for work in works:
-            work.error = work.error or f"not converted: {run_error}"
-    outcome = RunOutcome([_manifest_outcome(work) for work in works], run_error)
-    if outcome.failed and run_error is None:
-        outcome.error_message = failure_message(outcome.failed, len(works))
-    return outcome
-
-
-def _manifest_outcome(work: _Work) -> ManifestOutcome:
-    results = sorted(work.results, key=lambda result: result.task.part)
-    return ManifestOutcome(
-        manifest_path=work.uri,
-        date_prefix=None if work.manifest is None else work.manifest.name.date_prefix,
-        file_count=0 if work.manifest is None else len(work.manifest.files),
-        records_read=sum(result.records_read for result in results),
-        records_processed=sum(result.records_written for result in results),
-        records_rejected=sum(result.records_rejected for result in results),
-        input_bytes=sum(result.input_bytes for result in results),
-        parquet_files=tuple(
-            ParquetFile(
-                s3_uri(result.task.output_bucket, result.task.output_key),
-                result.output_bytes,
-                result.records_written,
-                work.uri,
-            )
-            for result in results
-            if result.output_bytes
-        ),
-        error_message=work.error,
-    )
-
-
-def _tell(arguments: JobArguments, environment: Environment, outcome: RunOutcome, seconds: float) -> None:
-    """Write the report, send it, log its end; none of it may hide what the run itself raises."""
-    try:
+    def _tell(self, outcome: RunOutcome) -> None:
+        environment, arguments = self._environment, self._arguments
+        seconds = time.perf_counter() - self._started
         job = ask_job_info(environment.make_glue, arguments.job_name, arguments.job_run_id)
         now = environment.now()
         report = build_report(job, outcome, seconds, now)
@@ -285,20 +270,18 @@ def _tell(arguments: JobArguments, environment: Environment, outcome: RunOutcome
         summary = report["processing_summary"]
         environment.announcer.line(
             f"{summary['status']}: {summary['records_processed']:,} records, "
+            f"{summary['records_rejected']:,} rejected, "
             f"{summary['input_size_mb']:.1f} MB in, {summary['output_size_mb']:.1f} MB in "
             f"{summary['parquet_files_created']} Parquet files out, {seconds:.1f} s; report {uri}"
         )
-    except Exception:
-        logger.exception("the run can't be reported; its work is not touched by that")
 
-
-def _times(works: Sequence[_Work]) -> str:
-    results = [result for work in works for result in work.results]
-    steps = ("read", "parse", "encode", "write")
-    sums = {step: sum(result.seconds.get(step, 0.0) for result in results) for step in steps}
-    return f"{len(results)} tasks, seconds over all: " + ", ".join(
-        f"{step} {sums[step]:.2f}" for step in steps
-    )
+    def _times(self) -> str:
+        results = [result for work in self._works for result in work.results]
+        steps = ("read", "parse", "encode")
+        sums = {step: sum(result.seconds.get(step, 0.0) for result in results) for step in steps}
+        return f"{len(results)} tasks, seconds over all: " + ", ".join(
+            f"{step} {sums[step]:.2f}" for step in steps
+        )
 
 
 def _unexpected(what: str, error: Exception) -> str:

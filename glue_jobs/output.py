@@ -1,10 +1,10 @@
-"""Output files: their names, their writing, the removal of an earlier attempt's."""
+"""Output files: their names, the removal of those that an earlier attempt left."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
+from botocore.exceptions import BotoCoreError, ClientError
 
 from glue_jobs.errors import OutputWriteError
 
@@ -49,25 +49,29 @@ def part_key(prefix: str, name: ManifestName, part: int, codec: str) -> str:
     return f"{manifest_stem(prefix, name)}{part:04d}.{CODECS[codec]}.parquet"
 
 
-def write_part(client: S3Client, bucket: str, key: str, content: pa.Buffer) -> None:
-    """Write an output file whole, with one request; readers see the old one or the new one.
+def list_keys(client: S3Client, bucket: str, stem: str) -> list[str]:
+    """Return the keys that begin with a stem.
 
     Raises:
-        botocore.exceptions.ClientError: S3 refused it.
+        OutputWriteError: S3 does not list them.
     """
-    client.put_object(
-        Bucket=bucket, Key=key, Body=pa.BufferReader(content), ContentType="application/vnd.apache.parquet"
-    )
+    keys: list[str] = []
+    try:
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=stem):
+            keys.extend(item["Key"] for item in page.get("Contents", []))
+    except (ClientError, BotoCoreError) as error:
+        raise OutputWriteError(f"s3://{bucket}/{stem}* can't be listed: {error}") from error
+    return keys
 
 
-def remove_stale_parts(client: S3Client, bucket: str, stem: str, written: Collection[str]) -> list[str]:
-    """Remove a manifest's output files that an earlier attempt wrote under names of its own.
+def remove_others(client: S3Client, bucket: str, stem: str, wanted: Collection[str]) -> list[str]:
+    """Remove objects that an earlier attempt wrote under names of its own.
 
     Args:
         client: S3.
-        bucket: the output bucket.
-        stem: the result of `manifest_stem`.
-        written: keys of this attempt.
+        bucket: the bucket.
+        stem: what the keys of all of a manifest's objects begin with.
+        wanted: keys of this attempt.
 
     Returns:
         The removed keys.
@@ -75,16 +79,18 @@ def remove_stale_parts(client: S3Client, bucket: str, stem: str, written: Collec
     Raises:
         OutputWriteError: S3 kept one; the manifest's rows would be there twice.
     """
-    stale: list[ObjectIdentifierTypeDef] = []
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=stem):
-        stale.extend({"Key": item["Key"]} for item in page.get("Contents", []) if item["Key"] not in written)
+    stale = [key for key in list_keys(client, bucket, stem) if key not in wanted]
     for start in range(0, len(stale), _DELETE_BATCH):
-        answer = client.delete_objects(
-            Bucket=bucket, Delete={"Objects": stale[start : start + _DELETE_BATCH], "Quiet": True}
-        )
+        objects: list[ObjectIdentifierTypeDef] = [
+            {"Key": key} for key in stale[start : start + _DELETE_BATCH]
+        ]
+        try:
+            answer = client.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+        except (ClientError, BotoCoreError) as error:
+            raise OutputWriteError(f"s3://{bucket}/{stem}* can't be removed: {error}") from error
         for refused in answer.get("Errors", []):
             raise OutputWriteError(
                 f"s3://{bucket}/{refused.get('Key')} of an earlier attempt can't be removed "
                 f"({refused.get('Code')}); allow s3:DeleteObject and convert the manifest again"
             )
-    return [item["Key"] for item in stale]
+    return stale

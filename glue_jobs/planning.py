@@ -12,22 +12,24 @@ from lambda_ingest.contract.manifest import ManifestFile
 INPUT_BYTES_PER_PARQUET_BYTE: Final = 5.0
 # Below this share of a core, work takes less time than another small output file costs its readers.
 SMALLEST_SHARE_BYTES: Final = 32 * 1_048_576
+# Of Glue's G.1X.
+WORKER_CORES: Final = 4
 
 
-def part_count(total_bytes: int, file_count: int, cores: int, target_file_bytes: float) -> int:
+def part_count(total_bytes: int, file_count: int, target_file_bytes: float) -> int:
     """Return how many output files a manifest becomes.
 
-    As few as the wanted size allows, yet one for each core where every core gets a share worth it. Never more
-    than it has files, since a file is read by one task.
+    As few as the wanted size allows, yet enough for one worker's cores where each gets a share worth it. No
+    more than it has files, since a file is read by one task. The cores at hand have no say: the same manifest
+    must give the same files wherever it is converted.
 
     Args:
         total_bytes: of its files.
         file_count: of its files, at least 1.
-        cores: that Spark offers, at least 1.
         target_file_bytes: wanted size of an output file, in bytes of Parquet.
     """
     by_size = math.ceil(total_bytes / (target_file_bytes * INPUT_BYTES_PER_PARQUET_BYTE))
-    by_cores = min(cores, total_bytes // SMALLEST_SHARE_BYTES)
+    by_cores = min(WORKER_CORES, total_bytes // SMALLEST_SHARE_BYTES)
     return max(1, min(file_count, max(by_size, by_cores)))
 
 

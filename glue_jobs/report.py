@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
+    from glue_jobs.convert import FileNote
+
 logger = logging.getLogger(__name__)
 
 COMPLETED = "completed"
@@ -50,10 +52,14 @@ class ManifestOutcome:
         date_prefix: its date; None where it could not be read.
         file_count: files it lists.
         records_read: lines that are not blank.
-        records_processed: rows in Parquet.
+        records_processed: rows in Parquet; 0 where a manifest failed and its output was left as it was.
         records_rejected: lines that are no records.
+        records_rescued: rows of which something did not fit its column.
         input_bytes: read.
-        parquet_files: written; of a failed manifest those that were, before it failed.
+        parquet_files: written.
+        rejected_files: S3 URIs of the objects that keep the rejected records; empty where nothing keeps them.
+        missing_files: files that are gone or changed, with the reason.
+        unreadable_files: files of which a part could not be read as lines, with the reason.
         error_message: why it failed; None where it is done.
     """
 
@@ -63,14 +69,33 @@ class ManifestOutcome:
     records_read: int = 0
     records_processed: int = 0
     records_rejected: int = 0
+    records_rescued: int = 0
     input_bytes: int = 0
     parquet_files: tuple[ParquetFile, ...] = ()
+    rejected_files: tuple[str, ...] = ()
+    missing_files: tuple[FileNote, ...] = ()
+    unreadable_files: tuple[FileNote, ...] = ()
     error_message: str | None = None
 
     @property
     def output_bytes(self) -> int:
         """The sum of its output files' sizes."""
         return sum(file.size_bytes for file in self.parquet_files)
+
+
+@dataclass(frozen=True)
+class SchemaOutcome:
+    """What the run did to the dataset's schema contract.
+
+    Attributes:
+        uri: the contract's.
+        version: that the run's output follows.
+        new_columns: that the run added, as paths.
+    """
+
+    uri: str
+    version: int
+    new_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,10 +116,12 @@ class RunOutcome:
     Attributes:
         manifests: one outcome each.
         error_message: why the run as a whole failed; None where it did not.
+        schema: None where the run ended before it knew the contract.
     """
 
     manifests: list[ManifestOutcome] = field(default_factory=list)
     error_message: str | None = None
+    schema: SchemaOutcome | None = None
 
     @property
     def failed(self) -> list[ManifestOutcome]:
@@ -126,6 +153,7 @@ def build_report(job: JobInfo, outcome: RunOutcome, seconds: float, now: datetim
         "processing_summary": {
             "records_processed": sum(manifest.records_processed for manifest in manifests),
             "records_rejected": sum(manifest.records_rejected for manifest in manifests),
+            "records_rescued": sum(manifest.records_rescued for manifest in manifests),
             "parquet_files_created": len(files),
             "input_size_mb": _megabytes(input_bytes),
             "output_size_mb": _megabytes(output_bytes),
@@ -144,6 +172,7 @@ def build_report(job: JobInfo, outcome: RunOutcome, seconds: float, now: datetim
             for file in files
         ],
         "manifests": [_manifest_entry(manifest) for manifest in manifests],
+        "schema": None if outcome.schema is None else _schema_entry(outcome.schema),
         "timestamp": utc_timestamp(now),
     }
 
@@ -218,11 +247,23 @@ def _manifest_entry(manifest: ManifestOutcome) -> dict[str, Any]:
         "records_read": manifest.records_read,
         "records_processed": manifest.records_processed,
         "records_rejected": manifest.records_rejected,
+        "records_rescued": manifest.records_rescued,
         "parquet_files_created": len(manifest.parquet_files),
         "input_size_mb": _megabytes(manifest.input_bytes),
         "output_size_mb": _megabytes(manifest.output_bytes),
+        "rejected_files": list(manifest.rejected_files),
+        "missing_files": [_note_entry(note) for note in manifest.missing_files],
+        "unreadable_files": [_note_entry(note) for note in manifest.unreadable_files],
         "error_message": manifest.error_message,
     }
+
+
+def _note_entry(note: FileNote) -> dict[str, Any]:
+    return {"uri": note.uri, "reason": note.reason}
+
+
+def _schema_entry(schema: SchemaOutcome) -> dict[str, Any]:
+    return {"uri": schema.uri, "version": schema.version, "new_columns": list(schema.new_columns)}
 
 
 def _megabytes(size_bytes: int) -> float:

@@ -1,7 +1,9 @@
 """A local S3, one Spark for all tests, and runs of the job without Spark."""
 
+import gzip
 import json
 import os
+import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -96,10 +98,10 @@ class Lake:
     tag: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     def __post_init__(self) -> None:
-        self.input, self.manifests, self.output = (
-            f"{kind}-{self.tag}" for kind in ("input", "manifest", "output")
+        self.input, self.manifests, self.output, self.quarantine = (
+            f"{kind}-{self.tag}" for kind in ("input", "manifest", "output", "quarantine")
         )
-        for bucket in (self.input, self.manifests, self.output):
+        for bucket in (self.input, self.manifests, self.output, self.quarantine):
             self.client.create_bucket(Bucket=bucket)
 
     def put(self, name: str, content: bytes | Sequence[Mapping[str, Any]]) -> ManifestFile:
@@ -130,9 +132,26 @@ class Lake:
     def arguments(self, *uris: str, **more: str) -> JobArguments:
         return parse_arguments(self.argv(*uris, **more))
 
-    def output_keys(self) -> list[str]:
-        answer = self.client.list_objects_v2(Bucket=self.output)
+    def keys(self, bucket: str, prefix: str = "") -> list[str]:
+        answer = self.client.list_objects_v2(Bucket=bucket, Prefix=prefix)
         return sorted(item["Key"] for item in answer.get("Contents", []))
+
+    def get(self, bucket: str, key: str) -> bytes:
+        return self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def output_keys(self) -> list[str]:
+        return self.keys(self.output)
+
+    def rejects(self) -> list[dict[str, Any]]:
+        return [
+            json.loads(line)
+            for key in self.keys(self.quarantine, "rejected/")
+            for line in gzip.decompress(self.get(self.quarantine, key)).splitlines()
+        ]
+
+    def schema(self) -> dict[str, Any]:
+        (key,) = self.keys(self.manifests, "schemas/")
+        return json.loads(self.get(self.manifests, key))
 
     def download(self, folder: Path) -> list[Path]:
         paths = []
@@ -198,6 +217,7 @@ def make_environment(
         make_glue=make_glue,
         region=None,
         now=lambda: NOW,
+        sleep=time.sleep,
         unique=lambda: uuid.uuid4().hex,
         start_runner=start_runner,
         announcer=announcer,

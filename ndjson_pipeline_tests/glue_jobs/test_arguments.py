@@ -24,6 +24,9 @@ def test_reads_both_forms_and_keeps_each_manifest_once():
     assert arguments.job_run_id is None
     assert arguments.pipes is None
     assert arguments.target_file_mb == 128
+    assert arguments.max_rejected_fraction == 0.5
+    assert arguments.accepts_new_columns
+    assert not arguments.skips_missing
 
 
 def test_leaves_alone_what_glue_adds():
@@ -52,6 +55,8 @@ def test_names_all_that_is_missing_at_once():
         (["--MAX_REJECTED_FRACTION", "2"], "between 0 and 1"),
         (["--MAX_REJECTED_FRACTION", "few"], "must be a number"),
         (["--TARGET_FILE_MB", "0"], "above 0"),
+        (["--ON_MISSING", "ignore"], "fail, skip"),
+        (["--SCHEMA_MODE", "melt"], "evolve, freeze"),
         (["--dagster-pipes-context", "abc"], "belong together"),
     ],
 )
@@ -72,13 +77,18 @@ def test_reads_optional_ones():
                 "--MAX_REJECTED_FRACTION",
                 "0.1",
             ),
-            *("--ON_MISSING", "fail", "--dagster-pipes-context", "c==", "--dagster-pipes-messages=m=="),
+            *(
+                "--ON_MISSING",
+                "fail",
+                "--SCHEMA_MODE=freeze",
+                "--dagster-pipes-context",
+                "c==",
+                "--dagster-pipes-messages=m==",
+            ),
         ]
     )
     assert arguments.output_prefix == "lake/ndjson"
-    assert (arguments.quarantine_bucket, arguments.max_rejected_fraction, arguments.on_missing) == (
-        "q",
-        0.1,
-        "fail",
-    )
+    assert (arguments.quarantine_bucket, arguments.max_rejected_fraction) == ("q", 0.1)
+    assert not arguments.skips_missing
+    assert not arguments.accepts_new_columns
     assert arguments.pipes == PipesParameters("c==", "m==")

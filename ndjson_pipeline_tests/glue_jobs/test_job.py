@@ -1,4 +1,7 @@
+import gzip
+import json
 import logging
+import threading
 from collections import Counter
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -7,11 +10,17 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from glue_jobs import job
-from glue_jobs.errors import ManifestsFailedError, SparkRunError
+from glue_jobs import commit
+from glue_jobs.errors import GlueJobError, ManifestsFailedError, SchemaContractError, SparkRunError
 from glue_jobs.job import run_job
 from lambda_ingest.contract.manifest import ManifestFile
-from ndjson_pipeline_tests.glue_jobs.conftest import DATE, InProcessRunner, make_environment
+from ndjson_pipeline_tests.glue_jobs.conftest import (
+    DATE,
+    InProcessRunner,
+    RecordingAnnouncer,
+    make_environment,
+)
+from ndjson_pipeline_tests.glue_jobs.records import record_of
 
 
 def numbers(lake, name, start, count):
@@ -72,17 +81,20 @@ def test_a_prefix_and_dates_make_the_folder(lake, run):
 def test_one_bad_manifest_fails_alone(lake, run, announcer):
     good = lake.manifest([numbers(lake, "a", 0, 5)], 1)
     bad_line = lake.manifest([numbers(lake, "b", 0, 5), lake.put("c", b'{"n":1}\nsecret\n')], 2)
+    arguments = {"MAX_REJECTED_FRACTION": "0.1", "QUARANTINE_BUCKET": lake.quarantine}
     no_input = lake.manifest([ManifestFile(f"s3://{lake.input}/gone", 1, "e")], 3)
     absent = f"s3://{lake.manifests}/manifests/absent.json"
     lake.client.put_object(Bucket=lake.manifests, Key="broken.json", Body=b"[]")
     broken = f"s3://{lake.manifests}/broken.json"
     with pytest.raises(ManifestsFailedError) as caught:
-        run(bad_line, good, no_input, absent, broken)
+        run(bad_line, good, no_input, absent, broken, **arguments)
     message = str(caught.value)
     assert message.startswith("4 of 5 manifests failed")
     assert all(uri in message for uri in (bad_line, no_input, absent, broken))
     assert good not in message
     assert "secret" not in message
+    assert "1 of 7 records rejected" in message
+    assert [record["raw"] for record in lake.rejects()] == ["secret"]
     assert len(lake.rows()) == 5
     (report,) = lake.reports()
     assert [entry["status"] for entry in report["manifests"]] == [
@@ -126,7 +138,7 @@ def test_parts_of_a_manifest_have_the_same_columns(lake, run, announcer, tmp_pat
         {"i": 1.5, "n": 5, "s": {"x": None, "y": "t"}, "e": {"z": [1]}, "only": None},
         {"i": None, "n": None, "s": None, "e": None, "only": "2020-01-01"},
     ]
-    assert any("converting again" in line for line in announcer.lines)
+    assert any("converting them again" in line for line in announcer.lines)
 
 
 def test_equal_parts_are_converted_once(lake, run, runner):
@@ -135,12 +147,208 @@ def test_equal_parts_are_converted_once(lake, run, runner):
     assert len(runner.tasks) == 3
 
 
-def test_a_conflict_between_parts_names_column_types_and_files(lake, run):
-    files = [lake.put("a", [{"i": 1}]), lake.put("b", [{"i": "secret"}])]
-    with pytest.raises(
-        ManifestsFailedError, match=r"'i' is int64 in \S+-a.ndjson but string in \S+-b.ndjson"
-    ):
-        run(lake.manifest(files), TARGET_FILE_MB="0.00000001")
+def test_parts_that_disagree_follow_most_values(lake, run):
+    files = [lake.put("a", [{"i": 1}]), lake.put("b", [{"i": "x"}] * 2)]
+    for number, ordered in enumerate((files, files[::-1]), start=1):
+        run(lake.manifest(ordered, number), TARGET_FILE_MB="0.00000001", OUTPUT_PREFIX=str(number))
+    assert {str(table.schema.field("i").type) for table in lake.tables()} == {"string"}
+    assert Counter(json.dumps(record_of(row)) for row in lake.rows()) == {'{"i": 1}': 2, '{"i": "x"}': 4}
+
+
+def test_a_column_keeps_the_type_it_has_in_the_contract(lake, run):
+    run(lake.manifest([lake.put("a", [{"i": 1, "t": "x"}])], 1))
+    run(lake.manifest([lake.put("b", [{"i": 1.5, "t": 5, "new": True}, {"i": 2.0}])], 2))
+    run(lake.manifest([lake.put("c", [{"i": "x"}] * 5)], 3))
+    assert [str(table.schema.field("i").type) for table in lake.tables()] == ["int64"] * 3
+    assert [record_of(row) for row in lake.rows()] == [
+        {"i": 1, "t": "x"},
+        {"i": 1.5, "t": 5, "new": True},
+        {"i": 2},
+        *[{"i": "x"}] * 5,
+    ]
+    schema = lake.schema()
+    assert [(entry["added"], entry["adds_rescued"]) for entry in schema["history"]] == [
+        (["i", "t"], False),
+        (["new"], True),
+    ]
+    report = max(lake.reports(), key=lambda report: report["schema"]["version"])
+    assert report["schema"]["version"] == 2
+
+
+def test_a_frozen_dataset_gains_no_columns(lake, run):
+    one = lake.manifest([lake.put("a", [{"i": 1}])], 1)
+    with pytest.raises(SchemaContractError, match="no columns yet"):
+        run(one, SCHEMA_MODE="freeze")
+    run(one)
+    run(lake.manifest([lake.put("b", [{"i": 2, "new": 1}])], 2), SCHEMA_MODE="freeze")
+    assert [record_of(row) for row in lake.rows()] == [{"i": 1}, {"i": 2, "new": 1}]
+    assert [column["name"] for column in lake.schema()["columns"]] == ["i"]
+
+
+def test_again_gives_the_same_bytes(lake, run):
+    files = [
+        lake.put("a", [{"a": 1, "b": "x"}, {"b": 5}]),
+        lake.put("b", [{"b": "y", "c": [1]}, {"a": 2.5}]),
+        lake.put("c", b'secret\n{"d":{}}\n{"d":{"e":1}}\n'),
+    ]
+    uris = [lake.manifest(files, 1), lake.manifest(files[1:], 2)]
+    more = {"TARGET_FILE_MB": "0.00000001", "QUARANTINE_BUCKET": lake.quarantine}
+    run(*uris, **more)
+    first = {key: lake.get(lake.output, key) for key in lake.output_keys()}
+    rejects = {key: lake.get(lake.quarantine, key) for key in lake.keys(lake.quarantine)}
+    assert (len(first), len(rejects)) == (5, 2)
+    run(*uris, **more)
+    assert {key: lake.get(lake.output, key) for key in lake.output_keys()} == first
+    assert {key: lake.get(lake.quarantine, key) for key in lake.keys(lake.quarantine)} == rejects
+
+
+def test_too_many_rejected_records_fail_the_manifest_and_are_kept(lake, run):
+    mixed = lake.manifest([lake.put("a", b'{"n":1}\nbad\n{"n":2}\nbad\n')], 1)
+    garbage = lake.manifest([lake.put("b", b'{"junk":1}\nbad\nbad\n')], 2)
+    with pytest.raises(ManifestsFailedError, match="1 of 2 manifests failed") as caught:
+        run(mixed, garbage, QUARANTINE_BUCKET=lake.quarantine)
+    assert "2 of 3 records rejected, more than the 0.5 of all" in str(caught.value)
+    assert len(lake.rejects()) == 4
+    assert [row["n"] for row in lake.rows()] == [1, 2]
+    assert [column["name"] for column in lake.schema()["columns"]] == ["n"]
+    done, failed = lake.reports()[0]["manifests"]
+    assert (done["records_read"], done["records_processed"], done["records_rejected"]) == (4, 2, 2)
+    assert (failed["records_processed"], failed["records_rejected"]) == (0, 2)
+    assert len(failed["rejected_files"]) == 1
+
+
+def test_rejected_records_of_an_earlier_attempt_go(lake, run):
+    file = lake.put("a", b'{"n":1}\nbad\n')
+    uri = lake.manifest([file, numbers(lake, "b", 0, 5)], 1)
+    run(uri, QUARANTINE_BUCKET=lake.quarantine)
+    assert len(lake.rejects()) == 1
+    lake.client.delete_object(Bucket=lake.input, Key=file.uri.split("/", 3)[3])
+    run(uri, QUARANTINE_BUCKET=lake.quarantine, ON_MISSING="skip")
+    assert lake.rejects() == []
+    assert len(lake.rows()) == 5
+
+
+def test_without_a_quarantine_bucket_rejected_records_are_counted(lake, run, caplog):
+    run(lake.manifest([lake.put("a", b'{"n":1}\nbad\n')], 1))
+    (entry,) = lake.reports()[0]["manifests"]
+    assert (entry["records_rejected"], entry["rejected_files"], entry["status"]) == (1, [], "completed")
+    assert "only counted" in caplog.text
+
+
+def forget(lake, file):
+    lake.client.delete_object(Bucket=lake.input, Key=file.uri.split("/", 3)[3])
+
+
+def test_a_missing_file_fails_the_manifest_whose_others_are_converted(lake, run):
+    files = [numbers(lake, "a", 0, 5), numbers(lake, "b", 5, 5), numbers(lake, "c", 10, 5)]
+    uri = lake.manifest(files, 1)
+    forget(lake, files[1])
+    lake.put("c", [{"n": 99}])
+    with pytest.raises(ManifestsFailedError, match="2 of 3 files missing") as caught:
+        run(uri)
+    assert files[1].uri in str(caught.value)
+    assert files[2].uri in str(caught.value)
+    assert sorted(row["n"] for row in lake.rows()) == list(range(5))
+    (entry,) = lake.reports()[0]["manifests"]
+    assert (entry["status"], entry["records_read"], entry["records_processed"]) == ("failed", 5, 5)
+    assert [note["uri"] for note in entry["missing_files"]] == [files[1].uri, files[2].uri]
+
+    numbers(lake, "b", 5, 5)
+    numbers(lake, "c", 10, 5)
+    run(uri)
+    assert sorted(row["n"] for row in lake.rows()) == list(range(15))
+
+
+def test_a_missing_file_is_skipped_where_that_is_asked(lake, run):
+    files = [numbers(lake, "a", 0, 5), numbers(lake, "b", 5, 5)]
+    uri = lake.manifest(files, 1)
+    forget(lake, files[1])
+    run(uri, ON_MISSING="skip")
+    assert sorted(row["n"] for row in lake.rows()) == list(range(5))
+    (entry,) = lake.reports()[0]["manifests"]
+    assert entry["status"] == "completed"
+    assert [note["uri"] for note in entry["missing_files"]] == [files[1].uri]
+
+
+@pytest.mark.parametrize("more", [{}, {"TARGET_FILE_MB": "0.00000001"}, {"COMPRESSION_TYPE": "zstd"}])
+def test_rows_of_a_file_that_is_gone_by_now_are_not_taken_away(lake, run, more):
+    files = [numbers(lake, "a", 0, 5), numbers(lake, "b", 5, 5)]
+    uri = lake.manifest(files, 1)
+    run(uri)
+    forget(lake, files[1])
+    with pytest.raises(ManifestsFailedError, match="1 of 2 files missing"):
+        run(uri, **more)
+    assert sorted(row["n"] for row in lake.rows()) == list(range(10))
+    run(uri, ON_MISSING="skip", **more)
+    assert sorted(row["n"] for row in lake.rows()) == list(range(5))
+
+
+def test_packed_files_and_unreadable_ones(lake, run):
+    whole = b'{"n":1}\n' * 50
+    files = []
+    for name, content in (("a", gzip.compress(whole)), ("b", gzip.compress(whole)[:-12]), ("c", whole)):
+        file = lake.put(name, content)
+        key = file.uri.split("/", 3)[3] + ".gz"
+        lake.client.put_object(Bucket=lake.input, Key=key, Body=content)
+        files.append(replace(file, uri=f"s3://{lake.input}/{key}"))
+    files.append(lake.put("d", gzip.compress(whole)))
+    run(lake.manifest(files, 1), QUARANTINE_BUCKET=lake.quarantine)
+    (entry,) = lake.reports()[0]["manifests"]
+    assert entry["records_read"] == entry["records_processed"] + entry["records_rejected"]
+    assert [note["reason"] for note in entry["unreadable_files"]] == [
+        "gzip cut short",
+        "no gzip, in spite of its name: wrong magic number",
+        "gzip under a name that does not end in .gz",
+    ]
+    assert len(lake.rows()) >= 50
+    assert {record["source_file"] for record in lake.rejects()} == {file.uri for file in files[1:]}
+
+
+def test_two_runs_at_once_that_bring_a_column_with_different_types(lake, announcer):
+    """The second reads the contract before the first writes it, and ends after it."""
+    uris = [
+        lake.manifest([lake.put("a", [{"c": 1, "one": True}] * 3)], 1),
+        lake.manifest([lake.put("b", [{"c": "x", "two": 1}, {"c": 5}] * 3)], 2),
+    ]
+
+    class Overtaken(InProcessRunner):
+        def run(self, tasks):
+            if not self.tasks:
+                first = make_environment(lake, lambda: nullcontext(InProcessRunner(lake.client)), announcer)
+                run_job(lake.arguments(uris[0]), first)
+            return super().run(tasks)
+
+    runner = Overtaken(lake.client)
+    run_job(lake.arguments(uris[1]), make_environment(lake, lambda: nullcontext(runner), announcer))
+    assert {str(table.schema.field("c").type) for table in lake.tables()} == {"int64"}
+    assert Counter(json.dumps(record_of(row), sort_keys=True) for row in lake.rows()) == {
+        '{"c": 1, "one": true}': 3,
+        '{"c": "x", "two": 1}': 3,
+        '{"c": 5}': 3,
+    }
+    assert [column["name"] for column in lake.schema()["columns"]] == ["c", "one", "two"]
+
+
+def test_two_runs_of_one_manifest_at_once(lake):
+    uri = lake.manifest([numbers(lake, str(index), index * 10, 10) for index in range(6)], 1)
+    errors = []
+
+    def convert():
+        environment = make_environment(
+            lake, lambda: nullcontext(InProcessRunner(lake.client)), RecordingAnnouncer()
+        )
+        try:
+            run_job(lake.arguments(uri, TARGET_FILE_MB="0.00002"), environment)
+        except GlueJobError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=convert) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert sorted(row["n"] for row in lake.rows()) == list(range(60))
 
 
 def test_blank_files_are_done_without_output(lake, run):
@@ -164,12 +372,27 @@ def test_a_spark_that_does_not_start_is_reported(lake, announcer):
     assert len(announcer.reports) == 1
 
 
-def test_a_report_that_can_not_be_written_fails_nothing(lake, run, announcer, caplog):
+def test_a_report_that_can_not_be_written_fails_nothing(lake, run, announcer, caplog, monkeypatch):
     uri = lake.manifest([numbers(lake, "a", 0, 5)])
-    run(uri, MANIFEST_BUCKET="absent-bucket")
+    put = lake.client.put_object
+
+    def refuse_reports(**request):
+        if request["Key"].startswith("logs/"):
+            raise RuntimeError("no reports today")
+        return put(**request)
+
+    monkeypatch.setattr(lake.client, "put_object", refuse_reports)
+    run(uri)
     assert len(lake.rows()) == 5
     assert announcer.reports[0][0] is None
     assert "can't be written" in caplog.text
+
+
+def test_a_contract_out_of_reach_fails_the_run(lake, run):
+    uri = lake.manifest([numbers(lake, "a", 0, 5)])
+    with pytest.raises(SchemaContractError, match="can't be read"):
+        run(uri, MANIFEST_BUCKET=f"absent-{lake.tag}")
+    assert lake.output_keys() == []
 
 
 def test_no_readable_manifest_needs_no_spark(lake, announcer):
@@ -198,7 +421,7 @@ def test_what_nobody_expected_after_converting_harms_one_manifest(lake, run, mon
             raise RuntimeError(f"secret {stem}"[:6])
         return []
 
-    monkeypatch.setattr(job, "remove_stale_parts", fail)
+    monkeypatch.setattr(commit, "remove_others", fail)
     uris = [lake.manifest([numbers(lake, "a", 0, 1)], 1), lake.manifest([numbers(lake, "b", 0, 1)], 2)]
     with caplog.at_level(logging.INFO), pytest.raises(ManifestsFailedError, match="1 of 2 manifests failed"):
         run(*uris)
@@ -210,11 +433,11 @@ def test_types_are_real(lake, run, tmp_path):
         lake.manifest([lake.put("a", [{"i": 1, "f": 1.5, "b": True, "t": "1", "l": [1], "s": {"a.b": "x"}}])])
     )
     schema = pq.read_schema(lake.download(tmp_path)[0])
-    assert [str(field.type) for field in schema][:6] == [
-        "int64",
-        "double",
-        "bool",
-        "string",
-        "list<element: int64>",
-        "struct<a.b: string>",
-    ]
+    assert {field.name: str(field.type) for field in schema if not field.name.startswith("_")} == {
+        "i": "int64",
+        "f": "double",
+        "b": "bool",
+        "t": "string",
+        "l": "list<element: int64>",
+        "s": "struct<a.b: string>",
+    }

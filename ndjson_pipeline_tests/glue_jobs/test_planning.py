@@ -12,20 +12,20 @@ def files_of(sizes):
 
 
 def test_a_small_manifest_becomes_one_file():
-    assert part_count(35 * MB, 10, 2, 128 * MB) == 1
+    assert part_count(35 * MB, 10, 128 * MB) == 1
 
 
-def test_a_large_one_uses_the_cores():
-    assert part_count(350 * MB, 100, 4, 128 * MB) == 4
+def test_a_large_one_uses_the_cores_of_a_worker():
+    assert part_count(350 * MB, 100, 128 * MB) == 4
 
 
 def test_a_huge_one_is_cut_by_the_wanted_size():
-    assert part_count(int(10 * 128 * MB * INPUT_BYTES_PER_PARQUET_BYTE), 5000, 4, 128 * MB) == 10
+    assert part_count(int(10 * 128 * MB * INPUT_BYTES_PER_PARQUET_BYTE), 5000, 128 * MB) == 10
 
 
 def test_never_more_parts_than_files():
-    assert part_count(10_000 * MB, 3, 16, 128 * MB) == 3
-    assert part_count(0, 5, 16, 128 * MB) == 1
+    assert part_count(10_000 * MB, 3, 128 * MB) == 3
+    assert part_count(0, 5, 128 * MB) == 1
 
 
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=200), st.integers(1, 40))

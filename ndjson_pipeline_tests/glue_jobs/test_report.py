@@ -3,11 +3,13 @@ import logging
 
 import pytest
 
+from glue_jobs.convert import FileNote
 from glue_jobs.report import (
     JobInfo,
     ManifestOutcome,
     ParquetFile,
     RunOutcome,
+    SchemaOutcome,
     ask_job_info,
     build_report,
     failure_message,
@@ -18,13 +20,23 @@ from ndjson_pipeline_tests.glue_jobs.conftest import NOW
 
 MB = 1_048_576
 DONE = ManifestOutcome(
-    "s3://m/1", "2026-01-30", 2, 10, 9, 1, 4 * MB, (ParquetFile("s3://o/1", MB, 9, "s3://m/1"),)
+    "s3://m/1",
+    "2026-01-30",
+    2,
+    10,
+    9,
+    1,
+    2,
+    4 * MB,
+    (ParquetFile("s3://o/1", MB, 9, "s3://m/1"),),
+    ("s3://q/1",),
+    (FileNote("s3://i/1", "gone"),),
 )
 FAILED = ManifestOutcome("s3://m/2", error_message="absent")
 
 
 def test_has_the_shape_of_the_contract():
-    outcome = RunOutcome([DONE, FAILED], "1 failed")
+    outcome = RunOutcome([DONE, FAILED], "1 failed", SchemaOutcome("s3://m/schema.json", 3, ("a",)))
     assert build_report(JobInfo("j", "jr_1", "5.1", "G.1X", 2), outcome, 1.23456, NOW) == {
         "job_info": {
             "job_name": "j",
@@ -36,6 +48,7 @@ def test_has_the_shape_of_the_contract():
         "processing_summary": {
             "records_processed": 9,
             "records_rejected": 1,
+            "records_rescued": 2,
             "parquet_files_created": 1,
             "input_size_mb": 4.0,
             "output_size_mb": 1.0,
@@ -56,9 +69,13 @@ def test_has_the_shape_of_the_contract():
                 "records_read": 10,
                 "records_processed": 9,
                 "records_rejected": 1,
+                "records_rescued": 2,
                 "parquet_files_created": 1,
                 "input_size_mb": 4.0,
                 "output_size_mb": 1.0,
+                "rejected_files": ["s3://q/1"],
+                "missing_files": [{"uri": "s3://i/1", "reason": "gone"}],
+                "unreadable_files": [],
                 "error_message": None,
             },
             {
@@ -69,12 +86,17 @@ def test_has_the_shape_of_the_contract():
                 "records_read": 0,
                 "records_processed": 0,
                 "records_rejected": 0,
+                "records_rescued": 0,
                 "parquet_files_created": 0,
                 "input_size_mb": 0.0,
                 "output_size_mb": 0.0,
+                "rejected_files": [],
+                "missing_files": [],
+                "unreadable_files": [],
                 "error_message": "absent",
             },
         ],
+        "schema": {"uri": "s3://m/schema.json", "version": 3, "new_columns": ["a"]},
         "timestamp": "2026-01-31T01:02:03.456789Z",
     }
 

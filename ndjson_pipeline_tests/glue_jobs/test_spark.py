@@ -1,9 +1,13 @@
 import gzip
 import json
 import os
+import random
 import shutil
+import signal
 import subprocess
 import sys
+import time
+import uuid
 import zipfile
 from collections import Counter
 from contextlib import nullcontext
@@ -11,18 +15,26 @@ from pathlib import Path
 
 import dagster_pipes
 import duckdb
+import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from glue_jobs.columns import Columns
 from glue_jobs.convert import PartTask
 from glue_jobs.errors import ManifestsFailedError, SparkRunError
 from glue_jobs.job import run_job
-from glue_jobs.schema import LearnedSchema
 from glue_jobs.spark import SparkPartRunner
 from lambda_ingest.contract.manifest import ManifestFile
 from ndjson_pipeline_tests.glue_jobs.conftest import DATE, NOW, make_environment
+from ndjson_pipeline_tests.glue_jobs.records import canonical, record_of
+from ndjson_pipeline_tests.glue_jobs.test_parse import ANY_RECORD
 
 pytestmark = pytest.mark.spark
+# Of the job's log; a run is killed within 300 ms of the first sight of each.
+KILL_MOMENTS = (*["Spark is up"] * 4, *["files "] * 3, *["converted in"] * 3)
 ROOT = Path(__file__).resolve().parents[2]
 REAL_DATA = next(
     (folder / "shared" / "data" for folder in ROOT.parents if (folder / "shared" / "data").is_dir()), None
@@ -55,7 +67,7 @@ def test_two_manifests_again_and_one_bad_among_them(lake, run, announcer):
     assert {row["_source_file"] for row in rows} == {file.uri for file in files}
     assert any(line.startswith("files 25 of 25") for line in announcer.lines)
 
-    bad = lake.manifest([lake.put("bad", b'{"n":1}\nsecret\n')], 3)
+    bad = lake.manifest([lake.put("bad", b'{"n":1}\nsecret\nsecret\n')], 3)
     with pytest.raises(ManifestsFailedError, match="1 of 3 manifests failed") as caught:
         run(uris[0], bad, uris[1], TARGET_FILE_MB="0.0005")
     assert bad in str(caught.value)
@@ -63,33 +75,68 @@ def test_two_manifests_again_and_one_bad_among_them(lake, run, announcer):
     assert len(lake.rows()) == len(rows)
 
 
-def test_readers_agree_on_parts_of_one_manifest(lake, run, spark_session, tmp_path):
-    files = [
-        lake.put("a", [{"i": 1, "n": None, "s": {"x": 1}, "e": {}, "l": []}]),
-        lake.put("b", [{"i": 1.5, "n": 5, "s": {"y": "t"}, "e": {"z": [1]}, "l": [{"a": 1}]}]),
-        lake.put("c", [{"only": "2020-01-01", "l": [None]}]),
+class Readers:
+    """The output, read as one dataset by each reader."""
+
+    def __init__(self, lake, spark_session, folder):
+        lake.download(folder)
+        self.folder = folder
+        self.spark_session = spark_session
+
+    def arrow(self):
+        schema = pa.unify_schemas([pq.read_schema(path) for path in self.folder.rglob("*.parquet")])
+        return ds.dataset(self.folder, schema=schema, format="parquet").to_table().to_pylist()
+
+    def spark(self):
+        frame = self.spark_session.read.option("mergeSchema", "true").parquet(f"{self.folder}/*/*.parquet")
+        return [row.asDict(recursive=True) for row in frame.collect()]
+
+    def duckdb(self):
+        with duckdb.connect() as connection:
+            cursor = connection.execute(
+                "select * exclude (_processing_timestamp) "
+                f"from read_parquet('{self.folder}/*/*.parquet', union_by_name=true)"
+            )
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+
+    def all(self):
+        return {
+            reader.__name__: Counter(canonical(record_of(row)) for row in reader())
+            for reader in (self.arrow, self.spark, self.duckdb)
+        }
+
+
+@pytest.fixture
+def read_all(lake, spark_session, tmp_path):
+    return lambda: Readers(lake, spark_session, tmp_path / "output").all()
+
+
+def test_readers_agree_on_a_dataset_that_grows_and_disagrees(lake, run, read_all):
+    records = [
+        [{"i": 1, "n": None, "s": {"x": 1}, "e": {}, "l": []}, {"i": 2}],
+        [{"i": 1.5, "n": 5, "s": {"y": "t"}, "e": {"z": [1]}, "l": [{"a": 1}]}],
+        [{"only": "2020-01-01", "l": [None]}, {"l": [{"a": 2, "b": "x"}]}, {"I": 4, "s": {"X": 1}}],
+        [{"i": "text", "s": {"x": 1, "z": {"q": [True]}}, "n": 6.0}, {"i": 2**63 - 1}, {"i": 2**64}],
+        [{"_rescued": "mine", "s": None, "i": 7, "e": {"z": [], "w": {}}, "a.b": 1, "a b,;{}()=": "odd"}],
     ]
-    run(lake.manifest(files), TARGET_FILE_MB="0.00000001")
-    lake.download(tmp_path)
-    arrow = ds.dataset(tmp_path, format="parquet").to_table().sort_by("_source_file").to_pylist()
-    spark = [
-        row.asDict(recursive=True)
-        for row in spark_session.read.option("mergeSchema", "true")
-        .parquet(f"{tmp_path}/merged-parquet-{DATE}")
-        .orderBy("_source_file")
-        .collect()
-    ]
-    with duckdb.connect() as connection:
-        cursor = connection.execute(
-            "select * exclude (_processing_timestamp) "
-            f"from read_parquet('{tmp_path}/*/*.parquet', union_by_name=true) order by _source_file"
-        )
-        names = [column[0] for column in cursor.description]
-        duck = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
-    for row in [*arrow, *spark]:
-        del row["_processing_timestamp"]
-    assert arrow == duck == spark
-    assert [row["i"] for row in arrow] == [1.0, 1.5, None]
+    for number, batch in enumerate(records, start=1):
+        files = [lake.put(f"{number}-{index}", [record]) for index, record in enumerate(batch)]
+        run(lake.manifest(files, number), TARGET_FILE_MB="0.00000001")
+    expected = Counter(canonical(record) for batch in records for record in batch)
+    assert read_all() == dict.fromkeys(("arrow", "spark", "duckdb"), expected)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(batches=st.lists(st.lists(ANY_RECORD, min_size=1, max_size=5), min_size=1, max_size=3))
+def test_any_records_come_back_through_all_readers(lake, run, spark_session, tmp_path, batches):
+    prefix = uuid.uuid4().hex
+    for number, batch in enumerate(batches, start=1):
+        run(lake.manifest([lake.put(f"{prefix}-{number}", batch)], number), OUTPUT_PREFIX=prefix)
+    found = Readers(lake, spark_session, tmp_path)
+    found.folder = tmp_path / prefix
+    expected = Counter(canonical(record) for batch in batches for record in batch)
+    assert found.all() == dict.fromkeys(("arrow", "spark", "duckdb"), expected)
 
 
 def test_lost_tasks_are_an_error_of_the_run(spark_context, announcer):
@@ -98,45 +145,44 @@ def test_lost_tasks_are_an_error_of_the_run(spark_context, announcer):
             return (int, ("no task",))
 
     task = Unreadable(
-        "s3://m/1", 0, (ManifestFile("s3://b/1", 1, "e"),), "o", "k", "snappy", NOW, LearnedSchema(), None
+        *("s3://m/1", 0, (ManifestFile("s3://b/1", 1, "e"),), "o", "k", "snappy", NOW, Columns(), False),
+        *(None, "r", None),
     )
     with pytest.raises(SparkRunError, match="Spark lost the job"):
         SparkPartRunner(spark_context, announcer.line).run([task])
 
 
-@pytest.mark.skipif(REAL_DATA is None, reason="no shared/data folder beside the repository")
-@pytest.mark.parametrize("kind", ["rdp", "weird", "dns"])
-def test_real_logs_come_back(kind, lake, run, spark_session, tmp_path):
-    lines = gzip.decompress((REAL_DATA / f"{kind}.json.gz").read_bytes()).splitlines(keepends=True)
-    share = len(lines) // 6 + 1
-    files = [
-        lake.put(str(start), b"".join(lines[start : start + share])) for start in range(0, len(lines), share)
-    ]
-    run(lake.manifest(files), TARGET_FILE_MB="1")
-    lake.download(tmp_path)
-    records = [json.loads(line) for line in lines]
-    names = set().union(*records)
-    assert "id.orig_h" in names
-    table = ds.dataset(tmp_path, format="parquet").to_table()
-    assert set(table.column_names) == names | {"_processing_timestamp", "_source_file"}
-    expected = Counter(json.dumps(record, sort_keys=True) for record in records)
-    found = Counter(
-        json.dumps({name: row[name] for name in names if row[name] is not None}, sort_keys=True)
-        for row in table.to_pylist()
-    )
-    assert found == expected
+def put_real_logs(lake, run, only=slice(None)):
+    """Convert logs of three kinds, each with columns that the others lack, in manifests of their own."""
+    expected = Counter()
+    for number, kind in enumerate(("rdp", "weird", "dns"), start=1):
+        lines = gzip.decompress((REAL_DATA / f"{kind}.json.gz").read_bytes()).splitlines(keepends=True)[only]
+        expected.update(canonical(json.loads(line)) for line in lines)
+        share = len(lines) // 6 + 1
+        files = [
+            lake.put(f"{kind}-{start}", b"".join(lines[start : start + share]))
+            for start in range(0, len(lines), share)
+        ]
+        run(lake.manifest(files, number), TARGET_FILE_MB="1")
+    return expected
 
-    with duckdb.connect() as connection:
-        (count, sources, hosts) = connection.execute(
-            'select count(*), count(distinct _source_file), count(distinct "id.orig_h") '
-            f"from read_parquet('{tmp_path}/*/*.parquet', union_by_name=true)"
-        ).fetchone()
-    distinct = len({record["id.orig_h"] for record in records if "id.orig_h" in record})
-    assert (count, sources, hosts) == (len(lines), len(files), distinct)
-    frame = spark_session.read.option("mergeSchema", "true").parquet(f"{tmp_path}/merged-parquet-{DATE}")
-    assert frame.count() == len(lines)
-    assert frame.where("`id.orig_h` is not null").select("`id.orig_h`").distinct().count() == distinct
-    assert dict(frame.dtypes)["_processing_timestamp"] == "timestamp"
+
+@pytest.mark.skipif(REAL_DATA is None, reason="no shared/data folder beside the repository")
+def test_real_logs_come_back_as_one_dataset(lake, run, read_all):
+    expected = put_real_logs(lake, run, slice(None, None, 25))
+    assert read_all() == dict.fromkeys(("arrow", "spark", "duckdb"), expected)
+    columns = {column["name"]: column["type"] for column in lake.schema()["columns"]}
+    assert (columns["id.orig_h"], columns["ts"], columns["id.orig_p"]) == ("string", "string", "int64")
+    assert not lake.schema()["has_rescued"]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(REAL_DATA is None, reason="no shared/data folder beside the repository")
+def test_all_real_logs_come_back_as_one_dataset(lake, run, read_all):
+    expected = put_real_logs(lake, run)
+    assert sum(expected.values()) == 81_939
+    assert read_all() == dict.fromkeys(("arrow", "spark", "duckdb"), expected)
 
 
 @pytest.fixture
@@ -216,6 +262,47 @@ def test_as_glue_starts_it_with_dagster(lake, deployed, aws_environment):
     assert payload["report_uri"].startswith(f"s3://{lake.manifests}/logs/glue/")
     (closed,) = [message["params"] for message in messages if message["method"] == "closed"]
     assert "manifests failed" in closed["exception"]["message"]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_killed_at_any_moment_and_done_again(lake, deployed, aws_environment, tmp_path):
+    """Rows are there once after the retry, and no part of a file is ever visible."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(deployed / "job.zip"),
+        "PYSPARK_SUBMIT_ARGS": "--master local[1] --driver-memory 512m pyspark-shell",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+    files = [numbers(lake, str(index), index * 1000, 1000) for index in range(8)]
+    uri = lake.manifest(files, 1)
+    command = [
+        sys.executable,
+        str(deployed / "ndjson_to_parquet.py"),
+        *lake.argv(uri, TARGET_FILE_MB="0.002"),
+    ]
+
+    def run_for(kill_after):
+        process = subprocess.Popen(
+            command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        try:
+            for line in process.stderr:
+                if kill_after is not None and kill_after[0] in line:
+                    time.sleep(kill_after[1])
+                    os.killpg(process.pid, signal.SIGKILL)
+                    break
+        finally:
+            process.stderr.close()
+            process.wait(timeout=100)
+
+    moments = random.Random(NOW.second)
+    for moment in KILL_MOMENTS:
+        run_for((moment, moments.uniform(0, 0.3)))
+        numbers_found = Counter(row["n"] for row in lake.rows())
+        assert set(numbers_found.values()) <= {1}
+    run_for(None)
+    assert Counter(row["n"] for row in lake.rows()) == Counter(range(8000))
 
 
 def test_missing_arguments_end_it_at_once(deployed, aws_environment):

@@ -1,0 +1,156 @@
+"""Measures the conversion against other engines: `python -m benchmarks.conversion --help`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import SparkSession
+
+from benchmarks.conversion import engines, inputs
+from glue_jobs.spark import start_spark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+_MB = 1_048_576
+
+
+def main() -> None:
+    """Measure, print a table, write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="pairs of runs per engine")
+    parser.add_argument("--files", type=int, nargs="*", default=[10, 100], help="generated files a set")
+    parser.add_argument("--data", type=Path, help="folder with dns.json.gz")
+    parser.add_argument("--large", action="store_true", help="also 1,000 files, 3.5 GB")
+    parser.add_argument("--without-spark-readers", action="store_true", help="leave Spark's readers out")
+    parser.add_argument("--out", type=Path, help="file for the figures, as JSON")
+    arguments = parser.parse_args()
+    os.environ.setdefault(
+        "PYSPARK_SUBMIT_ARGS",
+        "--master local[2] --driver-memory 2g --conf spark.ui.enabled=false pyspark-shell",
+    )
+    context = start_spark("benchmark")
+    context.setLogLevel("ERROR")
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, paths in _sets(Path(folder), arguments):
+            figures[name] = _measure(context, Path(folder), paths, arguments)
+            _print(name, figures[name])
+        figures["dirty"] = _measure_dirty(context, Path(folder), arguments.rounds)
+        _print("1 % bad lines", figures["dirty"])
+    context.stop()
+    if arguments.out is not None:
+        arguments.out.write_text(json.dumps(figures, indent=1))
+
+
+def _sets(folder: Path, arguments: argparse.Namespace) -> list[tuple[str, list[Path]]]:
+    counts = [*arguments.files, *([1000] if arguments.large else [])]
+    sets = [(f"{count} files", inputs.write_generated(folder / f"in{count}", count)) for count in counts]
+    data = arguments.data or next(
+        (found for above in ROOT.parents if (found := above / "shared" / "data").is_dir()), None
+    )
+    if data is not None:
+        sets.append(("dns log", inputs.write_real(folder / "dns", data, 300 * _MB)))
+    return sets
+
+
+def _measure(
+    context: Any, root: Path, paths: Sequence[Path], arguments: argparse.Namespace
+) -> dict[str, Any]:
+    session = SparkSession(context)
+    schema = session.read.json(str(paths[0])).schema
+    steps: dict[str, float] = {}
+
+    def job() -> None:
+        steps.update(engines.convert_with_the_job(context, root, paths))
+
+    others: dict[str, Callable[[], None]] = {
+        "DuckDB": lambda: engines.convert_with_duckdb(root, paths),
+    }
+    polars = engines.polars_engine()
+    if polars is not None:
+        others["Polars"] = lambda: polars(root, paths)
+    if not arguments.without_spark_readers:
+        others["Spark with inference"] = lambda: engines.convert_with_spark(session, root, paths, None)
+        others["Spark with a schema"] = lambda: engines.convert_with_spark(session, root, paths, schema)
+    _seconds(job)
+    result = _compare(job, others, arguments.rounds)
+    result["input_mb"] = sum(path.stat().st_size for path in paths) / _MB
+    result["steps"] = steps
+    result["output_to_duckdb"] = engines.output_bytes(root / "output") / engines.output_bytes(
+        root / "duckdb.parquet"
+    )
+    return result
+
+
+def _measure_dirty(context: Any, root: Path, rounds: int) -> dict[str, Any]:
+    clean = inputs.write_generated(root / "clean", 30)
+    dirty = inputs.write_generated(root / "dirty", 30, bad_share=0.01)
+    return _compare(
+        lambda: engines.convert_with_the_job(context, root, dirty) and None,
+        {"the job on clean lines": lambda: engines.convert_with_the_job(context, root, clean) and None},
+        rounds,
+    )
+
+
+def _compare(job: Callable[[], None], others: dict[str, Callable[[], None]], rounds: int) -> dict[str, Any]:
+    """Run the job and each other engine in turns; return medians, and medians of their ratios."""
+    times: list[float] = []
+    engine_times: dict[str, list[float]] = {name: [] for name in others}
+    ratios: dict[str, list[float]] = {name: [] for name in others}
+    for number in range(rounds):
+        for name, other in others.items():
+            # Who goes first changes each time, so that neither has the warmer machine.
+            pair = (job, other) if number % 2 else (other, job)
+            seconds = {work: _seconds(work) for work in pair}
+            times.append(seconds[job])
+            engine_times[name].append(seconds[other])
+            ratios[name].append(seconds[other] / seconds[job])
+    return {
+        "seconds": statistics.median(times),
+        "slowest": max(times),
+        "fastest": min(times),
+        "others": {
+            name: {
+                "seconds": statistics.median(engine_times[name]),
+                "times_the_job": statistics.median(ratios[name]),
+                "range": [min(ratios[name]), max(ratios[name])],
+            }
+            for name in others
+        },
+    }
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    with engines.quiet():
+        work()
+    return time.perf_counter() - started
+
+
+def _print(name: str, result: dict[str, Any]) -> None:
+    print(f"{name}: the job {result['seconds']:.2f} s ({result['fastest']:.2f} to {result['slowest']:.2f})")
+    if "input_mb" in result:
+        shares = ", ".join(f"{step} {seconds:.2f}" for step, seconds in result["steps"].items())
+        print(
+            f"  {result['input_mb']:.0f} MB, {result['input_mb'] / result['seconds']:.0f} MB/s; seconds over "
+            f"all tasks: {shares}; output {result['output_to_duckdb']:.2f} of DuckDB's"
+        )
+    for other, figures in result["others"].items():
+        low, high = figures["range"]
+        print(
+            f"  {other}: {figures['seconds']:.2f} s, {figures['times_the_job']:.2f} times the job "
+            f"({low:.2f} to {high:.2f})"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""The engines that are measured: each turns the same files into snappy Parquet."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shutil
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glue_jobs.agreement import agree
+from glue_jobs.columns import Columns
+from glue_jobs.convert import PartResult, PartTask, convert_part
+from glue_jobs.planning import part_count, share_files
+from glue_jobs.schema_contract import SchemaContractStore
+from glue_jobs.spark import SparkPartRunner
+from glue_jobs.work import ManifestWork
+from lambda_ingest.contract.manifest import ManifestFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+TARGET_BYTES = 128 * 1_048_576
+
+
+class FolderClient:
+    """An S3 client over a folder, since the others read local files too.
+
+    Args:
+        root: has a folder for each bucket.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    def _path(self, bucket: str, key: str) -> Path:
+        path = Path(self._root) / bucket / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def get_object(self, **request: Any) -> dict[str, Any]:
+        """Read a file."""
+        path = self._path(request["Bucket"], request["Key"])
+        if not path.exists():
+            from botocore.exceptions import ClientError  # noqa: PLC0415 - only for the first contract
+
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        size = path.stat().st_size
+        return {"Body": path.open("rb"), "ETag": "e", "ContentLength": size}
+
+    def put_object(self, **request: Any) -> dict[str, Any]:
+        """Write a file."""
+        body = request["Body"]
+        self._path(request["Bucket"], request["Key"]).write_bytes(body)
+        return {"ETag": "e"}
+
+    def create_multipart_upload(self, **_: Any) -> dict[str, Any]:
+        """Begin a file."""
+        name = uuid.uuid4().hex
+        self._path("uploads", name).write_bytes(b"")
+        return {"UploadId": name}
+
+    def upload_part(self, **request: Any) -> dict[str, Any]:
+        """Append to a file: parts come in order."""
+        with self._path("uploads", request["UploadId"]).open("ab") as file:
+            file.write(request["Body"])
+        return {"ETag": "e"}
+
+    def complete_multipart_upload(self, **request: Any) -> dict[str, Any]:
+        """Give a file its name."""
+        self._path("uploads", request["UploadId"]).rename(self._path(request["Bucket"], request["Key"]))
+        return {}
+
+    def abort_multipart_upload(self, **request: Any) -> dict[str, Any]:
+        """Forget a file."""
+        with contextlib.suppress(FileNotFoundError):
+            self._path("uploads", request["UploadId"]).unlink()
+        return {}
+
+
+class FolderRunner(SparkPartRunner):
+    """Runs the job's tasks on Spark, over a folder."""
+
+    def run(self, tasks: Sequence[PartTask]) -> list[PartResult]:
+        """Run tasks; results come in their order."""
+        root = self.root
+        results: list[PartResult] = (
+            self._context.parallelize(tasks, len(tasks))
+            .map(lambda task: convert_part(task, FolderClient(root)))  # type: ignore[arg-type]
+            .collect()
+        )
+        return results
+
+    root: str = ""
+
+
+def convert_with_the_job(context: Any, root: Path, paths: Sequence[Path]) -> dict[str, float]:
+    """Convert as the job does from its tasks to visible output; return seconds of each step."""
+    shutil.rmtree(root / "output", ignore_errors=True)
+    shutil.rmtree(root / "manifests", ignore_errors=True)
+    client: Any = FolderClient(str(root))
+    files = [ManifestFile(f"s3://{path.parent.name}/{path.name}", path.stat().st_size, "e") for path in paths]
+    parts = part_count(sum(file.size_bytes for file in files), len(files), TARGET_BYTES)
+    tasks = [
+        PartTask(
+            "s3://m/1", part, share, "output", f"part-{part}.parquet", "snappy", datetime.now(UTC),
+            Columns(), False, "quarantine", f"rejects-{part}.gz", None,
+        )
+        for part, share in enumerate(share_files(files, parts))
+    ]  # fmt: skip
+    runner = FolderRunner(context, print)
+    runner.root = str(root)
+    work = ManifestWork("s3://m/1")
+
+    def run(wanted: list[PartTask]) -> None:
+        for result in runner.run(wanted):
+            if result.error_message is not None:
+                raise RuntimeError(result.error_message)
+            work.take(client, result)
+
+    run(tasks)
+    for result in work.results:
+        work.observed.merge(result.observed)
+    store = SchemaContractStore(client, "manifests", "output", "", lambda _: None)
+    agree(store, [work], run, lambda: datetime.now(UTC))
+    for result in work.results:
+        if result.upload is not None:
+            result.upload.complete(client)
+    steps = ("read", "parse", "encode")
+    return {step: sum(result.seconds[step] for result in work.results) for step in steps}
+
+
+def convert_with_spark(session: Any, root: Path, paths: Sequence[Path], schema: Any) -> None:
+    """Convert with Spark's own reader; without a schema it infers one."""
+    reader = session.read if schema is None else session.read.schema(schema)
+    frame = reader.json([str(path) for path in paths])
+    frame.write.mode("overwrite").option("compression", "snappy").parquet(str(root / "spark"))
+
+
+def convert_with_duckdb(root: Path, paths: Sequence[Path]) -> None:
+    """Convert with DuckDB, on both cores."""
+    import duckdb  # noqa: PLC0415 - needed by this engine alone
+
+    listed = ", ".join(f"'{path}'" for path in paths)
+    with duckdb.connect() as connection:
+        connection.execute("set threads = 2")
+        connection.execute(
+            f"copy (select * from read_json([{listed}], format = 'newline_delimited', filename = true)) "
+            f"to '{root / 'duckdb.parquet'}' (format parquet, compression snappy)"
+        )
+
+
+def polars_engine() -> Callable[[Path, Sequence[Path]], None] | None:
+    """Return what converts with Polars; None where it is not installed."""
+    try:
+        import polars  # noqa: PLC0415 - needed by this engine alone
+    except ImportError:
+        return None
+
+    def convert(root: Path, paths: Sequence[Path]) -> None:
+        frame = polars.scan_ndjson(list(paths), include_file_paths="_source_file")
+        frame.sink_parquet(root / "polars.parquet", compression="snappy")
+
+    return convert
+
+
+def output_bytes(path: Path) -> int:
+    """Return the size of a file, or of a folder's Parquet files."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*.parquet"))
+
+
+def quiet() -> contextlib.redirect_stdout[io.StringIO]:
+    """Return a block in which nothing is printed."""
+    return contextlib.redirect_stdout(io.StringIO())

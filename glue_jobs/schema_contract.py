@@ -1,0 +1,231 @@
+"""The dataset's schema contract: its columns with their history, one object in S3."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+from botocore.exceptions import BotoCoreError, ClientError
+
+from glue_jobs.errors import SchemaContractError
+from lambda_ingest.contract.dates import utc_timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from mypy_boto3_s3 import S3Client
+
+logger = logging.getLogger(__name__)
+
+_FORMAT: Final = 1
+_TRIES: Final = 50
+_SCALARS: Final = {
+    "boolean": pa.bool_(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "string": pa.string(),
+}
+_NAMES: Final = {data_type: name for name, data_type in _SCALARS.items()}
+# The write's condition did not hold: another was faster or is under way, or the object is gone meanwhile.
+_LOST: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409"})
+
+
+@dataclass(frozen=True)
+class SchemaContract:
+    """The columns of a dataset; a column's type never changes once it is here.
+
+    Attributes:
+        types: column to type, in the order of the output.
+        has_rescued: whether there is a `_rescued` column.
+        version: 0 where nothing is written yet.
+        history: what each version added, oldest first, as it is stored.
+    """
+
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    has_rescued: bool = False
+    version: int = 0
+    history: tuple[Mapping[str, Any], ...] = ()
+
+    def extended(
+        self, types: Mapping[str, pa.DataType], has_rescued: bool, manifests: Sequence[str], now: datetime
+    ) -> SchemaContract:
+        """Return the next version; this one where nothing is new.
+
+        Args:
+            types: these columns, with new ones or new members.
+            has_rescued: whether there is something in `_rescued`.
+            manifests: URIs of the manifests that bring it.
+            now: the instant, aware.
+        """
+        added = [path for name, found in types.items() for path in _added(name, self.types.get(name), found)]
+        gains_rescued = has_rescued and not self.has_rescued
+        if not added and not gains_rescued:
+            return self
+        entry = {
+            "version": self.version + 1,
+            "written_at": utc_timestamp(now),
+            "added": added,
+            "adds_rescued": gains_rescued,
+            "manifests": list(manifests),
+        }
+        return SchemaContract(
+            types, self.has_rescued or has_rescued, self.version + 1, (*self.history, entry)
+        )
+
+    def to_json(self) -> bytes:
+        """Write the document."""
+        document = {
+            "format": _FORMAT,
+            "version": self.version,
+            "has_rescued": self.has_rescued,
+            "columns": [{"name": name, "type": _to_json(found)} for name, found in self.types.items()],
+            "history": list(self.history),
+        }
+        return json.dumps(document, ensure_ascii=False, indent=1).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> SchemaContract:
+        """Read a document.
+
+        Raises:
+            ValueError: it is none.
+        """
+        document = json.loads(content)
+        try:
+            if document["format"] != _FORMAT:
+                raise ValueError(f"format {document['format']!r}, expected {_FORMAT}")
+            types = {column["name"]: _from_json(column["type"]) for column in document["columns"]}
+            return cls(types, document["has_rescued"], document["version"], tuple(document["history"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{type(error).__name__} {error}") from error
+
+
+class SchemaContractStore:
+    """Where a dataset's contract lies.
+
+    Args:
+        client: S3.
+        manifest_bucket: has the contract.
+        output_bucket: has the dataset.
+        prefix: folder above the dates' folders; may be empty.
+        sleep: waits for some seconds.
+    """
+
+    def __init__(
+        self,
+        client: S3Client,
+        manifest_bucket: str,
+        output_bucket: str,
+        prefix: str,
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._client = client
+        self._bucket = manifest_bucket
+        self._key = "/".join(part for part in ("schemas", output_bucket, prefix, "schema.json") if part)
+        self._sleep = sleep
+
+    @property
+    def uri(self) -> str:
+        """The contract's S3 URI."""
+        return f"s3://{self._bucket}/{self._key}"
+
+    def read(self) -> SchemaContract:
+        """Return the contract; an empty one where there is none yet.
+
+        Raises:
+            SchemaContractError: it can't be read.
+        """
+        return self._read()[0]
+
+    def extend(self, change: Callable[[SchemaContract], SchemaContract]) -> SchemaContract:
+        """Extend the contract so that nothing another run adds at the same time is lost.
+
+        Args:
+            change: makes the next version of one; called again with what another run wrote.
+
+        Returns:
+            The contract as it lies there.
+
+        Raises:
+            SchemaContractError: it can't be read or written.
+        """
+        for attempt in range(_TRIES):
+            current, etag = self._read()
+            wanted = change(current)
+            if wanted is current:
+                return current
+            if self._write(wanted, etag):
+                logger.info("%s is now at version %d", self.uri, wanted.version)
+                return wanted
+            self._sleep(min(1.0, 0.02 * attempt))
+        raise SchemaContractError(f"{self.uri} changed {_TRIES} times while it was extended; run again")
+
+    def _read(self) -> tuple[SchemaContract, str | None]:
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._key)
+            return SchemaContract.from_json(answer["Body"].read()), answer["ETag"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
+                return SchemaContract(), None
+            raise SchemaContractError(f"the schema contract {self.uri} can't be read: {error}") from error
+        except BotoCoreError as error:
+            raise SchemaContractError(f"the schema contract {self.uri} can't be read: {error}") from error
+        except ValueError as error:
+            raise SchemaContractError(
+                f"{self.uri} is no schema contract ({error}); restore an earlier version of the object"
+            ) from error
+
+    def _write(self, contract: SchemaContract, etag: str | None) -> bool:
+        """Return whether it is written; not where another run was faster."""
+        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        try:
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=self._key,
+                Body=contract.to_json(),
+                ContentType="application/json",
+                **condition,  # type: ignore[arg-type]
+            )
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _LOST:
+                return False
+            raise SchemaContractError(f"the schema contract {self.uri} can't be written: {error}") from error
+        except BotoCoreError as error:
+            raise SchemaContractError(f"the schema contract {self.uri} can't be written: {error}") from error
+        return True
+
+
+def _added(path: str, known: pa.DataType | None, found: pa.DataType) -> list[str]:
+    """Return paths of what is new, such as `user.tags[]`."""
+    if known is None:
+        return [path]
+    if pa.types.is_list(found):
+        return _added(f"{path}[]", known.value_type, found.value_type)
+    if pa.types.is_struct(found):
+        members = {member.name: member.type for member in known}
+        return [
+            added
+            for member in found
+            for added in _added(f"{path}.{member.name}", members.get(member.name), member.type)
+        ]
+    return []
+
+
+def _to_json(data_type: pa.DataType) -> Any:
+    if pa.types.is_list(data_type):
+        return {"list": _to_json(data_type.value_type)}
+    if pa.types.is_struct(data_type):
+        return {"struct": [{"name": member.name, "type": _to_json(member.type)} for member in data_type]}
+    return _NAMES[data_type]
+
+
+def _from_json(found: Any) -> pa.DataType:
+    if isinstance(found, str):
+        return _SCALARS[found]
+    if "list" in found:
+        return pa.list_(_from_json(found["list"]))
+    return pa.struct([(member["name"], _from_json(member["type"])) for member in found["struct"]])
