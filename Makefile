@@ -43,6 +43,7 @@ soak: setup
 bench: setup
 	$(BIN)/python -m benchmarks.ingest.handler_time > /dev/null
 	$(BIN)/python -m benchmarks.ingest.cost | grep -v '^{'
+	$(BIN)/python -m benchmarks.conversion
 
 check: setup
 	$(BIN)/ruff check .
@@ -55,7 +56,7 @@ format: setup
 
 # One lock for every platform; --no-emit-index-url, so that no address of a package index is written.
 lock: setup
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra dev --extra bench --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements.lock
 
 clean:
