@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from glue_jobs.inputs import InputFile
-    from glue_jobs.parse import Parsed
+    from glue_jobs.parsed import Parsed
     from lambda_ingest.contract.manifest import ManifestFile
 
 logger = logging.getLogger(__name__)

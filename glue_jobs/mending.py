@@ -15,8 +15,8 @@ from glue_jobs.columns import fold
 from glue_jobs.fit import conform, has_odd_doubles, misfits
 from glue_jobs.lines import has_long_line, is_utf8
 from glue_jobs.observed import Observed
-from glue_jobs.parse import HARMLESS_BYTES, Parsed, learn, read
-from glue_jobs.values import NotARecordError, dump, is_too_deep, load_record, split_record
+from glue_jobs.parsed import Parsed, learn, read
+from glue_jobs.values import HARMLESS_BYTES, NotARecordError, dump, is_too_deep, load_record, split_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

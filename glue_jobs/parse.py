@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from glue_jobs.arrow_json import Refusal, read_block
-from glue_jobs.columns import Columns
 from glue_jobs.fit import has_odd_doubles, misfits
 from glue_jobs.lines import BLANKS, Lines, has_long_line, is_utf8
+from glue_jobs.mending import Mender
 from glue_jobs.observed import Observed
-from glue_jobs.values import is_too_deep
+from glue_jobs.parsed import Parsed, learn, read
+from glue_jobs.values import HARMLESS_BYTES, is_too_deep
 
 if TYPE_CHECKING:
+    from glue_jobs.arrow_json import Refusal
     from glue_jobs.learning import Learning
-    from glue_jobs.lines import Rejected, Segment
+    from glue_jobs.lines import Segment
 
 _SAMPLE_BYTES: Final = 65_536
-# A shorter line has no room for the nesting that would end the process.
-HARMLESS_BYTES: Final = 1024
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """What became of a segment.
-
-    Attributes:
-        table: its records, in order, all of which fit `columns`; text is text.
-        rescued: for each record JSON text of what did not fit, or null; None where all of all fit.
-        lines: its lines that are not blank, counted from the bytes and not from the table.
-        rejected: those of them that are no records.
-        observed: counts of values beyond the settled columns.
-        columns: those known, with those that the counts add.
-        rescued_names: of columns, folded, of which something is in `rescued`.
-    """
-
-    table: pa.Table
-    rescued: pa.Array | None
-    lines: int
-    rejected: tuple[Rejected, ...] = ()
-    observed: Observed = field(default_factory=Observed)
-    columns: Columns = field(default_factory=Columns)
-    rescued_names: frozenset[str] = frozenset()
 
 
 def parse_segment(segment: Segment, learning: Learning) -> Parsed:
@@ -64,18 +39,7 @@ def parse_segment(segment: Segment, learning: Learning) -> Parsed:
             parsed = accept(first, lines, learning)
             if parsed is not None:
                 return parsed
-    from glue_jobs.mending import Mender  # noqa: PLC0415 - it uses the functions below
-
     return Mender(Lines(segment), learning).run(first)
-
-
-def read(data: bytes, columns: Columns) -> pa.Table | Refusal:
-    """Read a block, with the columns' types where they fit all of it."""
-    result = read_block(data, columns.schema)
-    if isinstance(result, Refusal) and result.row is None:
-        # A number that is no whole one, in a column of those: which, is seen when all are doubles.
-        result = read_block(data, columns.without_whole_numbers)
-    return result
 
 
 def accept(table: pa.Table, lines: int, learning: Learning) -> Parsed | None:
@@ -86,16 +50,6 @@ def accept(table: pa.Table, lines: int, learning: Learning) -> Parsed | None:
     if misfits(table, columns):
         return None
     return Parsed(table, None, lines, observed=observed, columns=columns)
-
-
-def learn(table: pa.Table, observed: Observed, learning: Learning) -> tuple[Observed, Columns]:
-    """Add a table to counts; return them with the columns that follow."""
-    if not learning.settled.accepts_new:
-        return observed, learning.columns
-    observed.add_new(table, learning.settled.shape)
-    if not observed.members:
-        return observed, learning.columns
-    return observed, learning.columns_with(observed)
 
 
 def sample_of(data: bytes) -> bytes:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Far below the depth at which Arrow's parser overflows the stack, which would end the whole worker.
 MAX_NESTING: Final = 200
+# A shorter line has no room for the nesting that would end the process.
+HARMLESS_BYTES: Final = 1024
 _WHOLE_MAX: Final = 2**63 - 1
 _WHOLE_MIN: Final = -(2**63)
 # Digits of a 64-bit number, a sign and a zero in front; longer text needs no conversion to be judged.
