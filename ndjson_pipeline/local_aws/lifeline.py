@@ -16,6 +16,8 @@ def main(arguments: list[str]) -> int:
     """Run the command and return its exit status; a signal that kills it kills this process too."""
     # Unlike SIG_IGN, a handler is not inherited: the command gets the signal, this process waits for it.
     signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    # And where this process was started with interrupts ignored, the command would ignore them as well.
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)
     command = subprocess.Popen(arguments[1:], stdin=subprocess.DEVNULL)
     Path(arguments[0]).write_text(f"{command.pid}\n")
     threading.Thread(target=_await_end_of_input, daemon=True).start()
