@@ -8,16 +8,16 @@ import traceback
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from glue_jobs.columns import Columns
-from glue_jobs.encode import ROW_GROUP_BYTES, ParquetEncoder
 from glue_jobs.errors import GlueJobError, MissingInputError, RowCountError
-from glue_jobs.inputs import open_files
-from glue_jobs.learning import Learning, types_of
-from glue_jobs.lines import LineCutter, Rejected, Segment
-from glue_jobs.observed import Observed
-from glue_jobs.parse import parse_segment, sample_of
-from glue_jobs.rejects import RejectsWriter
-from glue_jobs.upload import Upload, UploadSink
+from glue_jobs.parsing.segments import parse_segment, sample_of
+from glue_jobs.reading.inputs import open_files
+from glue_jobs.reading.lines import LineCutter, Rejected, Segment
+from glue_jobs.schema.columns import Columns
+from glue_jobs.schema.learning import Learning, types_of
+from glue_jobs.schema.observed import Observed
+from glue_jobs.writing.encode import ROW_GROUP_BYTES, ParquetEncoder
+from glue_jobs.writing.rejects import RejectsWriter
+from glue_jobs.writing.upload import Upload, UploadSink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from mypy_boto3_s3 import S3Client
 
-    from glue_jobs.inputs import InputFile
-    from glue_jobs.parsed import Parsed
+    from glue_jobs.parsing.parsed import Parsed
+    from glue_jobs.reading.inputs import InputFile
     from lambda_ingest.contract.manifest import ManifestFile
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from glue_jobs.arguments import parse_arguments
 from glue_jobs.job import Environment, run_job
-from glue_jobs.pipes import Announcer, open_announcer
+from glue_jobs.reporting.pipes import Announcer, open_announcer
 from glue_jobs.spark import SparkPartRunner, start_spark
 from glue_jobs.storage import s3_client
 

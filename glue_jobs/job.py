@@ -9,16 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from glue_jobs.agreement import agree
-from glue_jobs.columns import Columns
-from glue_jobs.commit import commit
 from glue_jobs.convert import PartTask
 from glue_jobs.errors import GlueJobError, ManifestReadError, ManifestsFailedError, SchemaContractError
-from glue_jobs.output import part_key
-from glue_jobs.planning import part_count, share_files
-from glue_jobs.reading import read_manifest
-from glue_jobs.rejects import rejects_key
-from glue_jobs.report import (
+from glue_jobs.manifests.agreement import agree
+from glue_jobs.manifests.commit import commit
+from glue_jobs.manifests.planning import part_count, share_files
+from glue_jobs.manifests.reading import read_manifest
+from glue_jobs.manifests.work import ManifestWork
+from glue_jobs.reporting.report import (
     RunOutcome,
     SchemaOutcome,
     ask_job_info,
@@ -26,9 +24,11 @@ from glue_jobs.report import (
     failure_message,
     write_report,
 )
-from glue_jobs.schema_contract import SchemaContractStore
+from glue_jobs.schema.columns import Columns
+from glue_jobs.schema.contract import SchemaContractStore
 from glue_jobs.storage import CONCURRENT_REQUESTS
-from glue_jobs.work import ManifestWork
+from glue_jobs.writing.output import part_key
+from glue_jobs.writing.rejects import rejects_key
 from lambda_ingest.contract.records import BYTES_PER_MB
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from glue_jobs.arguments import JobArguments
-    from glue_jobs.pipes import Announcer
-    from glue_jobs.schema_contract import SchemaContract
+    from glue_jobs.reporting.pipes import Announcer
+    from glue_jobs.schema.contract import SchemaContract
     from glue_jobs.spark import PartRunner
 
 logger = logging.getLogger(__name__)

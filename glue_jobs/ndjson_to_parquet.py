@@ -6,7 +6,7 @@ from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
 if (_HERE / "__init__.py").exists():
-    # Run by hand from the source tree, Python looks for modules beside this file, where names such as parse
+    # Run by hand from the source tree, Python looks for modules beside this file, where names such as schema
     # would hide others; the package is found from the folder above. On Glue it comes in a zip.
     sys.path[0] = str(_HERE.parent)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import glue_jobs
 from glue_jobs.convert import PartResult, PartTask, convert_part
 from glue_jobs.errors import SparkRunError
-from glue_jobs.progress import ProgressWatch, Totals
+from glue_jobs.reporting.progress import ProgressWatch, Totals
 from glue_jobs.storage import s3_client
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glue_jobs.agreement import agree
-from glue_jobs.columns import Columns
 from glue_jobs.convert import PartResult, PartTask, convert_part
-from glue_jobs.planning import part_count, share_files
-from glue_jobs.schema_contract import SchemaContractStore
+from glue_jobs.manifests.agreement import agree
+from glue_jobs.manifests.planning import part_count, share_files
+from glue_jobs.manifests.work import ManifestWork
+from glue_jobs.schema.columns import Columns
+from glue_jobs.schema.contract import SchemaContractStore
 from glue_jobs.spark import SparkPartRunner
-from glue_jobs.work import ManifestWork
 from lambda_ingest.contract.manifest import ManifestFile
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from pyspark.sql import SparkSession
 from glue_jobs.arguments import JobArguments, parse_arguments
 from glue_jobs.convert import PartResult, PartTask, convert_part
 from glue_jobs.job import Environment, run_job
-from glue_jobs.pipes import Announcer
+from glue_jobs.reporting.pipes import Announcer
 from glue_jobs.spark import PartRunner, start_spark
 from glue_jobs.storage import s3_client
 from lambda_ingest.contract.keys import ManifestName

@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glue_jobs import convert
-from glue_jobs.columns import Columns
 from glue_jobs.convert import PartTask, convert_part
-from glue_jobs.encode import ParquetEncoder
+from glue_jobs.schema.columns import Columns
+from glue_jobs.writing.encode import ParquetEncoder
 from lambda_ingest.contract.manifest import ManifestFile
 from ndjson_pipeline_tests.glue_jobs.conftest import NOW
+from ndjson_pipeline_tests.glue_jobs.parsing.test_segments import ANY_RECORD, RECORDS
 from ndjson_pipeline_tests.glue_jobs.records import canonical, record_of
-from ndjson_pipeline_tests.glue_jobs.test_parse import ANY_RECORD, RECORDS
 
 
 def task_of(lake, files, codec="snappy", known=None, accepts_new=True):

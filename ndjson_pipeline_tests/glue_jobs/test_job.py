@@ -10,9 +10,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from glue_jobs import commit
 from glue_jobs.errors import GlueJobError, ManifestsFailedError, SchemaContractError, SparkRunError
 from glue_jobs.job import run_job
+from glue_jobs.manifests import commit
 from lambda_ingest.contract.manifest import ManifestFile
 from ndjson_pipeline_tests.glue_jobs.conftest import (
     DATE,

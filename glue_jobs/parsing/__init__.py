@@ -1,0 +1,1 @@
+"""Lines to tables, every line accounted for."""

@@ -1,0 +1,1 @@
+"""Input files: their bytes from S3, cut into lines."""

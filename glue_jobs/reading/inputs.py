@@ -1,0 +1,177 @@
+"""Input files, read from S3 ahead of their use."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from glue_jobs.errors import InputReadError, MissingInputError
+from glue_jobs.reading.gzip_pieces import GZIP_MAGIC, gunzip
+from glue_jobs.reading.lines import KEPT_BYTES, UnreadableError
+from glue_jobs.storage import CONCURRENT_REQUESTS
+from lambda_ingest.contract.errors import ContractError
+from lambda_ingest.contract.keys import split_s3_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
+
+    from lambda_ingest.contract.manifest import ManifestFile
+
+logger = logging.getLogger(__name__)
+
+# Bytes read ahead of the parser in one process; a larger file is streamed.
+READ_AHEAD_BYTES: Final = 64 * 1_048_576
+PIECE_BYTES: Final = 8 * 1_048_576
+_TRIES: Final = 4
+_GONE: Final = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
+
+
+class InputFile:
+    """An input file whose bytes come in pieces.
+
+    Args:
+        file: as its manifest lists it.
+        pieces: opens its bytes.
+    """
+
+    def __init__(self, file: ManifestFile, pieces: Callable[[], Iterator[bytes]]) -> None:
+        self.file = file
+        self.bytes_read = 0
+        self._pieces = pieces
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the file's content, unpacked where its name says that it is packed.
+
+        Raises:
+            MissingInputError: it is gone, or has other content than its manifest lists.
+            InputReadError: S3 does not give it.
+            UnreadableError: what follows is no NDJSON, packed or not.
+        """
+        packed = self.file.uri.endswith(".gz")
+        counted = self._counted(is_packed=packed)
+        yield from gunzip(counted) if packed else counted
+
+    def _counted(self, is_packed: bool) -> Iterator[bytes]:
+        for piece in self._pieces():
+            if not self.bytes_read and not is_packed and piece.startswith(GZIP_MAGIC):
+                raise UnreadableError("gzip under a name that does not end in .gz", piece[:KEPT_BYTES])
+            self.bytes_read += len(piece)
+            yield piece
+
+
+def open_files(client: S3Client, files: Sequence[ManifestFile]) -> Iterator[InputFile]:
+    """Yield input files in order; while one is in use, the next small ones are read."""
+    waiting = deque(files)
+    under_way: deque[tuple[ManifestFile, Future[bytes] | None]] = deque()
+    ahead = 0
+    with ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="read") as pool:
+        try:
+            while waiting or under_way:
+                while (
+                    waiting
+                    and len(under_way) < CONCURRENT_REQUESTS
+                    and (not under_way or ahead + waiting[0].size_bytes <= READ_AHEAD_BYTES)
+                ):
+                    file = waiting.popleft()
+                    ahead += file.size_bytes
+                    is_small = file.size_bytes <= READ_AHEAD_BYTES
+                    under_way.append((file, pool.submit(read_whole, client, file) if is_small else None))
+                file, future = under_way.popleft()
+                if future is None:
+                    yield InputFile(file, _streamed(client, file, pool))
+                else:
+                    yield InputFile(file, _awaited(future))
+                # No reference stays, so that a file's bytes live only as long as its parsing.
+                del future
+                ahead -= file.size_bytes
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def read_whole(client: S3Client, file: ManifestFile) -> bytes:
+    """Read an input file, at its version where it has one.
+
+    Raises:
+        MissingInputError: it is gone, or has other content than its manifest lists.
+        InputReadError: S3 does not give it.
+    """
+    return b"".join(_stream(client, file, None))
+
+
+def _awaited(future: Future[bytes]) -> Callable[[], Iterator[bytes]]:
+    held = [future]
+
+    def pieces() -> Iterator[bytes]:
+        yield held.pop().result()
+
+    return pieces
+
+
+def _streamed(
+    client: S3Client, file: ManifestFile, pool: ThreadPoolExecutor
+) -> Callable[[], Iterator[bytes]]:
+    def pieces() -> Iterator[bytes]:
+        stream = _stream(client, file, PIECE_BYTES)
+        # One piece ahead, so that reading goes on while the last one is parsed.
+        future = pool.submit(next, stream, b"")
+        while piece := future.result():
+            future = pool.submit(next, stream, b"")
+            yield piece
+
+    return pieces
+
+
+def _stream(client: S3Client, file: ManifestFile, piece_bytes: int | None) -> Iterator[bytes]:
+    """Yield a file's bytes; a connection that breaks is opened again where it broke."""
+    offset = tries = 0
+    while True:
+        before = offset
+        try:
+            answer = _open(client, file, offset)
+            end = offset + answer["ContentLength"]
+            with closing(answer["Body"]) as body:
+                while piece := body.read(piece_bytes):
+                    offset += len(piece)
+                    yield piece
+            if offset >= end:
+                return
+            broken = "fewer bytes than announced"
+        except BotoCoreError as error:
+            broken = str(error)
+        tries = tries + 1 if offset == before else 1
+        if tries >= _TRIES:
+            raise InputReadError(f"input {file.uri} can't be read beyond byte {offset}: {broken}")
+        logger.warning("%s breaks off at byte %d (%s), reading on", file.uri, offset, broken)
+
+
+def _open(client: S3Client, file: ManifestFile, offset: int) -> Any:
+    try:
+        bucket, key = split_s3_uri(file.uri)
+        request: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key}
+        if file.version_id is not None:
+            request["VersionId"] = file.version_id
+        if offset:
+            request["Range"] = f"bytes={offset}-"
+        answer = client.get_object(**request)
+    except ContractError as error:
+        raise InputReadError(f"input can't be read: {error}") from error
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in _GONE:
+            version = f" at version {file.version_id}" if file.version_id else ""
+            raise MissingInputError(file.uri, f"gone{version}") from error
+        raise InputReadError(f"input {file.uri} can't be read: {error}") from error
+    etag = answer["ETag"].strip('"')
+    if file.version_id is None and etag != file.etag:
+        answer["Body"].close()
+        if offset:
+            raise InputReadError(f"input {file.uri} changed while it was read; convert its manifest again")
+        raise MissingInputError(file.uri, f"other content than listed: etag {etag}, listed {file.etag}")
+    return answer

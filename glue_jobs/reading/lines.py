@@ -1,0 +1,215 @@
+"""Bytes to segments of whole lines, segments to lines."""
+
+from __future__ import annotations
+
+import codecs
+import functools
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+SEGMENT_BYTES: Final = 8 * 1_048_576
+# Longer ones are no records: whatever they are, parsing one would take several times its size.
+MAX_LINE_BYTES: Final = 64 * 1_048_576
+# So much of what can't be kept whole goes to the rejected records; the input file has the rest.
+KEPT_BYTES: Final = 65_536
+BLANKS: Final = b" \t\r"
+_NEWLINE: Final = ord("\n")
+_UTF8_STEP: Final = 1_048_576
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Whole lines of a file.
+
+    Attributes:
+        data: the bytes, with or without a last newline.
+        first_line: the number of its first line in the file, from 1.
+        byte_offset: its place in the file; of a compressed file, in what it holds.
+    """
+
+    data: bytes
+    first_line: int
+    byte_offset: int
+
+    @functools.cached_property
+    def newlines(self) -> NDArray[np.intp]:
+        """The places of its newlines, in order."""
+        return np.flatnonzero(np.frombuffer(self.data, np.uint8) == _NEWLINE)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A line that is no record, or what can't be read as lines.
+
+    Attributes:
+        line_number: in its file, from 1; blank lines count.
+        byte_offset: of the line in its file.
+        reason: why, without content.
+        raw: the line without its newline.
+        raw_length: bytes of the line, where `raw` is only its beginning.
+        ends_file: whether nothing after it could be read.
+    """
+
+    line_number: int
+    byte_offset: int
+    reason: str
+    raw: bytes
+    raw_length: int | None = None
+    ends_file: bool = False
+
+
+class UnreadableError(Exception):
+    """The rest of a file can't be read as lines; the message says why, without content.
+
+    Attributes:
+        raw: the first bytes of what could not be read.
+    """
+
+    def __init__(self, reason: str, raw: bytes) -> None:
+        super().__init__(reason)
+        self.raw = raw
+
+
+class LineCutter:
+    """Cuts the pieces of one file into segments of whole lines, holding little more than a segment.
+
+    A byte order mark at the beginning is left out. A line longer than the limit of a segment is a segment of
+    its own.
+
+    Args:
+        segment_bytes: limit of a segment.
+        max_line_bytes: limit of a line.
+    """
+
+    def __init__(self, segment_bytes: int = SEGMENT_BYTES, max_line_bytes: int = MAX_LINE_BYTES) -> None:
+        self._segment_bytes = segment_bytes
+        self._max_line_bytes = max_line_bytes
+        self._line = 1
+        self._offset = 0
+        # The beginning of a line whose end has not come yet.
+        self._open: list[bytes] = []
+        self._open_bytes = 0
+
+    def segments(self, pieces: Iterable[bytes]) -> Iterator[Segment | Rejected]:
+        """Yield what the pieces hold, in order; lines that are too long come as rejected."""
+        try:
+            for piece in pieces:
+                # Where all of a file comes in one piece, nothing of it is copied.
+                yield from self._take(self._without_mark(piece))
+        except UnreadableError as error:
+            raw = b"".join(self._open)[:KEPT_BYTES] or error.raw[:KEPT_BYTES]
+            yield Rejected(self._line, self._offset, str(error), raw, ends_file=True)
+            return
+        if self._open_bytes > self._max_line_bytes:
+            yield self._overlong()
+        elif self._open:
+            yield from self._cut(b"".join(self._open))
+
+    def _without_mark(self, piece: bytes) -> bytes:
+        if self._offset or self._open or not piece.startswith(codecs.BOM_UTF8):
+            return piece
+        self._offset = len(codecs.BOM_UTF8)
+        return piece[self._offset :]
+
+    def _take(self, piece: bytes) -> Iterator[Segment | Rejected]:
+        end = piece.rfind(b"\n") + 1
+        if end and self._open:
+            first = piece.find(b"\n") + 1
+            self._keep(piece[:first])
+            if self._open_bytes > self._max_line_bytes:
+                yield self._overlong()
+            else:
+                whole = b"".join(self._open)
+                self._open, self._open_bytes = [], 0
+                yield from self._cut(whole)
+            if first < end:
+                yield from self._cut(piece[first:end])
+        elif end:
+            yield from self._cut(piece[:end])
+        if end < len(piece):
+            self._keep(piece[end:])
+
+    def _keep(self, beginning: bytes) -> None:
+        if self._open_bytes <= self._max_line_bytes:
+            self._open.append(beginning)
+        self._open_bytes += len(beginning)
+        if self._open_bytes > self._max_line_bytes and len(self._open) > 1:
+            self._open = [b"".join(self._open)[:KEPT_BYTES]]
+
+    def _overlong(self) -> Rejected:
+        raw = b"".join(self._open)[:KEPT_BYTES]
+        reason = f"longer than {self._max_line_bytes:,} bytes"
+        rejected = Rejected(self._line, self._offset, reason, raw, self._open_bytes)
+        self._line += 1
+        self._offset += self._open_bytes
+        self._open, self._open_bytes = [], 0
+        return rejected
+
+    def _cut(self, data: bytes) -> Iterator[Segment]:
+        start = 0
+        while start < len(data):
+            end = len(data)
+            if end - start > self._segment_bytes:
+                newline = data.rfind(b"\n", start, start + self._segment_bytes)
+                newline = data.find(b"\n", start + self._segment_bytes) if newline < 0 else newline
+                end = end if newline < 0 else newline + 1
+            segment = Segment(data[start:end], self._line, self._offset)
+            self._line += len(segment.newlines)
+            self._offset += end - start
+            yield segment
+            start = end
+
+
+class Lines:
+    """The lines of a segment that are not blank.
+
+    Args:
+        segment: whole lines.
+
+    Attributes:
+        texts: each without white space at its ends.
+    """
+
+    def __init__(self, segment: Segment) -> None:
+        self._segment = segment
+        self._raws = segment.data.split(b"\n")
+        texts = [raw.strip(BLANKS) for raw in self._raws]
+        self._rows = [row for row, text in enumerate(texts) if text]
+        self.texts = [text for text in texts if text]
+        self._offsets: list[int] = []
+
+    def rejected(self, index: int, reason: str) -> Rejected:
+        """Return a line as a rejected record.
+
+        Args:
+            index: in `texts`.
+            reason: why, without content.
+        """
+        if not self._offsets:
+            lengths = (len(raw) + 1 for raw in self._raws)
+            self._offsets = list(accumulate(lengths, initial=self._segment.byte_offset))
+        row = self._rows[index]
+        return Rejected(self._segment.first_line + row, self._offsets[row], reason, self._raws[row])
+
+
+def is_utf8(data: bytes) -> bool:
+    """Return whether bytes are UTF-8."""
+    if data.isascii():
+        return True
+    # Step by step, since decoding all of it would take up to four times its size.
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(data), _UTF8_STEP):
+            decoder.decode(data[start : start + _UTF8_STEP])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True

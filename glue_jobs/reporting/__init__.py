@@ -1,0 +1,1 @@
+"""What a run tells of itself: progress, messages to Dagster, the report."""

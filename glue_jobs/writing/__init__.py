@@ -1,0 +1,1 @@
+"""Output: Parquet files and rejected records, their names and their way to S3."""

@@ -1,0 +1,87 @@
+"""Arrow tables to one Parquet file, sent while it is made."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Any, Final, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from glue_jobs.schema.columns import PROCESSING_TIMESTAMP, RESCUED, SOURCE_FILE
+from glue_jobs.schema.fit import conform
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from glue_jobs.schema.columns import Columns
+    from glue_jobs.writing.upload import UploadSink
+
+# Bytes of Arrow that wait for one row group: bounds memory, and gives readers groups worth skipping.
+ROW_GROUP_BYTES: Final = 64 * 1_048_576
+_TIMESTAMP: Final = pa.field(PROCESSING_TIMESTAMP, pa.timestamp("us", tz="UTC"))
+_SOURCE: Final = pa.field(SOURCE_FILE, pa.dictionary(pa.int32(), pa.string()))
+_RESCUED: Final = pa.field(RESCUED, pa.string())
+
+
+class ParquetEncoder:
+    """Encodes tables as they come, and adds to each row when and from where it came.
+
+    Args:
+        sink: takes the file's bytes.
+        columns: every later table must fit them.
+        has_rescued: whether there is a column of what did not fit.
+        codec: snappy, zstd, gzip or none.
+        processed_at: the run's instant, aware.
+        source_uris: URIs of all files of the part.
+    """
+
+    def __init__(
+        self,
+        sink: UploadSink,
+        columns: Columns,
+        has_rescued: bool,
+        codec: str,
+        processed_at: datetime,
+        source_uris: Sequence[str],
+    ) -> None:
+        self.columns = columns
+        self.has_rescued = has_rescued
+        self._processed_at = pa.scalar(processed_at, _TIMESTAMP.type)
+        # One dictionary for the whole file, so that Parquet keeps it as such.
+        self._sources = pa.array(list(source_uris), pa.string())
+        added = [_TIMESTAMP, _SOURCE, *([_RESCUED] if has_rescued else [])]
+        self._schema = pa.schema([*columns.schema, *added])
+        self._footers: list[Any] = []
+        # Without Arrow's own schema in the footer every reader sees the same plain types.
+        self._writer = pq.ParquetWriter(
+            pa.PythonFile(cast("IO[bytes]", sink), mode="w"),
+            self._schema,
+            compression=codec,
+            store_schema=False,
+            metadata_collector=self._footers,
+        )
+
+    def write(self, tables: Sequence[tuple[pa.Table, pa.Array | None, int]]) -> None:
+        """Write tables as one row group.
+
+        Args:
+            tables: each with its column of what did not fit, and the position of its file in `source_uris`.
+        """
+        complete = pa.concat_tables([self._completed(*table) for table in tables])
+        self._writer.write_table(complete, row_group_size=max(1, complete.num_rows))
+
+    def finish(self) -> int:
+        """Close the file; return its rows as its footer counts them."""
+        self._writer.close()
+        return int(self._footers[0].num_rows)
+
+    def _completed(self, table: pa.Table, rescued: pa.Array | None, source: int) -> pa.Table:
+        rows = table.num_rows
+        added = [
+            pa.repeat(self._processed_at, rows),
+            pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(source, pa.int32()), rows), self._sources),
+        ]
+        if self.has_rescued:
+            added.append(pa.nulls(rows, pa.string()) if rescued is None else rescued)
+        return pa.Table.from_arrays([*conform(table, self.columns).columns, *added], schema=self._schema)

@@ -1,0 +1,143 @@
+import json
+import logging
+
+import pytest
+
+from glue_jobs.convert import FileNote
+from glue_jobs.reporting.report import (
+    JobInfo,
+    ManifestOutcome,
+    ParquetFile,
+    RunOutcome,
+    SchemaOutcome,
+    ask_job_info,
+    build_report,
+    failure_message,
+    percentage_saved,
+    write_report,
+)
+from ndjson_pipeline_tests.glue_jobs.conftest import NOW
+
+MB = 1_048_576
+DONE = ManifestOutcome(
+    "s3://m/1",
+    "2026-01-30",
+    2,
+    10,
+    9,
+    1,
+    2,
+    4 * MB,
+    (ParquetFile("s3://o/1", MB, 9, "s3://m/1"),),
+    ("s3://q/1",),
+    (FileNote("s3://i/1", "gone"),),
+)
+FAILED = ManifestOutcome("s3://m/2", error_message="absent")
+
+
+def test_has_the_shape_of_the_contract():
+    outcome = RunOutcome([DONE, FAILED], "1 failed", SchemaOutcome("s3://m/schema.json", 3, ("a",)))
+    assert build_report(JobInfo("j", "jr_1", "5.1", "G.1X", 2), outcome, 1.23456, NOW) == {
+        "job_info": {
+            "job_name": "j",
+            "job_run_id": "jr_1",
+            "glue_version": "5.1",
+            "worker_type": "G.1X",
+            "number_of_workers": 2,
+        },
+        "processing_summary": {
+            "records_processed": 9,
+            "records_rejected": 1,
+            "records_rescued": 2,
+            "parquet_files_created": 1,
+            "input_size_mb": 4.0,
+            "output_size_mb": 1.0,
+            "compression_ratio": 75.0,
+            "execution_time_seconds": 1.235,
+            "status": "failed",
+            "error_message": "1 failed",
+        },
+        "parquet_files": [
+            {"path": "s3://o/1", "size_mb": 1.0, "record_count": 9, "manifest_path": "s3://m/1"}
+        ],
+        "manifests": [
+            {
+                "manifest_path": "s3://m/1",
+                "date_prefix": "2026-01-30",
+                "status": "completed",
+                "file_count": 2,
+                "records_read": 10,
+                "records_processed": 9,
+                "records_rejected": 1,
+                "records_rescued": 2,
+                "parquet_files_created": 1,
+                "input_size_mb": 4.0,
+                "output_size_mb": 1.0,
+                "rejected_files": ["s3://q/1"],
+                "missing_files": [{"uri": "s3://i/1", "reason": "gone"}],
+                "unreadable_files": [],
+                "error_message": None,
+            },
+            {
+                "manifest_path": "s3://m/2",
+                "date_prefix": None,
+                "status": "failed",
+                "file_count": 0,
+                "records_read": 0,
+                "records_processed": 0,
+                "records_rejected": 0,
+                "records_rescued": 0,
+                "parquet_files_created": 0,
+                "input_size_mb": 0.0,
+                "output_size_mb": 0.0,
+                "rejected_files": [],
+                "missing_files": [],
+                "unreadable_files": [],
+                "error_message": "absent",
+            },
+        ],
+        "schema": {"uri": "s3://m/schema.json", "version": 3, "new_columns": ["a"]},
+        "timestamp": "2026-01-31T01:02:03.456789Z",
+    }
+
+
+@pytest.mark.parametrize(("read", "wrote", "saved"), [(0, 0, 0.0), (100, 25, 75.0), (100, 150, -50.0)])
+def test_percentage_saved(read, wrote, saved):
+    assert percentage_saved(read, wrote) == saved
+
+
+def test_failures_are_named():
+    assert failure_message([FAILED], 2) == "1 of 2 manifests failed: s3://m/2: absent"
+
+
+def test_is_written_under_its_name(lake):
+    uri = write_report(lake.client, lake.manifests, {"a": "é"}, NOW, "0123456789")
+    assert uri == f"s3://{lake.manifests}/logs/glue/2026-01-31-T010203-01234567-0001.json"
+    body = lake.client.get_object(Bucket=lake.manifests, Key=uri.split("/", 3)[3])["Body"].read()
+    assert json.loads(body) == {"a": "é"}
+
+
+def test_failing_to_write_is_logged(lake, caplog):
+    assert write_report(lake.client, "absent-bucket", {}, NOW, "01234567") is None
+    assert "can't be written" in caplog.text
+
+
+class Glue:
+    def get_job_run(self, *, JobName, RunId):  # noqa: N803 - AWS's own names
+        assert (JobName, RunId) == ("j", "jr_1")
+        return {"JobRun": {"GlueVersion": "5.1", "WorkerType": "G.1X", "NumberOfWorkers": 2}}
+
+
+def test_asks_glue_about_the_run():
+    assert ask_job_info(Glue, "j", "jr_1") == JobInfo("j", "jr_1", "5.1", "G.1X", 2)
+
+
+def test_by_hand_or_out_of_reach_the_fields_stay_empty(caplog):
+    def out_of_reach():
+        raise ConnectionError("no route")
+
+    with caplog.at_level(logging.INFO):
+        assert ask_job_info(out_of_reach, "j", None) == JobInfo("j")
+        assert ask_job_info(out_of_reach, "j", "jr_1") == JobInfo("j", "jr_1")
+    assert "no --JOB_RUN_ID" in caplog.text
+    assert "no route" in caplog.text

@@ -1,0 +1,115 @@
+import json
+import threading
+
+import pyarrow as pa
+import pytest
+
+from glue_jobs.errors import SchemaContractError
+from glue_jobs.schema.contract import SchemaContract, SchemaContractStore
+from ndjson_pipeline_tests.glue_jobs.conftest import NOW
+
+TYPES = {
+    "a": pa.int64(),
+    "id.orig": pa.string(),
+    "": pa.float64(),
+    "s": pa.struct([("x", pa.list_(pa.struct([("<y>", pa.bool_())])))]),
+}
+
+
+def store_of(lake, prefix=""):
+    return SchemaContractStore(lake.client, lake.manifests, lake.output, prefix, lambda _: None)
+
+
+def adding(name, data_type=None):
+    return lambda current: current.extended(
+        {name: data_type or pa.int64(), **current.types} if name not in current.types else current.types,
+        False,
+        ["s3://m/1"],
+        NOW,
+    )
+
+
+def test_is_read_as_it_was_written(lake):
+    store = store_of(lake)
+    assert store.read() == SchemaContract()
+    written = store.extend(lambda current: current.extended(TYPES, True, ["s3://m/1"], NOW))
+    found = store.read()
+    assert found == written
+    assert list(found.types.items()) == list(TYPES.items())
+    assert (found.has_rescued, found.version) == (True, 1)
+    assert store.uri == f"s3://{lake.manifests}/schemas/{lake.output}/schema.json"
+    assert store_of(lake, "lake/x").uri.endswith(f"{lake.output}/lake/x/schema.json")
+
+
+def test_keeps_its_history(lake):
+    store = store_of(lake)
+    store.extend(adding("a"))
+    store.extend(adding("b", pa.struct([("x", pa.int64())])))
+    wider = {"a": pa.int64(), "b": pa.struct([("x", pa.int64()), ("y", pa.list_(pa.int64()))])}
+    store.extend(lambda current: current.extended(wider, True, ["s3://m/2"], NOW))
+    assert store.extend(lambda current: current.extended(wider, False, [], NOW)).version == 3
+    history = lake.schema()["history"]
+    assert [(entry["version"], entry["added"], entry["adds_rescued"]) for entry in history] == [
+        (1, ["a"], False),
+        (2, ["b"], False),
+        (3, ["b.y"], True),
+    ]
+    assert history[2]["manifests"] == ["s3://m/2"]
+    assert history[2]["written_at"] == "2026-01-31T01:02:03.456789Z"
+
+
+def test_many_at_once_lose_no_column(lake):
+    errors = []
+
+    def extend(number):
+        try:
+            store_of(lake).extend(adding(f"c{number}"))
+        except SchemaContractError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=extend, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    found = store_of(lake).read()
+    assert set(found.types) == {f"c{number}" for number in range(8)}
+    assert found.version == len(found.history) == 8
+
+
+def test_the_first_of_two_decides_a_type(lake):
+    store, other = store_of(lake), store_of(lake)
+    calls = []
+
+    def change(current):
+        calls.append(current.version)
+        if len(calls) == 1:
+            other.extend(adding("a", pa.string()))
+        return adding("a", pa.int64())(current)
+
+    assert dict(store.extend(change).types) == {"a": pa.string()}
+    assert calls == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"format":9}',
+        json.dumps({"format": 1, "columns": [{"name": "a", "type": "date"}]}).encode(),
+    ],
+)
+def test_what_is_no_contract_is_refused(lake, content):
+    store = store_of(lake)
+    lake.client.put_object(Bucket=lake.manifests, Key=store.uri.split("/", 3)[3], Body=content)
+    with pytest.raises(SchemaContractError, match="is no schema contract"):
+        store.read()
+
+
+def test_an_absent_bucket_is_an_error(lake):
+    store = SchemaContractStore(lake.client, f"absent-{lake.tag}", "o", "", lambda _: None)
+    with pytest.raises(SchemaContractError, match="can't be read"):
+        store.read()
