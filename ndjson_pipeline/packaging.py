@@ -14,6 +14,9 @@ GLUE_SCRIPT_KEY = "glue_jobs/ndjson_to_parquet.py"
 GLUE_MODULES_KEY = "glue_jobs/glue_jobs.zip"
 # What the Lambda imports that its Python runtime lacks; all three are pure Python. boto3 is in the runtime.
 LAMBDA_DISTRIBUTIONS = ("aws-lambda-powertools", "jmespath", "typing-extensions")
+# What the Glue script imports beyond the standard library, boto3 and Spark. Glue 5.1 brings older ones of the
+# first two; what is tested here is what runs there.
+GLUE_DISTRIBUTIONS = ("pyarrow", "numpy", "dagster-pipes")
 
 # Zip cannot hold an earlier instant.
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
@@ -52,6 +55,15 @@ def glue_modules_zip() -> bytes:
     )
 
 
+def glue_python_modules() -> str:
+    """Return the value of Glue's `--additional-python-modules`: each distribution at the installed version.
+
+    Raises:
+        PackagingError: one of `GLUE_DISTRIBUTIONS` is not installed.
+    """
+    return ",".join(f"{name}=={_version(name)}" for name in GLUE_DISTRIBUTIONS)
+
+
 def lambda_zip() -> bytes:
     """Return what the three Lambdas run: `lambda_ingest` with what it imports beyond the runtime.
 
@@ -80,14 +92,18 @@ def _package_files(package: str) -> Iterator[tuple[str, bytes]]:
         yield str(prefix / PurePosixPath(*path.relative_to(directory).parts)), path.read_bytes()
 
 
-def _distribution_files(distribution: str) -> Iterator[tuple[str, bytes]]:
+def _version(distribution: str) -> str:
     try:
-        files = importlib.metadata.files(distribution)
+        return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError as error:
         raise PackagingError(
             f"{distribution} is not installed; install the project's requirements"
         ) from error
-    for file in files or ():
+
+
+def _distribution_files(distribution: str) -> Iterator[tuple[str, bytes]]:
+    _version(distribution)
+    for file in importlib.metadata.files(distribution) or ():
         # Scripts lie outside site-packages, and bytecode belongs to one interpreter.
         if ".." not in file.parts and "__pycache__" not in file.parts and file.suffix == ".py":
             yield str(file), Path(str(file.locate())).read_bytes()

@@ -1,5 +1,7 @@
 """The archives that AWS is given."""
 
+import ast
+import importlib.metadata
 import io
 import subprocess
 import sys
@@ -54,6 +56,36 @@ def test_lambda_zip_brings_what_the_runtime_lacks():
 
 def test_lambda_zip_is_small():
     assert len(packaging.lambda_zip()) < 3_000_000
+
+
+def test_glue_is_told_which_version_of_each_module_to_run():
+    pins = [pin.split("==") for pin in packaging.glue_python_modules().split(",")]
+    assert dict(pins) == {name: importlib.metadata.version(name) for name in packaging.GLUE_DISTRIBUTIONS}
+
+
+def test_glue_modules_import_nothing_that_glue_lacks():
+    """Glue brings Spark and boto3; what else is imported must be among the pinned modules."""
+    archive = zipfile.ZipFile(io.BytesIO(packaging.glue_modules_zip()))
+    imported = {
+        alias.split(".")[0]
+        for name in archive.namelist()
+        for node in ast.walk(ast.parse(archive.read(name)))
+        for alias in imports_of(node)
+    }
+    own = {"glue_jobs", "lambda_ingest"}
+    types_alone = {"mypy_boto3_glue", "mypy_boto3_s3"}
+    pinned = {name.replace("-", "_") for name in packaging.GLUE_DISTRIBUTIONS}
+    assert imported - set(sys.stdlib_module_names) - own - types_alone == pinned | {
+        "boto3",
+        "botocore",
+        "pyspark",
+    }
+
+
+def imports_of(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
 
 
 def test_missing_distribution_is_named(monkeypatch):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 import moto
 import moto.awslambda.responses
@@ -35,6 +36,7 @@ from moto.dynamodb.exceptions import (
     TransactWriteSingleOpException,
 )
 from moto.glue.exceptions import ConcurrentRunsExceededException, JobRunNotFoundException
+from moto.s3.exceptions import PreconditionFailed
 
 from ndjson_pipeline.local_aws.errors import LocalAwsError, MotoVersionError
 from ndjson_pipeline.local_aws.glue_runs import GlueRuns, RunRequest
@@ -356,6 +358,23 @@ def _events_have_all_their_fields(original: Any, _services: Services) -> Any:
         return event
 
     return get_s3_event
+
+
+@_patch(moto.s3.responses.S3Response, "copy_object")
+def _copies_look_at_their_condition(original: Any, _services: Services) -> Any:
+    """Stock moto ignores CopySourceIfMatch, so that a copy takes content that nobody asked for."""
+
+    @functools.wraps(original)
+    def copy_object(response: Any) -> Any:
+        expected = response.headers.get("x-amz-copy-source-if-match")
+        if expected is not None:
+            source = unquote(urlparse(response.headers["x-amz-copy-source"]).path).lstrip("/")
+            found = response.backend.get_object(*source.split("/", 1))
+            if found is not None and found.etag.strip('"') != expected.strip('"'):
+                raise PreconditionFailed("x-amz-copy-source-If-Match")
+        return original(response)
+
+    return copy_object
 
 
 # SQS

@@ -18,6 +18,7 @@ from ndjson_pipeline.packaging import (
     GLUE_MODULES_KEY,
     GLUE_SCRIPT_KEY,
     glue_modules_zip,
+    glue_python_modules,
     glue_script_path,
 )
 
@@ -308,6 +309,7 @@ def _create_glue_job(clients: AwsClients, names: Names, settings: ResourceSettin
             "--QUARANTINE_BUCKET": names.quarantine_bucket,
             "--COMPRESSION_TYPE": "snappy",
             "--extra-py-files": f"{scripts}/{GLUE_MODULES_KEY}",
+            "--additional-python-modules": glue_python_modules(),
         },
         ExecutionProperty={"MaxConcurrentRuns": settings.max_concurrent_glue_runs},
         # Retries belong to the orchestrator alone.

@@ -10,6 +10,7 @@ import zipfile
 import pytest
 from botocore.exceptions import ClientError
 
+from ndjson_pipeline import packaging
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings
 from ndjson_pipeline_tests.local_aws.conftest import eventually, process_exists
 
@@ -115,6 +116,7 @@ def test_the_script_gets_the_arguments_of_job_and_run(glue):
         "--QUARANTINE_BUCKET": glue.aws.names.quarantine_bucket,
         "--COMPRESSION_TYPE": "zstd",
         "--extra-py-files": f"s3://{glue.aws.names.scripts_bucket}/glue_jobs/glue_jobs.zip",
+        "--additional-python-modules": packaging.glue_python_modules(),
         "--MANIFEST_PATH": "s3://a/b c",
         "--JOB_NAME": glue.job,
         "--JOB_RUN_ID": run["Id"],

@@ -379,6 +379,18 @@ class TestS3:
         assert len(losers) == 5
         assert {code(error) for error in losers} == {"PreconditionFailed"}
 
+    def test_a_copy_takes_no_other_content_than_it_asks_for(self, aws):
+        s3, bucket = aws.client("s3"), aws.names.output_bucket
+        key = "to copy/ä+1"
+        wanted = s3.put_object(Bucket=bucket, Key=key, Body=b"first")["ETag"]
+        source = {"Bucket": bucket, "Key": key}
+        s3.copy_object(Bucket=bucket, Key="copied", CopySource=source, CopySourceIfMatch=wanted)
+        s3.put_object(Bucket=bucket, Key=key, Body=b"second")
+        with pytest.raises(ClientError) as refusal:
+            s3.copy_object(Bucket=bucket, Key="copied", CopySource=source, CopySourceIfMatch=wanted)
+        assert code(refusal.value) == "PreconditionFailed"
+        assert s3.get_object(Bucket=bucket, Key="copied")["Body"].read() == b"first"
+
     def test_a_listing_stands_a_delete(self, aws, monkeypatch):
         s3 = aws.client("s3")
         bucket = aws.names.output_bucket

@@ -9,6 +9,7 @@ import pytest
 from moto import mock_aws
 
 from lambda_ingest.contract.records import MANIFESTS_BY_STATUS_INDEX, PENDING_FILES_INDEX
+from ndjson_pipeline import packaging
 from ndjson_pipeline.local_aws import ResourceSettings, create_resources, lambda_environment
 from ndjson_pipeline.local_aws.errors import MissingResourceError
 
@@ -118,6 +119,7 @@ def test_glue_job():
         "--QUARANTINE_BUCKET": names.quarantine_bucket,
         "--COMPRESSION_TYPE": "snappy",
         "--extra-py-files": f"s3://{names.scripts_bucket}/glue_jobs/glue_jobs.zip",
+        "--additional-python-modules": packaging.glue_python_modules(),
     }
 
 

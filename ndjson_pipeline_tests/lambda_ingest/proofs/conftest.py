@@ -5,13 +5,10 @@ import logging
 import threading
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 import moto.s3.models
 import pytest
 from moto import mock_aws
-from moto.s3.exceptions import PreconditionFailed
-from moto.s3.responses import S3Response
 
 from lambda_ingest import manifest_builder
 from lambda_ingest.log import logger
@@ -42,22 +39,6 @@ class InlinePool:
         return [function(item) for item in work]
 
 
-def keep_condition_of_copies(patch: pytest.MonkeyPatch) -> None:
-    """Let moto's CopyObject look at CopySourceIfMatch as S3 does; stock moto ignores it."""
-    stock = S3Response.copy_object
-
-    def copy_object(response: Any) -> Any:
-        expected = response.headers.get("x-amz-copy-source-if-match")
-        if expected is not None:
-            source = unquote(urlparse(response.headers["x-amz-copy-source"]).path).lstrip("/")
-            found = response.backend.get_object(*source.split("/", 1))
-            if found is not None and found.etag.strip('"') != expected.strip('"'):
-                raise PreconditionFailed("x-amz-copy-source-If-Match")
-        return stock(response)
-
-    patch.setattr(S3Response, "copy_object", copy_object)
-
-
 @pytest.fixture(scope="package")
 def deployment() -> Iterator[World]:
     """The deployment's resources, in a moto with whole transactions, whose S3 keeps the test's time."""
@@ -68,7 +49,6 @@ def deployment() -> Iterator[World]:
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         clock = FakeClock()
-        keep_condition_of_copies(patch)
         patch.setattr(moto.s3.models, "utcnow", lambda: clock().replace(tzinfo=None))
         services: Any = moto_patches.Services(None, None, threading.Event())  # type: ignore[arg-type]
         try:
