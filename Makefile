@@ -43,6 +43,7 @@ soak: setup
 bench: setup
 	$(BIN)/python -m benchmarks.ingest.handler_time > /dev/null
 	$(BIN)/python -m benchmarks.ingest.cost | grep -v '^{'
+	$(BIN)/python -m benchmarks.conversion.steps
 	$(BIN)/python -m benchmarks.conversion
 
 check: setup

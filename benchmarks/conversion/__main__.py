@@ -19,9 +19,6 @@ from glue_jobs.spark import start_spark
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-ROOT = Path(__file__).resolve().parents[2]
-_MB = 1_048_576
-
 
 def main() -> None:
     """Measure, print a table, write the figures."""
@@ -31,6 +28,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with dns.json.gz")
     parser.add_argument("--large", action="store_true", help="also 1,000 files, 3.5 GB")
     parser.add_argument("--without-spark-readers", action="store_true", help="leave Spark's readers out")
+    parser.add_argument("--without-dirty", action="store_true", help="leave the dirty input out")
     parser.add_argument("--out", type=Path, help="file for the figures, as JSON")
     arguments = parser.parse_args()
     os.environ.setdefault(
@@ -44,8 +42,9 @@ def main() -> None:
         for name, paths in _sets(Path(folder), arguments):
             figures[name] = _measure(context, Path(folder), paths, arguments)
             _print(name, figures[name])
-        figures["dirty"] = _measure_dirty(context, Path(folder), arguments.rounds)
-        _print("1 % bad lines", figures["dirty"])
+        if not arguments.without_dirty:
+            figures["dirty"] = _measure_dirty(context, Path(folder), arguments.rounds)
+            _print("1 % bad lines", figures["dirty"])
     context.stop()
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(figures, indent=1))
@@ -54,11 +53,9 @@ def main() -> None:
 def _sets(folder: Path, arguments: argparse.Namespace) -> list[tuple[str, list[Path]]]:
     counts = [*arguments.files, *([1000] if arguments.large else [])]
     sets = [(f"{count} files", inputs.write_generated(folder / f"in{count}", count)) for count in counts]
-    data = arguments.data or next(
-        (found for above in ROOT.parents if (found := above / "shared" / "data").is_dir()), None
-    )
+    data = arguments.data or inputs.real_data_folder()
     if data is not None:
-        sets.append(("dns log", inputs.write_real(folder / "dns", data, 300 * _MB)))
+        sets.append(("dns log", inputs.write_real(folder / "dns", data, 300 * inputs.MB)))
     return sets
 
 
@@ -72,7 +69,7 @@ def _measure(
     def job() -> None:
         steps.update(engines.convert_with_the_job(context, root, paths))
 
-    others: dict[str, Callable[[], None]] = {
+    others: dict[str, Callable[[], object]] = {
         "DuckDB": lambda: engines.convert_with_duckdb(root, paths),
     }
     polars = engines.polars_engine()
@@ -83,8 +80,9 @@ def _measure(
         others["Spark with a schema"] = lambda: engines.convert_with_spark(session, root, paths, schema)
     _seconds(job)
     result = _compare(job, others, arguments.rounds)
-    result["input_mb"] = sum(path.stat().st_size for path in paths) / _MB
+    result["input_mb"] = sum(path.stat().st_size for path in paths) / inputs.MB
     result["steps"] = steps
+    result["peak_mb"] = engines.workers_peak_mb()
     result["output_to_duckdb"] = engines.output_bytes(root / "output") / engines.output_bytes(
         root / "duckdb.parquet"
     )
@@ -95,13 +93,15 @@ def _measure_dirty(context: Any, root: Path, rounds: int) -> dict[str, Any]:
     clean = inputs.write_generated(root / "clean", 30)
     dirty = inputs.write_generated(root / "dirty", 30, bad_share=0.01)
     return _compare(
-        lambda: engines.convert_with_the_job(context, root, dirty) and None,
-        {"the job on clean lines": lambda: engines.convert_with_the_job(context, root, clean) and None},
+        lambda: engines.convert_with_the_job(context, root, dirty),
+        {"the job on clean lines": lambda: engines.convert_with_the_job(context, root, clean)},
         rounds,
     )
 
 
-def _compare(job: Callable[[], None], others: dict[str, Callable[[], None]], rounds: int) -> dict[str, Any]:
+def _compare(
+    job: Callable[[], object], others: dict[str, Callable[[], object]], rounds: int
+) -> dict[str, Any]:
     """Run the job and each other engine in turns; return medians, and medians of their ratios."""
     times: list[float] = []
     engine_times: dict[str, list[float]] = {name: [] for name in others}
@@ -129,7 +129,7 @@ def _compare(job: Callable[[], None], others: dict[str, Callable[[], None]], rou
     }
 
 
-def _seconds(work: Callable[[], None]) -> float:
+def _seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     with engines.quiet():
         work()
@@ -142,7 +142,8 @@ def _print(name: str, result: dict[str, Any]) -> None:
         shares = ", ".join(f"{step} {seconds:.2f}" for step, seconds in result["steps"].items())
         print(
             f"  {result['input_mb']:.0f} MB, {result['input_mb'] / result['seconds']:.0f} MB/s; seconds over "
-            f"all tasks: {shares}; output {result['output_to_duckdb']:.2f} of DuckDB's"
+            f"all tasks: {shares}; output {result['output_to_duckdb']:.2f} of DuckDB's; "
+            f"a worker's peak so far {result['peak_mb']:.0f} MB"
         )
     for other, figures in result["others"].items():
         low, high = figures["range"]

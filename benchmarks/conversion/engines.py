@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import shutil
 import uuid
 from datetime import UTC, datetime
@@ -96,20 +97,30 @@ class FolderRunner(SparkPartRunner):
     root: str = ""
 
 
+def task_of(paths: Sequence[Path], part: int = 0) -> PartTask:
+    """Return a task over files of one folder, with nothing known of the dataset."""
+    return _task(part, tuple(_listed(path) for path in paths))
+
+
+def _listed(path: Path) -> ManifestFile:
+    return ManifestFile(f"s3://{path.parent.name}/{path.name}", path.stat().st_size, "e")
+
+
+def _task(part: int, files: tuple[ManifestFile, ...]) -> PartTask:
+    return PartTask(
+        "s3://m/1", part, files, "output", f"part-{part}.parquet", "snappy", datetime.now(UTC),
+        Columns(), False, "quarantine", f"rejects-{part}.gz", None,
+    )  # fmt: skip
+
+
 def convert_with_the_job(context: Any, root: Path, paths: Sequence[Path]) -> dict[str, float]:
     """Convert as the job does from its tasks to visible output; return seconds of each step."""
     shutil.rmtree(root / "output", ignore_errors=True)
     shutil.rmtree(root / "manifests", ignore_errors=True)
     client: Any = FolderClient(str(root))
-    files = [ManifestFile(f"s3://{path.parent.name}/{path.name}", path.stat().st_size, "e") for path in paths]
+    files = [_listed(path) for path in paths]
     parts = part_count(sum(file.size_bytes for file in files), len(files), TARGET_BYTES)
-    tasks = [
-        PartTask(
-            "s3://m/1", part, share, "output", f"part-{part}.parquet", "snappy", datetime.now(UTC),
-            Columns(), False, "quarantine", f"rejects-{part}.gz", None,
-        )
-        for part, share in enumerate(share_files(files, parts))
-    ]  # fmt: skip
+    tasks = [_task(part, share) for part, share in enumerate(share_files(files, parts))]
     runner = FolderRunner(context, print)
     runner.root = str(root)
     work = ManifestWork("s3://m/1")
@@ -164,6 +175,25 @@ def polars_engine() -> Callable[[Path, Sequence[Path]], None] | None:
         frame.sink_parquet(root / "polars.parquet", compression="snappy")
 
     return convert
+
+
+def workers_peak_mb() -> float:
+    """Return the most memory that one Spark worker of this process has held so far, in MB; Linux alone."""
+    parents: dict[int, int] = {}
+    peaks: dict[int, float] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            status = (folder / "status").read_text()
+        except OSError:
+            continue
+        fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+        parents[int(folder.name)] = int(fields["PPid"])
+        if fields["Name"].strip().startswith("python"):
+            peaks[int(folder.name)] = int(fields.get("VmHWM", "0 kB").split()[0]) / 1024
+    below = {os.getpid()}
+    while found := {process for process, parent in parents.items() if parent in below} - below:
+        below |= found
+    return max((peak for process, peak in peaks.items() if process in below - {os.getpid()}), default=0.0)
 
 
 def output_bytes(path: Path) -> int:

@@ -5,8 +5,15 @@ import json
 import random
 from pathlib import Path
 
-FILE_BYTES = int(3.5 * 1_048_576)
+MB = 1_048_576
+FILE_BYTES = int(3.5 * MB)
 _BAD_LINES = (b"garbage", b'{"cut":"sho', b"[1, 2]")
+
+
+def real_data_folder() -> Path | None:
+    """Return the folder of real logs beside the project's folder, or above; None where there is none."""
+    folders = (above / "shared" / "data" for above in Path(__file__).resolve().parents)
+    return next((folder for folder in folders if folder.is_dir()), None)
 
 
 def generated_lines(seed: int) -> list[bytes]:
