@@ -57,8 +57,8 @@ format: setup
 
 # One lock for every platform; --no-emit-index-url, so that no address of a package index is written.
 lock: setup
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra dev --extra bench --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra production --extra dev --extra bench --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements.lock
 
 clean:
 	rm -rf .venv .local build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from ndjson_pipeline.aws import Deployment, deployment_of
 from ndjson_pipeline.errors import PipelineError
 from ndjson_pipeline.local_aws import LocalAwsProcess, LocalAwsSettings
-from ndjson_pipeline.local_platform.dagster_process import DagsterProcess, prepare_home
+from ndjson_pipeline.local_platform.dagster_process import LOCAL_INSTANCE, DagsterProcess, prepare_home
 from ndjson_pipeline.settings import ENVIRONMENT_VARIABLE
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class LocalPlatform:
         dagster_command: the Dagster command to run.
         port: the local AWS's port; 0 for any free one.
         settings: what differs from the local AWS's defaults.
+        instance: the Dagster instance's settings, a file of `ndjson_pipeline.instance`; what it takes from
+            the environment must be there.
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class LocalPlatform:
         *,
         port: int = 0,
         settings: LocalAwsSettings | None = None,
+        instance: str = LOCAL_INSTANCE,
     ) -> None:
         self.directory = directory
         self.dagster_home = directory / "dagster"
         self._stack = contextlib.ExitStack()
         self.aws = LocalAwsProcess(port, directory=directory / "aws", settings=settings)
         self._dagster_command = dagster_command
+        self._instance = instance
         self._dagster: DagsterProcess | None = None
 
     @property
@@ -64,7 +68,7 @@ class LocalPlatform:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             with ThreadPoolExecutor(max_workers=1) as pool:
-                home = pool.submit(prepare_home, self.dagster_home)
+                home = pool.submit(prepare_home, self.dagster_home, self._instance)
                 stack.enter_context(self.aws)
                 home.result()
             self._dagster = stack.enter_context(
@@ -94,6 +98,15 @@ class LocalPlatform:
         """
         if self._dagster is not None:
             self._dagster.check_alive()
+
+    @contextlib.contextmanager
+    def stopped_dagster(self) -> Iterator[None]:
+        """End Dagster as at the platform's end, and start it again after the block, with the same home."""
+        if self._dagster is None:
+            raise PlatformNotReadyError("Dagster can be stopped only while the platform runs")
+        self._dagster.__exit__(None, None, None)
+        yield
+        self._dagster.__enter__()
 
     def deployment(self) -> Deployment:
         """Return names and clients of this platform, for this process; sets its environment.
