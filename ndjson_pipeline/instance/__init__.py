@@ -1,1 +1,1 @@
-"""Settings of the Dagster instance."""
+"""The Dagster instance: its settings, and what makes a home ready for it."""

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,33 +15,12 @@ from ndjson_pipeline.errors import PipelineError
 from ndjson_pipeline.local_aws import lifeline
 
 CODE_LOCATION = ("-m", "ndjson_pipeline.definitions", "-a", "defs")
-# Settings of instances, files of `ndjson_pipeline.instance`.
-LOCAL_INSTANCE = "local.yaml"
-PRODUCTION_INSTANCE = "production.yaml"
 _SECONDS_TO_END = 20.0
 _LOG_TAIL_CHARACTERS = 3000
 
 
 class DagsterProcessError(PipelineError):
     """A Dagster process could not be started, or ended by itself."""
-
-
-def prepare_home(home: Path, instance: str = LOCAL_INSTANCE) -> None:
-    """Make a DAGSTER_HOME with an instance's settings, and the tables of its storage.
-
-    Two processes that open a fresh home at the same time both try to make the tables, and one of them dies.
-
-    Args:
-        home: the folder.
-        instance: a file of `ndjson_pipeline.instance`; what it takes from the environment must be there.
-    """
-    import dagster as dg  # noqa: PLC0415 - loads for a second, while the local AWS starts
-
-    home.mkdir(parents=True, exist_ok=True)
-    settings = resources.files("ndjson_pipeline.instance").joinpath(instance).read_text()
-    (home / "dagster.yaml").write_text(settings)
-    with dg.DagsterInstance.from_config(str(home)):
-        pass
 
 
 def daemon_command() -> list[str]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Self
 
 from ndjson_pipeline.aws import Deployment, deployment_of
 from ndjson_pipeline.errors import PipelineError
+from ndjson_pipeline.instance.home import LOCAL, prepare_home
 from ndjson_pipeline.local_aws import LocalAwsProcess, LocalAwsSettings
-from ndjson_pipeline.local_platform.dagster_process import LOCAL_INSTANCE, DagsterProcess, prepare_home
+from ndjson_pipeline.local_platform.dagster_process import DagsterProcess
 from ndjson_pipeline.settings import ENVIRONMENT_VARIABLE
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class LocalPlatform:
         *,
         port: int = 0,
         settings: LocalAwsSettings | None = None,
-        instance: str = LOCAL_INSTANCE,
+        instance: str = LOCAL,
     ) -> None:
         self.directory = directory
         self.dagster_home = directory / "dagster"

@@ -1,5 +1,6 @@
 """The Dagster instances' settings, as Dagster reads them."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +16,8 @@ from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, Postgr
 
 from ndjson_pipeline.aws import Deployment
 from ndjson_pipeline.build import build_defs
-from ndjson_pipeline.local_platform.dagster_process import (
-    LOCAL_INSTANCE,
-    PRODUCTION_INSTANCE,
-    prepare_home,
-)
+from ndjson_pipeline.instance.__main__ import main
+from ndjson_pipeline.instance.home import LOCAL, PRODUCTION, make_places, prepare_home
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline_tests.postgresql import PostgresServer, postgres_server
 
@@ -38,7 +36,7 @@ def instances(
         for name, value in postgres.environment.items():
             patch.setenv(name, value)
         opened = {}
-        for name in (LOCAL_INSTANCE, PRODUCTION_INSTANCE):
+        for name in (LOCAL, PRODUCTION):
             home = tmp_path_factory.mktemp("home")
             prepare_home(home, name)
             opened[name] = dg.DagsterInstance.from_config(str(home))
@@ -47,14 +45,14 @@ def instances(
             instance.dispose()
 
 
-@pytest.fixture(params=[LOCAL_INSTANCE, PRODUCTION_INSTANCE])
+@pytest.fixture(params=[LOCAL, PRODUCTION])
 def instance(request: pytest.FixtureRequest, instances: dict[str, dg.DagsterInstance]) -> dg.DagsterInstance:
     return instances[request.param]
 
 
 @pytest.fixture
 def production(instances: dict[str, dg.DagsterInstance]) -> dg.DagsterInstance:
-    return instances[PRODUCTION_INSTANCE]
+    return instances[PRODUCTION]
 
 
 def test_as_many_runs_hold_the_pool_as_the_glue_job_allows(
@@ -64,6 +62,45 @@ def test_as_many_runs_hold_the_pool_as_the_glue_job_allows(
     pools = instance.get_concurrency_config().pool_config
     assert pools.default_pool_limit == job["ExecutionProperty"]["MaxConcurrentRuns"]
     assert pools.pool_granularity is PoolGranularity.RUN
+
+
+def test_the_pool_has_its_places_before_the_first_run_asks(instance: dg.DagsterInstance) -> None:
+    (asset,) = [found for found in build_defs().assets or [] if isinstance(found, dg.AssetsDefinition)]
+    (limit,) = instance.event_log_storage.get_pool_limits()
+    assert asset.op.pool == limit.name
+    assert (limit.limit, limit.from_default) == (2, True)
+
+
+@pytest.fixture
+def with_more_places(instance: dg.DagsterInstance, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """The same storage under settings that give the pool one place more."""
+    settings = Path(instance.root_directory, "dagster.yaml").read_text()
+    assert settings.count("default_limit: 2") == 1
+    home = tmp_path / "home"
+    shutil.copytree(instance.root_directory, home)
+    (home / "dagster.yaml").write_text(settings.replace("default_limit: 2", "default_limit: 3"))
+    with dg.DagsterInstance.from_config(str(home)) as changed:
+        yield changed
+    make_places(instance)
+
+
+def test_a_change_of_the_settings_changes_the_places(with_more_places: dg.DagsterInstance) -> None:
+    for _ in range(2):
+        make_places(with_more_places)
+        (limit,) = with_more_places.event_log_storage.get_pool_limits()
+        assert (limit.limit, limit.from_default) == (3, True)
+        slots = with_more_places.event_log_storage.get_concurrency_info(limit.name)
+        assert slots.slot_count == 3
+
+
+def test_places_that_a_person_gave_stay(with_more_places: dg.DagsterInstance) -> None:
+    storage = with_more_places.event_log_storage
+    (limit,) = storage.get_pool_limits()
+    storage.set_concurrency_slots(limit.name, 1)
+    make_places(with_more_places)
+    (kept,) = storage.get_pool_limits()
+    assert (kept.limit, kept.from_default) == (1, False)
+    storage.delete_concurrency_limit(limit.name)
 
 
 def test_runs_without_glue_find_room_beside_those_of_the_pool(instance: dg.DagsterInstance) -> None:
@@ -148,4 +185,21 @@ def test_production_without_its_environment_says_what_is_missing(
         monkeypatch.setenv(name, value)
     monkeypatch.delenv(missing)
     with pytest.raises(Exception, match=missing):
-        prepare_home(tmp_path, PRODUCTION_INSTANCE)
+        prepare_home(tmp_path, PRODUCTION)
+
+
+def test_a_deployment_prepares_the_home_that_its_environment_names(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**postgres.environment, "DAGSTER_HOME": str(tmp_path / "home")}.items():
+        monkeypatch.setenv(name, value)
+    assert main([]) == 0
+    settings = (tmp_path / "home" / "dagster.yaml").read_text()
+    assert "DAGSTER_POSTGRES_HOST" in settings
+    assert postgres.environment["DAGSTER_POSTGRES_PASSWORD"] not in settings
+
+
+def test_a_home_that_nothing_names_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    with pytest.raises(SystemExit):
+        main([])
