@@ -5,14 +5,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from ndjson_pipeline.glue.states import GlueRun
-
-
-class RunView(Enum):
-    """What Dagster says of the run that holds a record."""
-
-    IN_FLIGHT = "in flight"
-    ENDED = "ended"
-    UNKNOWN = "unknown"
+from ndjson_pipeline.run_states import RunView
 
 
 class Verdict(Enum):
@@ -48,7 +41,7 @@ def judge(
     """Decide; pure.
 
     Args:
-        claimed_at: when the record was claimed.
+        claimed_at: when the record was claimed, or taken over.
         run: what Dagster says of the run that claimed it.
         glue: the Glue run of that attempt, or None where Glue knows none.
         now: the present instant, aware.
@@ -62,5 +55,6 @@ def judge(
         return Verdict.STOP if now - started > rules.deadline else Verdict.LEAVE
     if run is RunView.ENDED:
         return Verdict.SETTLE
-    ended = glue.completed_on or claimed_at
+    # A run that took the record over long after its Glue run ended needs its time, too.
+    ended = max(glue.completed_on or claimed_at, claimed_at)
     return Verdict.SETTLE if now - ended > rules.settle_grace else Verdict.LEAVE

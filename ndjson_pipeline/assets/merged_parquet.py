@@ -1,10 +1,12 @@
 """The Parquet of a date, converted by Glue from its manifests."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import dagster as dg
 
+from lambda_ingest.clock import utc_now
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.assets.manifests import manifests
 from ndjson_pipeline.checks import (
@@ -13,20 +15,31 @@ from ndjson_pipeline.checks import (
     rejected_fraction,
     row_conservation,
 )
-from ndjson_pipeline.errors import GlueDeadlineError, PipelineError, RecordFormatError, StaleHolderError
+from ndjson_pipeline.claim_decision import LeftAlone, decide
+from ndjson_pipeline.errors import (
+    GlueBusyError,
+    GlueDeadlineError,
+    PipelineError,
+    RecordFormatError,
+    StaleHolderError,
+)
 from ndjson_pipeline.glue.conversion import Conversion, Converter
+from ndjson_pipeline.glue.runs import GlueRuns
 from ndjson_pipeline.glue.settlement import Settlement, may_retry, settle
 from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
 from ndjson_pipeline.manifest_records.transitions import Move
 from ndjson_pipeline.partitions import daily_partitions
 from ndjson_pipeline.resources import PipelineResource
+from ndjson_pipeline.run_ancestry import ancestry_of
 from ndjson_pipeline.run_tags import tagged_manifests
 
 # Runs that hold Glue's places: the instance's limit on this pool keeps them below Glue's MaxConcurrentRuns.
 GLUE_POOL = "glue"
 # How many open records of each status the check of the dates' manifests reads.
 OPEN_RECORDS_READ = 1000
+
+PlannedMove: TypeAlias = tuple[ManifestRecord, Move]
 
 
 @dataclass
@@ -37,13 +50,13 @@ class DateResult:
         completed: manifests converted.
         failures: why each other manifest that was claimed is not.
         skipped: why each manifest was left alone.
-        conversion: the Glue run, where there was one.
+        conversions: the Glue runs; more than one where the run went on with what an earlier one had begun.
     """
 
     completed: list[Settlement] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
-    conversion: Conversion | None = None
+    conversions: list[Conversion] = field(default_factory=list)
 
 
 @dg.asset(
@@ -61,6 +74,8 @@ def merged_parquet(
 
     A run of the manifest sensor converts the manifests that its tags name. A run that a person launches, or
     a backfill, converts every manifest of its dates again, whatever became of it, and replaces its output.
+    A run that is executed again goes on with the Glue run that its former self began, where it left one;
+    what has ended it converts again where a person asked for it, and not where Dagster did by itself.
     """
     results = {
         date_prefix: _convert_date(context, pipeline, date_prefix) for date_prefix in context.partition_keys
@@ -90,47 +105,30 @@ def _convert_date(
     context: dg.AssetExecutionContext, pipeline: PipelineResource, date_prefix: str
 ) -> DateResult:
     """Claim the date's manifests that this run is for, run Glue for them, and record how each ended."""
-    records = pipeline.records()
+    records, runs = pipeline.records(), pipeline.glue_runs(context.log)
     deployment = pipeline.deployment
     result = DateResult()
     converter = Converter(
-        pipeline.glue_runs(context.log),
+        runs,
         records,
         deployment.s3,
         manifest_bucket=deployment.names.manifest_bucket,
+        clock=utc_now,
     )
-    claims: list[Claim] = []
-    try:
-        for claim in _claim(context, records, date_prefix, result):
-            # One by one: those made before an error must not stay processing.
-            claims.append(claim)
-        if not claims:
-            context.log.info(f"Nothing to convert for {date_prefix}")
-            return result
-        result.conversion = converter.convert(context, claims)
-    except (Exception, dg.DagsterExecutionInterruptedError) as error:
-        # Whatever ended the run early, its claims must not stay processing without a reason.
-        # A stop and a deadline are decisions; whatever else it was may not be there the next time.
-        is_decision = isinstance(error, dg.DagsterExecutionInterruptedError | GlueDeadlineError)
-        settlements = [
-            Settlement(claim, _describe(error), retry_due=not is_decision and may_retry(claim))
-            for claim in claims
-        ]
-        _record(context, records, settlements, result)
-        if not isinstance(error, PipelineError):
-            raise
-        return result
-    _record(context, records, settle(claims, result.conversion.run, result.conversion.report), result)
+    moves = _moves(context, records, date_prefix, result)
+    for batch in _batches(runs, moves):
+        _convert_batch(context, records, converter, batch, result)
+    if not moves:
+        context.log.info(f"Nothing to convert for {date_prefix}")
+    for filename, reason in result.skipped.items():
+        context.log.warning(f"Skipped {filename}: {reason}")
     return result
 
 
-def _claim(
-    context: dg.AssetExecutionContext,
-    records: ManifestRecordStore,
-    date_prefix: str,
-    result: DateResult,
-) -> Iterator[Claim]:
-    """Claim the manifests that the run is for, and note why each other one is left alone."""
+def _moves(
+    context: dg.AssetExecutionContext, records: ManifestRecordStore, date_prefix: str, result: DateResult
+) -> list[PlannedMove]:
+    """Return the moves that the run is to make, and note why each other manifest is left alone."""
     names = tagged_manifests(context.run.tags, date_prefix)
     found: list[ManifestRecord] = []
     if names is None:
@@ -146,9 +144,82 @@ def _claim(
                 result.skipped[name.filename] = "it has no record any more"
             else:
                 found.append(record)
+    ancestry = ancestry_of(context.run, context.instance.get_run_by_id)
+    moves: list[PlannedMove] = []
     for record in found:
-        move = Move.RECLAIM if names is None else (Move.RETRY if record.retry_due else Move.CLAIM)
-        claim = records.claim(record, context.run.run_id, move)
+        decision = decide(record, context.run.run_id, ancestry)
+        if isinstance(decision, LeftAlone):
+            result.skipped[record.name.filename] = decision.reason
+        else:
+            moves.append((record, decision))
+    return moves
+
+
+def _batches(runs: GlueRuns, moves: Sequence[PlannedMove]) -> Iterator[list[PlannedMove]]:
+    """Yield what is claimed together: the takeovers of each Glue run, then all that needs a fresh one.
+
+    A batch is claimed only once the one before it has ended, so that no claim waits for another Glue run: the
+    reconciler would take it for one whose process is gone.
+    """
+    by_run: dict[str, list[PlannedMove]] = {}
+    fresh: list[PlannedMove] = []
+    for planned in moves:
+        record, move = planned
+        if move is not Move.TAKE_OVER:
+            fresh.append(planned)
+            continue
+        try:
+            begun = runs.find_begun(record.name.filename, record.attempt, record.glue_job_run_id)
+        except GlueBusyError:
+            # The stored id says as much as is needed here; it is asked again once the record is held.
+            by_run.setdefault(record.glue_job_run_id or "", []).append(planned)
+        else:
+            by_run.setdefault(begun.run_id if begun else "", []).append(planned)
+    yield from by_run.values()
+    if fresh:
+        yield fresh
+
+
+def _convert_batch(
+    context: dg.AssetExecutionContext,
+    records: ManifestRecordStore,
+    converter: Converter,
+    batch: Sequence[PlannedMove],
+    result: DateResult,
+) -> None:
+    """Claim a batch, convert it, and record how each of its manifests ended."""
+    unsettled: list[Claim] = []
+    try:
+        for claim in _claim(context.run.run_id, records, batch, result):
+            # One by one: those made before an error must not stay processing.
+            unsettled.append(claim)
+        for group in converter.group(unsettled):
+            conversion = converter.convert(context, group)
+            result.conversions.append(conversion)
+            unsettled = [claim for claim in unsettled if claim not in group.claims]
+            _record(context, records, settle(group.claims, conversion.run, conversion.report), result)
+    except (Exception, dg.DagsterExecutionInterruptedError) as error:
+        # Whatever ended the run early, its claims must not stay processing without a reason.
+        # A stop and a deadline are decisions; whatever else it was may not be there the next time.
+        is_decision = isinstance(error, dg.DagsterExecutionInterruptedError | GlueDeadlineError)
+        settlements = [
+            Settlement(claim, _describe(error), retry_due=not is_decision and may_retry(claim))
+            for claim in unsettled
+        ]
+        _record(context, records, settlements, result)
+        if not isinstance(error, PipelineError):
+            raise
+
+
+def _claim(
+    run_id: str, records: ManifestRecordStore, batch: Sequence[PlannedMove], result: DateResult
+) -> Iterator[Claim]:
+    """Make the moves of a batch, and note why a manifest was not to be had."""
+    for record, move in batch:
+        if move is Move.TAKE_OVER:
+            claim = records.take_over(record, run_id)
+        else:
+            claim = records.claim(record, run_id, move)
         if claim is not None:
             yield claim
             continue
@@ -159,8 +230,6 @@ def _claim(
             if is_held
             else f"it is {holder.status.value} already"
         )
-    for filename, reason in result.skipped.items():
-        context.log.warning(f"Skipped {filename}: {reason}")
 
 
 def _record(
@@ -195,9 +264,10 @@ def _describe(error: BaseException) -> str:
 def _checks(records: ManifestRecordStore, results: dict[str, DateResult]) -> list[dg.AssetCheckResult]:
     """Return what the run proves or warns of; costs what is open, never the dates' history."""
     reports = [
-        result.conversion.report
+        conversion.report
         for result in results.values()
-        if result.conversion is not None and result.conversion.report is not None
+        for conversion in result.conversions
+        if conversion.report is not None
     ]
     open_records = [
         record
@@ -213,7 +283,7 @@ def _checks(records: ManifestRecordStore, results: dict[str, DateResult]) -> lis
 
 def _metadata(results: dict[str, DateResult]) -> dict[str, dg.MetadataValue]:
     """Return the numbers that the UI plots, summed over the run's dates."""
-    conversions = [result.conversion for result in results.values() if result.conversion is not None]
+    conversions = [conversion for result in results.values() for conversion in result.conversions]
     reports = [conversion.report for conversion in conversions if conversion.report is not None]
     input_mb = sum((report.input_size_mb for report in reports), 0.0)
     output_mb = sum((report.output_size_mb for report in reports), 0.0)

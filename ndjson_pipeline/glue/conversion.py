@@ -3,13 +3,22 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ndjson_pipeline.errors import ReportFormatError, StaleHolderError
+from lambda_ingest.clock import Clock
+from lambda_ingest.contract.dates import parse_utc_timestamp
+from ndjson_pipeline.errors import GlueBusyError, ReportFormatError, StaleHolderError
 from ndjson_pipeline.glue.messages import IdentityMessageReader, context_injector
-from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT, GlueRuns, attempts_argument, run_identity
+from ndjson_pipeline.glue.runs import (
+    ATTEMPTS_ARGUMENT,
+    IDENTITY_ARGUMENT,
+    GlueRuns,
+    attempts_argument,
+    run_identity,
+)
 from ndjson_pipeline.glue.states import GlueRun
 from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
 from ndjson_pipeline.reports.glue_report import GlueReport, parse_glue_report
@@ -18,8 +27,33 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 REPORT_MESSAGE_KIND = "glue_report"
+# Glue's list of runs lags: a run that a dead process had just started is shown within this.
+LIST_LAG = timedelta(seconds=30)
+# A Glue that does not say how a begun run is, is asked again this often: no other must start beside it.
+BUSY_LOOKS = 12
+BUSY_WAIT_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ConversionGroup:
+    """Claimed manifests that one Glue run converts.
+
+    Attributes:
+        claims: the claims.
+        begun: the Glue run that an earlier process began for them, going or ended; None where one is to be
+            started.
+    """
+
+    claims: tuple[Claim, ...]
+    begun: GlueRun | None = None
+
+    @property
+    def identity(self) -> str:
+        """The identity of its Glue run, below which the run's messages lie."""
+        own = run_identity((claim.record.name.filename, claim.attempt) for claim in self.claims)
+        return own if self.begun is None else self.begun.arguments.get(IDENTITY_ARGUMENT, own)
 
 
 @dataclass(frozen=True)
@@ -39,27 +73,54 @@ class Converter:
     """Runs Glue for claimed manifests."""
 
     def __init__(
-        self, runs: GlueRuns, records: ManifestRecordStore, s3: "S3Client", *, manifest_bucket: str
+        self,
+        runs: GlueRuns,
+        records: ManifestRecordStore,
+        s3: "S3Client",
+        *,
+        manifest_bucket: str,
+        clock: Clock,
     ) -> None:
         self._runs = runs
         self._records = records
         self._s3 = s3
         self._manifest_bucket = manifest_bucket
+        self._clock = clock
 
-    def convert(self, context: dg.AssetExecutionContext, claims: Sequence[Claim]) -> Conversion:
-        """Run Glue for these manifests, or attach to the run that this very attempt has begun already.
+    def group(self, claims: Sequence[Claim]) -> list[ConversionGroup]:
+        """Share claims out to Glue runs: those that have begun, and one for the claims that have none.
+
+        Claims that go on with what an earlier process began are looked for in Glue, and looked for again
+        after its list of runs must show what that process started last.
+
+        Raises:
+            GlueBusyError: Glue would not say how a run is.
+        """
+        by_run: dict[str, tuple[GlueRun, list[Claim]]] = {}
+        alone: list[Claim] = []
+        for claim in claims:
+            begun = self._begun(claim)
+            if begun is None:
+                alone.append(claim)
+            else:
+                by_run.setdefault(begun.run_id, (begun, []))[1].append(claim)
+        groups = [ConversionGroup(tuple(held), begun) for begun, held in by_run.values()]
+        return [*groups, ConversionGroup(tuple(alone))] if alone else groups
+
+    def convert(self, context: dg.AssetExecutionContext, group: ConversionGroup) -> Conversion:
+        """Run Glue for a group, or attach to the run that has begun already.
 
         Raises:
             GlueRunError: the run could not be started or watched to its end.
             DagsterExecutionInterruptedError: the Dagster run was terminated; the Glue run was told to stop.
         """
-        identity = run_identity((claim.record.name.filename, claim.attempt) for claim in claims)
+        identity = group.identity
         reader = IdentityMessageReader(bucket=self._manifest_bucket, client=self._s3, identity=identity)
         injector = context_injector(bucket=self._manifest_bucket, client=self._s3, identity=identity)
         with dg.open_pipes_session(
             context=context, context_injector=injector, message_reader=reader
         ) as session:
-            run_id = self._start_or_attach(context, claims, identity, session.get_bootstrap_cli_arguments())
+            run_id = self._start_or_attach(context, group, session.get_bootstrap_cli_arguments())
             run = self._watch(context, run_id)
         # The session's end waits for the last messages, so the report is here if it was ever sent.
         report = find_report(session.get_custom_messages())
@@ -67,14 +128,37 @@ class Converter:
             context.log.warning("No report came from the Glue run; its state alone counts for its manifests")
         return Conversion(run, report)
 
+    def _begun(self, claim: Claim) -> GlueRun | None:
+        """Return the Glue run that an earlier process began for a claim."""
+        if claim.begun_at is None:
+            return None
+        shown_at = parse_utc_timestamp(claim.begun_at) + LIST_LAG
+        for _ in range(BUSY_LOOKS):
+            try:
+                found = self._find(claim)
+                lag = (shown_at - self._clock()).total_seconds()
+                if found is None and lag > 0:
+                    self._runs.wait(lag)
+                    found = self._find(claim)
+            except GlueBusyError as error:
+                logger.warning("%s; asking again in %.0f s", error, BUSY_WAIT_SECONDS)
+                self._runs.wait(BUSY_WAIT_SECONDS)
+            else:
+                return found
+        return self._find(claim)
+
+    def _find(self, claim: Claim) -> GlueRun | None:
+        record = claim.record
+        return self._runs.find_begun(record.name.filename, claim.attempt, record.glue_job_run_id)
+
     def _start_or_attach(
         self,
         context: dg.AssetExecutionContext,
-        claims: Sequence[Claim],
-        identity: str,
+        group: ConversionGroup,
         pipes_arguments: Mapping[str, str],
     ) -> str:
-        begun = self._runs.find(identity)
+        claims = group.claims
+        begun = group.begun or self._runs.find(group.identity)
         if begun is not None:
             context.log.info(f"Attached to Glue run {begun.run_id}, which this attempt began earlier")
             run_id = begun.run_id
@@ -87,7 +171,7 @@ class Converter:
                     (claim.record.name.filename, claim.attempt) for claim in claims
                 ),
             }
-            run_id = self._runs.start(arguments, identity)
+            run_id = self._runs.start(arguments, group.identity)
             context.log.info(f"Started Glue run {run_id} of {self._runs.job_name}")
         for claim in claims:
             try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_ingest.dynamodb import error_code
-from ndjson_pipeline.errors import GlueDeadlineError, GlueRunError, GlueRunLostError
+from ndjson_pipeline.errors import GlueBusyError, GlueDeadlineError, GlueRunError, GlueRunLostError
 from ndjson_pipeline.glue.states import GlueRun
 
 if TYPE_CHECKING:
@@ -103,6 +103,31 @@ class GlueRuns:
             if searched >= SEARCHED_RUNS:
                 break
         return None
+
+    def find_begun(self, manifest_filename: str, attempt: int, glue_job_run_id: str | None) -> GlueRun | None:
+        """Return the run of a manifest's attempt, or None where Glue has none.
+
+        Args:
+            manifest_filename: the manifest.
+            attempt: its attempt.
+            glue_job_run_id: the run's id where one was stored; without it the run's arguments tell.
+
+        Raises:
+            GlueBusyError: Glue would not say.
+        """
+        if glue_job_run_id is None:
+            return self.find_attempt(manifest_filename, attempt)
+        try:
+            found = self.read(glue_job_run_id)
+        except GlueRunLostError:
+            return None
+        if found is None:
+            raise GlueBusyError(f"Glue would not say how run {glue_job_run_id} is")
+        return found
+
+    def wait(self, seconds: float) -> None:
+        """Let some time pass."""
+        self._sleep(seconds)
 
     def start(self, arguments: Mapping[str, str], identity: str) -> str:
         """Start a run and return its id; waits, a few times, where too many runs are going.

@@ -40,10 +40,13 @@ class Claim:
     Attributes:
         record: the record as it was claimed, its attempt already counted.
         run_id: the Dagster run that holds it.
+        begun_at: when the attempt was first claimed, UTC text, where this claim goes on with one that an
+            earlier process began; None where the attempt is new.
     """
 
     record: ManifestRecord
     run_id: str
+    begun_at: str | None = None
 
     @property
     def attempt(self) -> int:
@@ -142,7 +145,7 @@ class ManifestRecordStore:
         except ClientError as error:
             if not is_condition_failure(error):
                 raise
-            return _own_claim(item_of_failure(error), run_id)
+            return _own_claim(item_of_failure(error), run_id, written_at=now)
         claimed = replace(
             record,
             status=RESULT[move],
@@ -155,6 +158,47 @@ class ManifestRecordStore:
             retry_due=False,
         )
         return Claim(claimed, run_id)
+
+    def take_over(self, record: ManifestRecord, run_id: str) -> Claim | None:
+        """Take an attempt over from the run that holds it, or return None where it has moved on.
+
+        The attempt and its Glue run stay as they are. The former holder's later writes are refused, for they
+        compare the run id. Whether the former holder has ended is the caller's to know.
+
+        Args:
+            record: as it was read; its attempt and its holder must still be the newest.
+            run_id: the run that goes on with it.
+        """
+        now = self._clock()
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item(_key(record.name)),
+                UpdateExpression=(
+                    "SET dagster_run_id = :run, processing_start_time = :now, updated_at = :now, #ttl = :ttl"
+                ),
+                ConditionExpression=(
+                    "#status = :processing AND attempt = :attempt AND dagster_run_id = :old "
+                    "AND dagster_run_id <> :run"
+                ),
+                ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
+                ExpressionAttributeValues=to_item(
+                    {
+                        **self._stamp(now),
+                        ":processing": RESULT[Move.TAKE_OVER].value,
+                        ":attempt": record.attempt,
+                        ":old": record.dagster_run_id,
+                        ":run": run_id,
+                    }
+                ),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if not is_condition_failure(error):
+                raise
+            return _own_claim(item_of_failure(error), run_id)
+        taken = replace(record, dagster_run_id=run_id, processing_start_time=utc_timestamp(now))
+        return Claim(taken, run_id, begun_at=record.processing_start_time or record.created_at)
 
     def started(self, claim: Claim, glue_job_run_id: str) -> None:
         """Store the Glue run of an attempt.
@@ -290,8 +334,17 @@ def _key(name: ManifestName) -> dict[str, str]:
     return {"date_prefix": name.date_prefix, "file_key": manifest_record_key(name.filename)}
 
 
-def _own_claim(existing: Mapping[str, Any] | None, run_id: str) -> Claim | None:
-    """Return the claim that a refused write met, where it is this run's own."""
+def _own_claim(
+    existing: Mapping[str, Any] | None, run_id: str, written_at: datetime | None = None
+) -> Claim | None:
+    """Return the claim that a refused write met, where it is this run's own.
+
+    Args:
+        existing: the item that the write met.
+        run_id: the run that wrote.
+        written_at: the write's own instant; a claim of that instant took effect before its retry was refused,
+            so its attempt is new.
+    """
     if existing is None:
         return None
     try:
@@ -299,5 +352,8 @@ def _own_claim(existing: Mapping[str, Any] | None, run_id: str) -> Claim | None:
     except RecordFormatError as error:
         logger.warning("A claim met a row of another shape: %s", error)
         return None
-    is_own = record.status is ManifestStatus.PROCESSING and record.dagster_run_id == run_id
-    return Claim(record, run_id) if is_own else None
+    if record.status is not ManifestStatus.PROCESSING or record.dagster_run_id != run_id:
+        return None
+    begun_at = record.processing_start_time or record.created_at
+    is_new = written_at is not None and begun_at == utc_timestamp(written_at)
+    return Claim(record, run_id, None if is_new else begun_at)

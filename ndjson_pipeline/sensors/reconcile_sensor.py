@@ -9,7 +9,7 @@ from lambda_ingest.clock import utc_now
 from lambda_ingest.contract.dates import parse_utc_timestamp
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.assets.merged_parquet import merged_parquet
-from ndjson_pipeline.errors import GlueBusyError, GlueRunLostError, StaleHolderError
+from ndjson_pipeline.errors import GlueBusyError, StaleHolderError
 from ndjson_pipeline.glue.conversion import find_report
 from ndjson_pipeline.glue.messages import read_custom_messages
 from ndjson_pipeline.glue.runs import IDENTITY_ARGUMENT, GlueRuns
@@ -18,9 +18,9 @@ from ndjson_pipeline.glue.states import GlueRun
 from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
 from ndjson_pipeline.partitions import daily_partitions
-from ndjson_pipeline.reconciliation import ReconcileRules, RunView, Verdict, judge
+from ndjson_pipeline.reconciliation import ReconcileRules, Verdict, judge
 from ndjson_pipeline.resources import PipelineResource
-from ndjson_pipeline.run_states import IN_FLIGHT
+from ndjson_pipeline.run_states import RunView, view_of
 
 RECORDS_PER_TICK = 1000
 # A live run holds a claimed manifest from its first seconds to its last; one that holds none for this long
@@ -63,8 +63,8 @@ def _reconcile(
 ) -> list[dg.AssetMaterialization]:
     """Bring one record to where it belongs, and return what the UI should show of it."""
     run = context.instance.get_run_by_id(record.dagster_run_id or "")
-    view = RunView.UNKNOWN if run is None else RunView.IN_FLIGHT if run.status in IN_FLIGHT else RunView.ENDED
-    glue = _glue_run(runs, record)
+    view = view_of(run)
+    glue = runs.find_begun(record.name.filename, record.attempt, record.glue_job_run_id)
     claimed_at = parse_utc_timestamp(record.processing_start_time or record.created_at)
     verdict = judge(claimed_at=claimed_at, run=view, glue=glue, now=now, rules=ReconcileRules())
     if verdict is Verdict.LEAVE:
@@ -97,19 +97,6 @@ def _reconcile(
         context.instance.report_run_failed(run, reason)
     is_shown = settlement.failure is None and daily_partitions.has_partition_key(record.date_prefix)
     return [_materialization(settlement, glue)] if is_shown else []
-
-
-def _glue_run(runs: GlueRuns, record: ManifestRecord) -> GlueRun | None:
-    """Return the Glue run of a record's attempt, by its id, or by its arguments where no id was stored."""
-    if record.glue_job_run_id is None:
-        return runs.find_attempt(record.name.filename, record.attempt)
-    try:
-        found = runs.read(record.glue_job_run_id)
-    except GlueRunLostError:
-        return None
-    if found is None:
-        raise GlueBusyError(f"Glue would not say how run {record.glue_job_run_id} is")
-    return found
 
 
 def _settle(pipeline: PipelineResource, claim: Claim, glue: GlueRun) -> Settlement:

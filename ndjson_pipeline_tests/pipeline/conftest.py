@@ -10,6 +10,7 @@ from moto import mock_aws
 from ndjson_pipeline import aws
 from ndjson_pipeline.aws import Deployment, current_deployment
 from ndjson_pipeline.local_aws import create_resources
+from ndjson_pipeline_tests.pipeline.asset_runner import Runner
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable
 
 
@@ -62,3 +63,11 @@ def manifests(deployment: Deployment) -> ManifestTable:
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as ephemeral:
         yield ephemeral
+
+
+@pytest.fixture
+def runner(manifests: ManifestTable, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    # Dagster looks once a second, and waits ten for a script that says nothing.
+    monkeypatch.setattr("dagster._core.pipes.utils.DEFAULT_SLEEP_INTERVAL", 0.02)
+    monkeypatch.setattr("dagster._core.pipes.utils.WAIT_FOR_LOGS_AFTER_EXECUTION_INTERVAL", 0)
+    return Runner(manifests, instance)

@@ -171,7 +171,8 @@ class FakeGlue:
         if isinstance(answer, Exception):
             raise answer
         described = {"JobRunState": answer} if isinstance(answer, str) else answer
-        return {"JobRun": {"Id": RunId, "JobName": JobName, **described}}
+        arguments = next((run["Arguments"] for run in self.runs if run["Id"] == RunId), {})
+        return {"JobRun": {"Id": RunId, "JobName": JobName, "Arguments": arguments, **described}}
 
     def batch_stop_job_run(self, *, JobName: str, JobRunIds: list[str]) -> dict[str, Any]:  # noqa: N803
         self.stopped += JobRunIds

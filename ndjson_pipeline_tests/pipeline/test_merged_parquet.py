@@ -1,124 +1,21 @@
 """The asset, run in this process with a Glue that does what it is told."""
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-import pytest
 
 from lambda_ingest.clock import utc_now
-from lambda_ingest.contract.keys import ManifestName
-from ndjson_pipeline.aws import Deployment
-from ndjson_pipeline.build import build_defs
-from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
 from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
 from ndjson_pipeline.manifest_records.transitions import Move
-from ndjson_pipeline.run_tags import ATTEMPT_TAG, MANIFESTS_TAG, manifests_tag
+from ndjson_pipeline_tests.pipeline.asset_runner import Runner, converted, statuses
 from ndjson_pipeline_tests.pipeline.harness import (
-    DATE,
-    FakeGlue,
     ManifestTable,
-    PipesScript,
-    StoppedClock,
     client_error,
     glue_report_document,
     make_name,
     outcome,
 )
-
-ASSET = dg.AssetKey("merged_parquet")
-
-
-@pytest.fixture(autouse=True)
-def _impatient_pipes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dagster looks once a second, and waits ten for a script that says nothing."""
-    monkeypatch.setattr("dagster._core.pipes.utils.DEFAULT_SLEEP_INTERVAL", 0.02)
-    monkeypatch.setattr("dagster._core.pipes.utils.WAIT_FOR_LOGS_AFTER_EXECUTION_INTERVAL", 0)
-
-
-class StubPipeline:
-    """The `pipeline` resource with another Glue."""
-
-    def __init__(
-        self, manifests: ManifestTable, glue: FakeGlue, records: ManifestRecordStore | None = None
-    ) -> None:
-        self._manifests = manifests
-        self._glue = glue
-        self._records = records or manifests.store()
-        self.clock = StoppedClock()
-
-    @property
-    def deployment(self) -> Deployment:
-        return self._manifests.deployment
-
-    def records(self) -> ManifestRecordStore:
-        return self._records
-
-    def glue_runs(self, log: logging.Logger) -> GlueRuns:
-        return GlueRuns(
-            self._glue,
-            job_name="job",
-            rules=WatchRules(deadline_seconds=600),
-            log=log,
-            sleep=self.clock.sleep,
-            monotonic=self.clock.monotonic,
-        )
-
-
-class Runner:
-    """Runs of the asset for one date."""
-
-    def __init__(self, manifests: ManifestTable, instance: dg.DagsterInstance) -> None:
-        self.manifests = manifests
-        self.instance = instance
-
-    def run(
-        self,
-        glue: FakeGlue,
-        names: Sequence[ManifestName] | None,
-        records: ManifestRecordStore | None = None,
-    ) -> dg.ExecuteInProcessResult:
-        """Run for the named manifests as the sensor does, or for the whole date as a person does."""
-        tags = {} if names is None else {MANIFESTS_TAG: manifests_tag(names), ATTEMPT_TAG: "1"}
-        defs = build_defs(resource_overrides={"pipeline": StubPipeline(self.manifests, glue, records)})
-        return defs.resolve_job_def("convert_manifests").execute_in_process(
-            instance=self.instance, partition_key=DATE, tags=tags, raise_on_error=False
-        )
-
-    def materializations(self) -> list[Mapping[str, Any]]:
-        """Return the metadata of every materialization, the newest first."""
-        records = self.instance.fetch_materializations(ASSET, limit=100).records
-        assert all(record.partition_key == DATE for record in records)
-        return [
-            {name: value.value for name, value in record.asset_materialization.metadata.items()}
-            for record in records
-        ]
-
-    def glue(
-        self,
-        make_report: Callable[[list[str]], dict[str, Any]] | None,
-        states: Sequence[Any] = ("RUNNING", "SUCCEEDED"),
-    ) -> FakeGlue:
-        return FakeGlue(states, PipesScript(self.manifests.deployment.s3, make_report))
-
-    def glue_that_converts(self) -> FakeGlue:
-        return self.glue(converted)
-
-
-def converted(paths: list[str]) -> dict[str, Any]:
-    return glue_report_document(*(outcome(path) for path in paths))
-
-
-@pytest.fixture
-def runner(manifests: ManifestTable, instance: dg.DagsterInstance) -> Runner:
-    return Runner(manifests, instance)
-
-
-def statuses(manifests: ManifestTable, names: Sequence[ManifestName]) -> list[tuple[str, int]]:
-    items = [manifests.item(name) for name in names]
-    return [(item["status"], int(item["attempt"])) for item in items]
 
 
 def test_all_manifests_of_a_run_are_converted_by_one_glue_run(

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from ndjson_pipeline.glue.states import GlueRun
-from ndjson_pipeline.reconciliation import ReconcileRules, RunView, Verdict, judge
+from ndjson_pipeline.reconciliation import ReconcileRules, Verdict, judge
+from ndjson_pipeline.run_states import RunView
 from ndjson_pipeline_tests.pipeline.harness import NOW
 
 IN_FLIGHT, ENDED, UNKNOWN = RunView.IN_FLIGHT, RunView.ENDED, RunView.UNKNOWN
@@ -47,6 +48,8 @@ def glue(state: str, started: float, ended: float | None = None) -> GlueRun:
         (30, IN_FLIGHT, glue("SUCCEEDED", 30, 1), LEAVE),
         (30, IN_FLIGHT, glue("SUCCEEDED", 30, 3), SETTLE),
         (30, IN_FLIGHT, glue("FAILED", 30, 3), SETTLE),
+        # Taken over a minute ago, long after its Glue run ended.
+        (1, IN_FLIGHT, glue("SUCCEEDED", 60, 30), LEAVE),
         (30, ENDED, glue("SUCCEEDED", 30, 0.1), SETTLE),
         (30, ENDED, glue("EXPIRED", 30, 0.1), SETTLE),
         (30, UNKNOWN, glue("SUCCEEDED", 30, 1), LEAVE),

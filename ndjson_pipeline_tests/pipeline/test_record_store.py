@@ -16,7 +16,8 @@ from ndjson_pipeline_tests.pipeline.harness import ManifestTable, make_name
 
 PENDING, PROCESSING = ManifestStatus.PENDING, ManifestStatus.PROCESSING
 COMPLETED, FAILED = ManifestStatus.COMPLETED, ManifestStatus.FAILED
-CLAIM, RETRY, RECLAIM, COMPLETE, FAIL = Move.CLAIM, Move.RETRY, Move.RECLAIM, Move.COMPLETE, Move.FAIL
+CLAIM, RETRY, RECLAIM, TAKE_OVER = Move.CLAIM, Move.RETRY, Move.RECLAIM, Move.TAKE_OVER
+COMPLETE, FAIL = Move.COMPLETE, Move.FAIL
 
 # Each record of the table test is at attempt 3, made by run-3. Who tries to move it:
 HOLDER = "holder"  # run-3 with attempt 3
@@ -24,6 +25,7 @@ STALE = "stale"  # run-2, which still has the record of attempt 2
 OTHER = "other"  # run-4, which has read the record as it is
 
 TAKES = "takes"  # processing at attempt 4
+FOLLOWS = "follows"  # processing at attempt 3, held by who tries
 OWN = "own"  # the claim of attempt 3 again, nothing written
 MOVES = "moves"  # completed or failed at attempt 3
 AGAIN = "again"  # accepted, nothing written
@@ -33,21 +35,25 @@ EXPECTED = {
     (PENDING, CLAIM): {HOLDER: TAKES, STALE: REFUSED, OTHER: TAKES},
     (PENDING, RETRY): {HOLDER: TAKES, STALE: REFUSED, OTHER: TAKES},
     (PENDING, RECLAIM): {HOLDER: TAKES, STALE: REFUSED, OTHER: TAKES},
+    (PENDING, TAKE_OVER): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (PENDING, COMPLETE): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (PENDING, FAIL): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (PROCESSING, CLAIM): {HOLDER: OWN, STALE: REFUSED, OTHER: REFUSED},
     (PROCESSING, RETRY): {HOLDER: OWN, STALE: REFUSED, OTHER: REFUSED},
     (PROCESSING, RECLAIM): {HOLDER: OWN, STALE: REFUSED, OTHER: REFUSED},
+    (PROCESSING, TAKE_OVER): {HOLDER: OWN, STALE: REFUSED, OTHER: FOLLOWS},
     (PROCESSING, COMPLETE): {HOLDER: MOVES, STALE: REFUSED, OTHER: REFUSED},
     (PROCESSING, FAIL): {HOLDER: MOVES, STALE: REFUSED, OTHER: REFUSED},
     (COMPLETED, CLAIM): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (COMPLETED, RETRY): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (COMPLETED, RECLAIM): {HOLDER: TAKES, STALE: REFUSED, OTHER: TAKES},
+    (COMPLETED, TAKE_OVER): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (COMPLETED, COMPLETE): {HOLDER: AGAIN, STALE: REFUSED, OTHER: REFUSED},
     (COMPLETED, FAIL): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (FAILED, CLAIM): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (FAILED, RETRY): {HOLDER: TAKES, STALE: REFUSED, OTHER: TAKES},
     (FAILED, RECLAIM): {HOLDER: TAKES, STALE: REFUSED, OTHER: TAKES},
+    (FAILED, TAKE_OVER): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (FAILED, COMPLETE): {HOLDER: REFUSED, STALE: REFUSED, OTHER: REFUSED},
     (FAILED, FAIL): {HOLDER: AGAIN, STALE: REFUSED, OTHER: REFUSED},
 }
@@ -109,8 +115,8 @@ def test_a_record_moves_as_its_status_and_holder_allow(
     record = replace(current, attempt=2, dagster_run_id="run-2") if who == STALE else current
     run_id = {HOLDER: "run-3", STALE: "run-2", OTHER: "run-4"}[who]
 
-    if move in (CLAIM, RETRY, RECLAIM):
-        claim = store.claim(record, run_id, move)
+    if move in (CLAIM, RETRY, RECLAIM, TAKE_OVER):
+        claim = store.take_over(record, run_id) if move is TAKE_OVER else store.claim(record, run_id, move)
         assert (claim is None) is (result == REFUSED)
         if claim is not None:
             assert (claim.run_id, claim.attempt) == (run_id, 4 if result == TAKES else 3)
@@ -126,6 +132,8 @@ def test_a_record_moves_as_its_status_and_holder_allow(
     after = table.item(name)
     if result == TAKES:
         assert (after["status"], after["attempt"], after["dagster_run_id"]) == ("processing", 4, run_id)
+    elif result == FOLLOWS:
+        assert (after["status"], after["attempt"], after["dagster_run_id"]) == ("processing", 3, "run-4")
     elif result == MOVES:
         ended = "completed" if move is COMPLETE else "failed"
         assert (after["status"], after["attempt"], after["dagster_run_id"]) == (ended, 3, "run-3")
@@ -213,6 +221,46 @@ def test_every_claim_counts_the_attempt_up_and_forgets_the_last_ones_end(
     third = claimed(store, read(store, pending.name), "run-3", RECLAIM)
     assert third.attempt == 3
     assert not forgotten & set(table.item(pending.name))
+
+
+def test_a_takeover_keeps_the_attempt_and_its_glue_run_and_shuts_the_former_holder_out(
+    table: ManifestTable, store: ManifestRecordStore, pending: ManifestRecord
+) -> None:
+    former = claimed(store, pending, "run-1")
+    store.started(former, "jr_1")
+    taken = store.take_over(read(store, pending.name), "run-2")
+    assert taken is not None
+    assert (taken.attempt, taken.run_id, taken.record.glue_job_run_id) == (1, "run-2", "jr_1")
+    assert taken.begun_at == former.record.processing_start_time
+    item = table.item(pending.name)
+    assert (item["attempt"], item["glue_job_run_id"], item["dagster_run_id"]) == (1, "jr_1", "run-2")
+    for write in (
+        lambda: store.started(former, "jr_2"),
+        lambda: store.complete(former, 1),
+        lambda: store.fail(former, "terminated"),
+    ):
+        with pytest.raises(StaleHolderError, match="run-2"):
+            write()
+    assert table.item(pending.name) == item
+    store.complete(taken, 5)
+    assert table.item(pending.name)["status"] == "completed"
+
+
+def test_of_runs_that_take_the_same_record_over_the_first_has_it(
+    store: ManifestRecordStore, pending: ManifestRecord
+) -> None:
+    claimed(store, pending, "run-0")
+    held = read(store, pending.name)
+    claims = [store.take_over(held, f"run-{number}") for number in (1, 2, 3)]
+    assert [claim is not None for claim in claims] == [True, False, False]
+
+
+def test_a_claim_says_whether_its_attempt_is_new_or_went_on(
+    store: ManifestRecordStore, pending: ManifestRecord
+) -> None:
+    first = claimed(store, pending, "run-1")
+    assert first.begun_at is None
+    assert claimed(store, pending, "run-1").begun_at == first.record.processing_start_time
 
 
 def test_a_record_without_an_attempt_counts_as_never_claimed(
