@@ -31,9 +31,14 @@ class Deployment:
     sns: "SNSClient"
 
     @property
+    def region(self) -> str:
+        """Where everything is."""
+        return self.sns.meta.region_name
+
+    @property
     def alert_topic_arn(self) -> str:
         """The alert topic."""
-        region = self.sns.meta.region_name
+        region = self.region
         partition = boto3.session.Session().get_partition_for_region(region)
         return f"arn:{partition}:sns:{region}:{self.names.account}:{self.names.alert_topic}"
 

@@ -6,6 +6,8 @@ import dagster as dg
 
 from lambda_ingest.clock import utc_now
 from ndjson_pipeline.aws import Deployment, current_deployment
+from ndjson_pipeline.conversion_metadata import Places
+from ndjson_pipeline.glue.cost import LIST_PRICE_USD
 from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
 from ndjson_pipeline.manifest_records.store import ManifestRecordStore
 
@@ -19,6 +21,7 @@ class PipelineResource(dg.ConfigurableResource[None]):
         deadline_seconds: a Glue run older than this is stopped.
         concurrency_wait_seconds: the first wait where too many Glue runs are going; each is twice the last.
         concurrency_retries: how many such waits there are.
+        dpu_hour_price_usd: what a DPU-hour costs; the default is us-east-1's list price.
     """
 
     shortest_poll_seconds: float = 1.0
@@ -26,11 +29,17 @@ class PipelineResource(dg.ConfigurableResource[None]):
     deadline_seconds: float = 3 * 3600.0
     concurrency_wait_seconds: float = 60.0
     concurrency_retries: int = 3
+    dpu_hour_price_usd: float = LIST_PRICE_USD
 
     @property
     def deployment(self) -> Deployment:
         """Names and clients."""
         return current_deployment()
+
+    @property
+    def places(self) -> Places:
+        """Where links lead, and what DPU-hours cost."""
+        return Places(self.deployment.region, self.dpu_hour_price_usd)
 
     def records(self) -> ManifestRecordStore:
         """The manifest records."""

@@ -16,6 +16,7 @@ from ndjson_pipeline.checks import (
     row_conservation,
 )
 from ndjson_pipeline.claim_decision import LeftAlone, decide
+from ndjson_pipeline.conversion_metadata import Metadata, Places, conversion_metadata
 from ndjson_pipeline.errors import (
     GlueBusyError,
     GlueDeadlineError,
@@ -81,22 +82,30 @@ def merged_parquet(
         date_prefix: _convert_date(context, pipeline, date_prefix) for date_prefix in context.partition_keys
     }
     failures = {path: reason for result in results.values() for path, reason in result.failures.items()}
-    metadata = _metadata(results)
+    metadata = {date_prefix: _metadata(result, pipeline.places) for date_prefix, result in results.items()}
     checks = _checks(pipeline.records(), results)
     if not failures:
-        yield dg.MaterializeResult(metadata=metadata, check_results=checks)
+        for date_prefix, numbers in metadata.items():
+            # Each date's own: metadata of the result itself would go to all of them.
+            context.add_asset_metadata(numbers, partition_key=date_prefix)
+        yield dg.MaterializeResult(check_results=checks)
         return
     yield from checks
-    if any(result.completed for result in results.values()):
-        # The run fails for its other manifests, but these are converted and their figures count.
-        for date_prefix in results:
+    for date_prefix, result in results.items():
+        if result.completed or not result.failures:
+            # The run fails for other manifests, but these are converted and their figures count.
             context.log_event(
-                dg.AssetMaterialization(context.asset_key, partition=date_prefix, metadata=metadata)
+                dg.AssetMaterialization(
+                    context.asset_key, partition=date_prefix, metadata=metadata[date_prefix]
+                )
             )
     reasons = "\n".join(f"{path}: {reason}" for path, reason in failures.items())
     raise dg.Failure(
         description=f"{len(failures)} manifests were not converted:\n{reasons}",
-        metadata=metadata,
+        metadata={
+            "manifests_failed": len(failures),
+            "manifests_completed": sum(len(result.completed) for result in results.values()),
+        },
         allow_retries=False,
     )
 
@@ -281,31 +290,10 @@ def _checks(records: ManifestRecordStore, results: dict[str, DateResult]) -> lis
     return [row_conservation(reports), rejected_fraction(reports), all_manifests_completed(still_open)]
 
 
-def _metadata(results: dict[str, DateResult]) -> dict[str, dg.MetadataValue]:
-    """Return the numbers that the UI plots, summed over the run's dates."""
-    conversions = [conversion for result in results.values() for conversion in result.conversions]
-    reports = [conversion.report for conversion in conversions if conversion.report is not None]
-    input_mb = sum((report.input_size_mb for report in reports), 0.0)
-    output_mb = sum((report.output_size_mb for report in reports), 0.0)
-    metadata: dict[str, dg.MetadataValue] = {
-        "manifests_completed": dg.MetadataValue.int(sum(len(r.completed) for r in results.values())),
-        "manifests_failed": dg.MetadataValue.int(sum(len(r.failures) for r in results.values())),
-        "manifests_skipped": dg.MetadataValue.int(sum(len(r.skipped) for r in results.values())),
-        "records_read": dg.MetadataValue.int(sum(report.records_read for report in reports)),
-        "records_processed": dg.MetadataValue.int(sum(report.records_processed for report in reports)),
-        "records_rejected": dg.MetadataValue.int(sum(report.records_rejected for report in reports)),
-        "parquet_files_created": dg.MetadataValue.int(sum(report.parquet_files for report in reports)),
-        "input_size_mb": dg.MetadataValue.float(round(input_mb, 6)),
-        "output_size_mb": dg.MetadataValue.float(round(output_mb, 6)),
-        "compression_ratio": dg.MetadataValue.float(
-            round(100 * (1 - output_mb / input_mb), 2) if input_mb else 0.0
-        ),
-        "execution_time_seconds": dg.MetadataValue.float(
-            round(sum((report.execution_seconds for report in reports), 0.0), 3)
-        ),
+def _metadata(result: DateResult, places: Places) -> Metadata:
+    """Return the numbers of one date that the UI plots."""
+    return {
+        **conversion_metadata(result.conversions, result.completed, places),
+        "manifests_failed": dg.MetadataValue.int(len(result.failures)),
+        "manifests_skipped": dg.MetadataValue.int(len(result.skipped)),
     }
-    if conversions:
-        metadata["glue_job_run_ids"] = dg.MetadataValue.text(", ".join(c.run.run_id for c in conversions))
-    if reports:
-        metadata["glue_reports"] = dg.MetadataValue.text(", ".join(report.uri for report in reports))
-    return metadata

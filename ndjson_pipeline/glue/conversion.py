@@ -195,7 +195,7 @@ def find_report(messages: Sequence[Any]) -> GlueReport | None:
     for message in reversed(messages):
         if isinstance(message, dict) and message.get("kind") == REPORT_MESSAGE_KIND:
             try:
-                return parse_glue_report(str(message.get("report_uri")), message.get("report") or {})
+                return parse_glue_report(message.get("report_uri"), message.get("report") or {})
             except ReportFormatError as error:
                 logger.warning("%s", error)
     return None

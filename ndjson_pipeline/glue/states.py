@@ -24,6 +24,10 @@ class GlueRun:
         started_on: when it was started.
         arguments: what it was started with.
         completed_on: when it ended.
+        dpu_seconds: what it is billed, where Glue says: for auto scaling and the flexible class.
+        worker_type: such as `G.1X`.
+        number_of_workers: how many.
+        glue_version: such as `5.1`.
     """
 
     job_name: str
@@ -34,6 +38,10 @@ class GlueRun:
     started_on: datetime | None
     arguments: Mapping[str, str]
     completed_on: datetime | None = None
+    dpu_seconds: float | None = None
+    worker_type: str | None = None
+    number_of_workers: int | None = None
+    glue_version: str | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -62,6 +70,10 @@ class GlueRun:
             started_on=job_run.get("StartedOn"),
             arguments=job_run.get("Arguments") or {},
             completed_on=job_run.get("CompletedOn"),
+            dpu_seconds=job_run.get("DPUSeconds"),
+            worker_type=job_run.get("WorkerType"),
+            number_of_workers=job_run.get("NumberOfWorkers"),
+            glue_version=job_run.get("GlueVersion"),
         )
 
     def describe_end(self) -> str:

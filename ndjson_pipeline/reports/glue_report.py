@@ -18,6 +18,11 @@ class ManifestOutcome:
         records_processed: rows out.
         records_rejected: lines that became no row.
         error_message: why it was not completed.
+        records_rescued: rows of which something did not fit its column.
+        parquet_files: how many were written for it.
+        input_size_mb: bytes read, in MB.
+        output_size_mb: bytes written, in MB.
+        output_folder: URI of the folder of its Parquet files, ending in a slash; None where it has none.
     """
 
     manifest_path: str
@@ -26,6 +31,11 @@ class ManifestOutcome:
     records_processed: int
     records_rejected: int
     error_message: str | None
+    records_rescued: int = 0
+    parquet_files: int = 0
+    input_size_mb: float = 0.0
+    output_size_mb: float = 0.0
+    output_folder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,7 @@ class GlueReport:
     """What a Glue run reported.
 
     Attributes:
-        uri: where the report lies.
+        uri: where the report lies; None where it could not be written.
         manifests: the outcome of each manifest, by its URI.
         parquet_files: how many it wrote.
         input_size_mb: bytes read, in MB.
@@ -42,7 +52,7 @@ class GlueReport:
         execution_seconds: how long the script worked.
     """
 
-    uri: str
+    uri: str | None
     manifests: Mapping[str, ManifestOutcome]
     parquet_files: int
     input_size_mb: float
@@ -66,7 +76,7 @@ class GlueReport:
         return sum(outcome.records_read for outcome in self.manifests.values())
 
 
-def parse_glue_report(uri: str, document: Mapping[str, Any]) -> GlueReport:
+def parse_glue_report(uri: str | None, document: Mapping[str, Any]) -> GlueReport:
     """Read a report.
 
     Raises:
@@ -74,6 +84,10 @@ def parse_glue_report(uri: str, document: Mapping[str, Any]) -> GlueReport:
     """
     try:
         summary = document["processing_summary"]
+        folders = {
+            str(file["manifest_path"]): f"{str(file['path']).rpartition('/')[0]}/"
+            for file in document["parquet_files"]
+        }
         outcomes = [
             ManifestOutcome(
                 manifest_path=str(row["manifest_path"]),
@@ -82,6 +96,11 @@ def parse_glue_report(uri: str, document: Mapping[str, Any]) -> GlueReport:
                 records_processed=int(row["records_processed"]),
                 records_rejected=int(row["records_rejected"]),
                 error_message=row.get("error_message"),
+                records_rescued=int(row["records_rescued"]),
+                parquet_files=int(row["parquet_files_created"]),
+                input_size_mb=float(row["input_size_mb"]),
+                output_size_mb=float(row["output_size_mb"]),
+                output_folder=folders.get(str(row["manifest_path"])),
             )
             for row in document["manifests"]
         ]

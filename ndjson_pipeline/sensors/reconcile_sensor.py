@@ -1,6 +1,8 @@
 """Settles what a run left behind whose process is gone: the truth is asked of Glue."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
@@ -9,8 +11,9 @@ from lambda_ingest.clock import utc_now
 from lambda_ingest.contract.dates import parse_utc_timestamp
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.assets.merged_parquet import merged_parquet
+from ndjson_pipeline.conversion_metadata import Places, conversion_metadata
 from ndjson_pipeline.errors import GlueBusyError, StaleHolderError
-from ndjson_pipeline.glue.conversion import find_report
+from ndjson_pipeline.glue.conversion import Conversion, find_report
 from ndjson_pipeline.glue.messages import read_custom_messages
 from ndjson_pipeline.glue.runs import IDENTITY_ARGUMENT, GlueRuns
 from ndjson_pipeline.glue.settlement import Settlement, may_retry, settle
@@ -19,6 +22,7 @@ from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
 from ndjson_pipeline.partitions import daily_partitions
 from ndjson_pipeline.reconciliation import ReconcileRules, Verdict, judge
+from ndjson_pipeline.reports.glue_report import GlueReport
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.run_states import RunView, view_of
 
@@ -26,6 +30,8 @@ RECORDS_PER_TICK = 1000
 # A live run holds a claimed manifest from its first seconds to its last; one that holds none for this long
 # has no process any more.
 IDLE_RUN = timedelta(minutes=10)
+
+Completed: TypeAlias = tuple[Settlement, Conversion]
 
 
 @dg.sensor(
@@ -40,13 +46,14 @@ def reconcile_sensor(
     records, now = pipeline.records(), utc_now()
     runs = pipeline.glue_runs(context.log)
     processing = records.with_status(ManifestStatus.PROCESSING, RECORDS_PER_TICK)
-    events: list[dg.AssetMaterialization] = []
+    completed: list[Completed] = []
     for record in processing:
         try:
-            events += _reconcile(context, pipeline, records, runs, record, now)
+            completed += _reconcile(context, pipeline, records, runs, record, now)
         except (BotoCoreError, ClientError, GlueBusyError) as error:
             # One record that AWS would not tell of leaves the others alone; the next tick asks again.
             context.log.warning(f"Could not reconcile {record.manifest_path}: {error}")
+    events = _materializations(completed, pipeline.places)
     ended = _end_idle_runs(context, {record.dagster_run_id for record in processing}, now)
     if not events and not ended:
         return dg.SkipReason(f"{len(processing)} manifests are being converted; none was left behind")
@@ -60,8 +67,8 @@ def _reconcile(
     runs: GlueRuns,
     record: ManifestRecord,
     now: datetime,
-) -> list[dg.AssetMaterialization]:
-    """Bring one record to where it belongs, and return what the UI should show of it."""
+) -> list[Completed]:
+    """Bring one record to where it belongs, and return what was completed by it."""
     run = context.instance.get_run_by_id(record.dagster_run_id or "")
     view = view_of(run)
     glue = runs.find_begun(record.name.filename, record.attempt, record.glue_job_run_id)
@@ -74,9 +81,10 @@ def _reconcile(
         context.log.warning(f"Glue run {glue.run_id} is past its deadline: stopping it")
         runs.stop(glue.run_id)
         return []
+    conversion = None if glue is None else Conversion(glue, _report(pipeline, glue))
     settlement = (
-        _settle(pipeline, claim, glue)
-        if glue is not None
+        settle([claim], conversion.run, conversion.report)[0]
+        if conversion is not None
         else Settlement(
             claim,
             f"run {record.dagster_run_id} is gone and left no Glue run for attempt {record.attempt}",
@@ -95,32 +103,36 @@ def _reconcile(
     if run is not None and view is RunView.IN_FLIGHT:
         reason = "Its process is gone; its manifests were settled by asking Glue"
         context.instance.report_run_failed(run, reason)
-    is_shown = settlement.failure is None and daily_partitions.has_partition_key(record.date_prefix)
-    return [_materialization(settlement, glue)] if is_shown else []
+    return [(settlement, conversion)] if conversion is not None and settlement.failure is None else []
 
 
-def _settle(pipeline: PipelineResource, claim: Claim, glue: GlueRun) -> Settlement:
+def _report(pipeline: PipelineResource, glue: GlueRun) -> GlueReport | None:
+    """Return what a Glue run reported, from where its messages lie."""
     identity = glue.arguments.get(IDENTITY_ARGUMENT)
+    if identity is None:
+        return None
     deployment = pipeline.deployment
-    messages = (
-        read_custom_messages(deployment.s3, deployment.names.manifest_bucket, identity) if identity else []
-    )
-    return settle([claim], glue, find_report(messages))[0]
+    return find_report(read_custom_messages(deployment.s3, deployment.names.manifest_bucket, identity))
 
 
-def _materialization(settlement: Settlement, glue: GlueRun | None) -> dg.AssetMaterialization:
-    record = settlement.claim.record
-    return dg.AssetMaterialization(
-        asset_key=merged_parquet.key,
-        partition=record.date_prefix,
-        metadata={
-            "manifests_completed": 1,
-            "records_processed": settlement.records_processed or 0,
-            "glue_job_run_ids": glue.run_id if glue else "",
-            "manifest": record.manifest_path,
-            "settled_by": "reconcile_sensor",
-        },
-    )
+def _materializations(completed: Iterable[Completed], places: Places) -> list[dg.AssetMaterialization]:
+    """Return one materialization for each date and Glue run, so that its time and price count once."""
+    groups: dict[tuple[str, str], list[Completed]] = {}
+    for settlement, conversion in completed:
+        place = (settlement.claim.record.date_prefix, conversion.run.run_id)
+        groups.setdefault(place, []).append((settlement, conversion))
+    return [
+        dg.AssetMaterialization(
+            asset_key=merged_parquet.key,
+            partition=date_prefix,
+            metadata={
+                **conversion_metadata([held[0][1]], [settlement for settlement, _ in held], places),
+                "settled_by": "reconcile_sensor",
+            },
+        )
+        for (date_prefix, _), held in sorted(groups.items())
+        if daily_partitions.has_partition_key(date_prefix)
+    ]
 
 
 def _end_idle_runs(context: dg.SensorEvaluationContext, holders: set[str | None], now: datetime) -> int:

@@ -9,6 +9,7 @@ import dagster as dg
 from lambda_ingest.contract.keys import ManifestName
 from ndjson_pipeline.aws import Deployment
 from ndjson_pipeline.build import build_defs
+from ndjson_pipeline.conversion_metadata import Places
 from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
 from ndjson_pipeline.manifest_records.store import ManifestRecordStore
 from ndjson_pipeline.run_tags import ATTEMPT_TAG, MANIFESTS_TAG, manifests_tag
@@ -40,6 +41,10 @@ class StubPipeline:
     @property
     def deployment(self) -> Deployment:
         return self._manifests.deployment
+
+    @property
+    def places(self) -> Places:
+        return Places("us-east-1", 0.44)
 
     def records(self) -> ManifestRecordStore:
         return self._records

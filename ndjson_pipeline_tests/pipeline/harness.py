@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from dagster_pipes import decode_param
 
-from glue_jobs.reporting.report import JobInfo, ManifestOutcome, RunOutcome, build_report
+from glue_jobs.reporting.report import JobInfo, ManifestOutcome, ParquetFile, RunOutcome, build_report
 from lambda_ingest.clock import utc_now
 from lambda_ingest.contract.keys import ManifestName, s3_uri
 from lambda_ingest.contract.manifest import Manifest, ManifestFile
@@ -193,6 +193,8 @@ class FakeGlue:
 
 def outcome(manifest_path: str, *, rows: int = 7, rejected: int = 1, error: str | None = None) -> Any:
     """Return one manifest's outcome as the Glue script has it."""
+    path = f"s3://output/merged-parquet-{DATE}/part-{manifest_path[-13:-5]}-0000.snappy.parquet"
+    files = () if error is not None else (ParquetFile(path, 262_144, rows, manifest_path),)
     return ManifestOutcome(
         manifest_path=manifest_path,
         date_prefix=DATE,
@@ -200,7 +202,9 @@ def outcome(manifest_path: str, *, rows: int = 7, rejected: int = 1, error: str 
         records_read=rows + rejected,
         records_processed=rows,
         records_rejected=rejected,
+        records_rescued=1,
         input_bytes=1_048_576,
+        parquet_files=files,
         error_message=error,
     )
 

@@ -91,9 +91,9 @@ class World:
     def run(self, status: dg.DagsterRunStatus) -> str:
         return create_run_for_test(self.instance, job_name="convert_manifests", status=status).run_id
 
-    def report(self, identity: str, name: ManifestName, error: str | None = None) -> None:
+    def report(self, identity: str, *names: ManifestName, error: str | None = None) -> None:
         """Lay down what the Glue script sent before its reader died."""
-        document = glue_report_document(outcome(self.manifests.path(name), error=error))
+        document = glue_report_document(*(outcome(self.manifests.path(name), error=error) for name in names))
         payload = {"kind": "glue_report", "report_uri": "s3://m/logs/glue/r.json", "report": document}
         line = json.dumps({"method": "report_custom_message", "params": {"payload": payload}})
         self.manifests.deployment.s3.put_object(
@@ -142,6 +142,24 @@ def test_a_run_that_was_killed_after_glue_succeeded_is_completed_with_its_number
     assert run is not None
     assert run.status is dg.DagsterRunStatus.FAILURE
     assert world.tick() == []
+
+
+def test_manifests_of_one_glue_run_are_one_materialization_whose_time_counts_once(world: World) -> None:
+    names = [world.processing(sequence, "unknown-run", glue_job_run_id="jr_1") for sequence in (1, 2)]
+    other = world.processing(3, "unknown-run", glue_job_run_id="jr_2")
+    for run_id, held in (("jr_1", names), ("jr_2", [other])):
+        world.glue.show(run_id, "SUCCEEDED", RUN_IDENTITY=run_id)
+        world.glue.runs[run_id] |= {"ExecutionTime": 90, "WorkerType": "G.1X", "NumberOfWorkers": 2}
+        world.report(run_id, *held)
+    first, second = world.tick()
+    numbers = [
+        tuple(event.metadata[key].value for key in ("manifests_completed", "records_read", "dpu_hours"))
+        for event in (first, second)
+    ]
+    assert numbers == [(2, 16, 0.05), (1, 8, 0.05)]
+    assert first.metadata["cost_usd"].value == pytest.approx(0.05 * 0.44)
+    assert first.metadata["settled_by"].value == "reconcile_sensor"
+    assert first.metadata["glue_job_run_ids"].value == "jr_1"
 
 
 def test_without_a_report_glues_state_counts(world: World) -> None:
