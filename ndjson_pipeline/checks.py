@@ -11,6 +11,7 @@ ASSET = "merged_parquet"
 ROW_CONSERVATION = "row_conservation"
 REJECTED_FRACTION = "rejected_fraction"
 MANIFESTS_COMPLETED = "all_manifests_completed"
+SCHEMA_CHANGED = "schema_changed"
 
 # More rejected records than this are worth a look; the conversion itself fails at its own, higher limit.
 MOST_REJECTED_FRACTION = 0.01
@@ -31,6 +32,11 @@ CHECK_SPECS = [
         MANIFESTS_COMPLETED,
         asset=ASSET,
         description="No manifest of the run's dates waits, is being converted or has failed.",
+    ),
+    dg.AssetCheckSpec(
+        SCHEMA_CHANGED,
+        asset=ASSET,
+        description="The run brought no new columns into the dataset's schema contract.",
     ),
 ]
 
@@ -88,4 +94,28 @@ def all_manifests_completed(open_records: Sequence[ManifestRecord]) -> dg.AssetC
             **by_status,
             "manifests": ", ".join(record.name.filename for record in open_records[:_MOST_NAMED]),
         },
+    )
+
+
+def schema_changed(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
+    """Name the columns that the run brought into the schema contract.
+
+    New columns break no reader, but whoever selects columns by name should know of them, and a misspelt name
+    of a producer shows here first.
+    """
+    outcomes = [report.schema for report in reports if report.schema is not None]
+    new_columns = list(dict.fromkeys(column for outcome in outcomes for column in outcome.new_columns))
+    metadata: dict[str, dg.MetadataValue] = {
+        "new_columns": dg.MetadataValue.int(len(new_columns)),
+        "columns": dg.MetadataValue.text(", ".join(new_columns[:_MOST_NAMED])),
+    }
+    if outcomes:
+        newest = max(outcomes, key=lambda outcome: outcome.version)
+        metadata["contract_version"] = dg.MetadataValue.int(newest.version)
+        metadata["contract"] = dg.MetadataValue.path(newest.uri)
+    return dg.AssetCheckResult(
+        check_name=SCHEMA_CHANGED,
+        passed=not new_columns,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
     )

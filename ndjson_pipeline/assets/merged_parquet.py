@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeAlias
 
 import dagster as dg
@@ -14,6 +15,7 @@ from ndjson_pipeline.checks import (
     all_manifests_completed,
     rejected_fraction,
     row_conservation,
+    schema_changed,
 )
 from ndjson_pipeline.claim_decision import LeftAlone, decide
 from ndjson_pipeline.conversion_metadata import Metadata, Places, conversion_metadata
@@ -39,6 +41,9 @@ from ndjson_pipeline.run_tags import tagged_manifests
 GLUE_POOL = "glue"
 # How many open records of each status the check of the dates' manifests reads.
 OPEN_RECORDS_READ = 1000
+# A date's last files are flushed after midnight, so where every day has files, two conversions lie a day and
+# some minutes apart at most; an hour more is late. Three more is as long as a Glue run may take.
+FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=28))
 
 PlannedMove: TypeAlias = tuple[ManifestRecord, Move]
 
@@ -67,6 +72,7 @@ class DateResult:
     kinds={"glue", "spark", "parquet"},
     pool=GLUE_POOL,
     check_specs=CHECK_SPECS,
+    freshness_policy=FRESHNESS,
 )
 def merged_parquet(
     context: dg.AssetExecutionContext, pipeline: PipelineResource
@@ -287,7 +293,12 @@ def _checks(records: ManifestRecordStore, results: dict[str, DateResult]) -> lis
     # The index lags behind what this very run has just written.
     ended = {settlement.claim.record.name for result in results.values() for settlement in result.completed}
     still_open = [record for record in open_records if record.name not in ended]
-    return [row_conservation(reports), rejected_fraction(reports), all_manifests_completed(still_open)]
+    return [
+        row_conservation(reports),
+        rejected_fraction(reports),
+        all_manifests_completed(still_open),
+        schema_changed(reports),
+    ]
 
 
 def _metadata(result: DateResult, places: Places) -> Metadata:

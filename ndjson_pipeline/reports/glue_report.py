@@ -39,6 +39,21 @@ class ManifestOutcome:
 
 
 @dataclass(frozen=True)
+class SchemaOutcome:
+    """What a run did to the dataset's schema contract.
+
+    Attributes:
+        uri: the contract's.
+        version: that the run's output follows.
+        new_columns: that came with the run, as paths.
+    """
+
+    uri: str
+    version: int
+    new_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class GlueReport:
     """What a Glue run reported.
 
@@ -50,6 +65,7 @@ class GlueReport:
         output_size_mb: bytes written, in MB.
         compression_ratio: percentage saved.
         execution_seconds: how long the script worked.
+        schema: None where the run ended before it knew the contract.
     """
 
     uri: str | None
@@ -59,6 +75,7 @@ class GlueReport:
     output_size_mb: float
     compression_ratio: float
     execution_seconds: float
+    schema: SchemaOutcome | None = None
 
     @property
     def records_processed(self) -> int:
@@ -112,8 +129,17 @@ def parse_glue_report(uri: str | None, document: Mapping[str, Any]) -> GlueRepor
             output_size_mb=float(summary["output_size_mb"]),
             compression_ratio=float(summary["compression_ratio"]),
             execution_seconds=float(summary["execution_time_seconds"]),
+            schema=None if document["schema"] is None else _parse_schema(document["schema"]),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ReportFormatError(
             f"the Glue report {uri} has another shape: {type(error).__name__} {error}"
         ) from error
+
+
+def _parse_schema(entry: Mapping[str, Any]) -> SchemaOutcome:
+    return SchemaOutcome(
+        uri=str(entry["uri"]),
+        version=int(entry["version"]),
+        new_columns=tuple(str(column) for column in entry["new_columns"]),
+    )

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from dagster_pipes import decode_param
 
-from glue_jobs.reporting.report import JobInfo, ManifestOutcome, ParquetFile, RunOutcome, build_report
+from glue_jobs.reporting.report import JobInfo, ManifestOutcome, ParquetFile, RunOutcome, SchemaOutcome, build_report
 from lambda_ingest.clock import utc_now
 from lambda_ingest.contract.keys import ManifestName, s3_uri
 from lambda_ingest.contract.manifest import Manifest, ManifestFile
@@ -193,7 +193,8 @@ class FakeGlue:
 
 def outcome(manifest_path: str, *, rows: int = 7, rejected: int = 1, error: str | None = None) -> Any:
     """Return one manifest's outcome as the Glue script has it."""
-    path = f"s3://output/merged-parquet-{DATE}/part-{manifest_path[-13:-5]}-0000.snappy.parquet"
+    stem = manifest_path.rpartition("/")[2].removesuffix(".json")
+    path = f"s3://output/merged-parquet-{DATE}/{stem}-0000.snappy.parquet"
     files = () if error is not None else (ParquetFile(path, 262_144, rows, manifest_path),)
     return ManifestOutcome(
         manifest_path=manifest_path,
@@ -213,7 +214,8 @@ def glue_report_document(*outcomes: ManifestOutcome) -> dict[str, Any]:
     """Return a report as the Glue script writes it."""
     failed = [one for one in outcomes if one.error_message is not None]
     error = f"{len(failed)} of {len(outcomes)} manifests failed" if failed else None
-    return build_report(JobInfo("job", "jr_1"), RunOutcome(list(outcomes), error), 12.5, NOW)
+    schema = SchemaOutcome("s3://manifests/schemas/output/schema.json", 4, ("b", "c.d"))
+    return build_report(JobInfo("job", "jr_1"), RunOutcome(list(outcomes), error, schema), 12.5, NOW)
 
 
 class PipesScript:

@@ -1,11 +1,18 @@
 """Checks on merged_parquet."""
 
+from dataclasses import replace
+
 import dagster as dg
 import pytest
 
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.checks import all_manifests_completed, rejected_fraction, row_conservation
-from ndjson_pipeline.reports.glue_report import GlueReport, ManifestOutcome
+from ndjson_pipeline.checks import (
+    all_manifests_completed,
+    rejected_fraction,
+    row_conservation,
+    schema_changed,
+)
+from ndjson_pipeline.reports.glue_report import GlueReport, ManifestOutcome, SchemaOutcome
 from ndjson_pipeline_tests.pipeline.harness import make_record
 
 
@@ -49,3 +56,24 @@ def test_open_manifests_are_named() -> None:
     assert result.metadata["failed"].value == 1
     assert result.metadata["pending"].value == 1
     assert failed.name.filename in str(result.metadata["manifests"].value)
+
+
+def changed(version: int, *columns: str) -> GlueReport:
+    return replace(report(1, 1, 0), schema=SchemaOutcome("s3://m/schemas/out/schema.json", version, columns))
+
+
+def test_new_columns_are_a_warning_that_names_them_and_the_contract() -> None:
+    result = schema_changed([changed(3, "a", "b.c"), changed(4, "a"), report(1, 1, 0)])
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    assert {name: value.value for name, value in result.metadata.items()} == {
+        "new_columns": 2,
+        "columns": "a, b.c",
+        "contract_version": 4,
+        "contract": "s3://m/schemas/out/schema.json",
+    }
+
+
+@pytest.mark.parametrize("reports", [[], [report(1, 1, 0)], [changed(3)]])
+def test_without_new_columns_the_schema_stands(reports: list[GlueReport]) -> None:
+    assert schema_changed(reports).passed

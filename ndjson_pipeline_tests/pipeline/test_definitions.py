@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -68,6 +69,13 @@ def test_each_asset_depends_on_the_one_before_it_by_the_same_partitions() -> Non
     assert parents == {"raw_ndjson": set(), "manifests": {"raw_ndjson"}, "merged_parquet": {"manifests"}}
     partitions = {graph.get(dg.AssetKey(key)).partitions_def for key in parents}
     assert len(partitions) == 1
+
+
+def test_the_parquet_is_late_after_a_day_and_its_flush() -> None:
+    policy = defs.get_repository_def().asset_graph.get(dg.AssetKey("merged_parquet")).freshness_policy
+    assert policy == dg.FreshnessPolicy.time_window(
+        warn_window=timedelta(hours=25), fail_window=timedelta(hours=28)
+    )
 
 
 def test_both_sensors_run_by_default() -> None:

@@ -300,6 +300,7 @@ def test_a_run_leaves_its_checks_whether_it_succeeds_or_fails(
         "row_conservation": True,
         "rejected_fraction": False,
         "all_manifests_completed": False,
+        "schema_changed": False,
     }
     assert runner.run(runner.glue_that_converts(), None).success
     assert checks_of(instance)["all_manifests_completed"] is True

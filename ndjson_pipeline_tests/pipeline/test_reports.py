@@ -43,6 +43,18 @@ def test_a_glue_report_reads_as_its_writer_meant_it() -> None:
     assert (bad.is_completed, bad.error_message) == (False, "bad file")
     assert (report.records_read, report.records_processed, report.records_rejected) == (10, 9, 1)
     assert (report.input_size_mb, report.execution_seconds) == (2.0, 12.5)
+    assert (good.records_rescued, good.parquet_files, good.input_size_mb, good.output_size_mb) == (
+        *(1, 1),
+        *(1.0, 0.25),
+    )
+    assert good.output_folder == "s3://output/merged-parquet-2026-01-30/"
+    assert bad.output_folder is None
+    assert report.schema is not None
+    assert (report.schema.version, report.schema.new_columns) == (4, ("b", "c.d"))
+
+
+def test_a_report_of_a_run_that_ended_before_it_knew_the_contract_has_no_schema() -> None:
+    assert parse_glue_report(URI, change(GLUE_REPORT, "schema", to=None)).schema is None
 
 
 def change(document: dict[str, Any], *path: Any, to: Any = None, drop: bool = False) -> dict[str, Any]:
