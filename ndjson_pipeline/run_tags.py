@@ -1,4 +1,4 @@
-"""Tags of runs: which manifests a run is for, at which attempt."""
+"""How runs are told apart: which manifests a run is for, at which attempt, and what is no run."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,6 +6,8 @@ from lambda_ingest.contract.keys import ManifestName
 
 MANIFESTS_TAG = "ndjson/manifests"
 ATTEMPT_TAG = "ndjson/attempt"
+# What stands in a record in a run's place where a sensor failed the manifest, since no run could.
+SENSOR_HOLDER_PREFIX = "sensor:"
 
 
 def manifests_tag(names: Iterable[ManifestName]) -> str:

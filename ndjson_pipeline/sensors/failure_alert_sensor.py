@@ -17,6 +17,7 @@ from ndjson_pipeline.assets.merged_parquet import merged_parquet
 from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.run_states import ENDED_BADLY, IN_FLIGHT, PARTITION_TAG
+from ndjson_pipeline.run_tags import SENSOR_HOLDER_PREFIX
 
 ALERTED_TAG = "ndjson/alerted"
 RECORDS_PER_TICK = 1000
@@ -53,9 +54,9 @@ def failure_alert_sensor(
             run_id=run_id,
             date_prefix=run.tags.get(PARTITION_TAG) if run is not None else None,
             records=sorted(by_run.get(run_id, []), key=lambda record: record.name),
-            error="DagsterRunCanceled" if run and run.status is ENDED_BADLY[1] else "DagsterRunFailed",
+            error=_kind(run_id, run),
             cause=_cause(context, run_id) if run is not None else "Dagster no longer knows the run",
-            url=_url(deployment.settings.dagster_url, run_id),
+            url=_url(deployment.settings.dagster_url, run_id) if run is not None else None,
         )
         publish(
             deployment.sns, deployment.alert_topic_arn, alert_document(failed, deployment.names.glue_job, now)
@@ -94,6 +95,14 @@ def _ended_badly(context: dg.SensorEvaluationContext, now: datetime) -> tuple[st
 
 def _read_cursor(cursor: str | None) -> datetime | None:
     return datetime.fromisoformat(json.loads(cursor)["since"]) if cursor else None
+
+
+def _kind(run_id: str, run: dg.DagsterRun | None) -> str:
+    """Name the kind of failure."""
+    if run_id.startswith(SENSOR_HOLDER_PREFIX):
+        return "ManifestNotLaunched"
+    is_canceled = run is not None and run.status is dg.DagsterRunStatus.CANCELED
+    return "DagsterRunCanceled" if is_canceled else "DagsterRunFailed"
 
 
 def _cause(context: dg.SensorEvaluationContext, run_id: str) -> str:

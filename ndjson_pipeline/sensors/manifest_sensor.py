@@ -4,6 +4,7 @@ It watches the manifests below the prefix by their committed records, not by lis
 without a record is no manifest, and an index of what is open costs the same whatever lies behind it.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -14,16 +15,24 @@ from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.jobs import convert_manifests
 from ndjson_pipeline.launch_planning import MAX_LAUNCHES, Launch, plan_launches
+from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.manifest_records.store import ManifestRecordStore
 from ndjson_pipeline.manifest_records.transitions import Move
-from ndjson_pipeline.partitions import daily_partitions
+from ndjson_pipeline.partitions import daily_partitions, partition_problem
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.run_states import IN_FLIGHT, PARTITION_TAG
-from ndjson_pipeline.run_tags import ATTEMPT_TAG, MANIFESTS_TAG, parse_manifests_tag
+from ndjson_pipeline.run_tags import (
+    ATTEMPT_TAG,
+    MANIFESTS_TAG,
+    SENSOR_HOLDER_PREFIX,
+    parse_manifests_tag,
+)
 
 # How many waiting manifests a tick looks at. The index does not sort by age, so what lies beyond is reached
 # only as these are claimed.
 PENDING_PER_TICK = 10_000
+# A tick has a minute, and each costs two writes.
+FAILED_PER_TICK = 200
 # A run claims its manifests within seconds of its start.
 CLAIM_TIME = timedelta(minutes=2)
 
@@ -46,8 +55,11 @@ def manifest_sensor(
     pending += [record for record in records.failed_and_unsettled(PENDING_PER_TICK) if record.retry_due]
     if not pending:
         return dg.SkipReason("No committed manifest waits")
+    failed = _fail_unlaunchable(context, records, pending)
     launches = plan_launches(pending, _in_flight_manifests(context), daily_partitions.has_partition_key)
     requests = [request for launch in launches if (request := _request(context, records, launch)) is not None]
+    if not requests and failed:
+        return dg.SkipReason(f"{failed} manifests were failed, because their dates can be no partition")
     if not requests:
         return dg.SkipReason(f"{len(pending)} manifests wait for runs that are queued, or for their day")
     return dg.SensorResult(run_requests=requests)
@@ -73,6 +85,32 @@ def _in_flight_manifests(context: dg.SensorEvaluationContext) -> set[ManifestNam
     return names
 
 
+def _fail_unlaunchable(
+    context: dg.SensorEvaluationContext, records: ManifestRecordStore, pending: Iterable[ManifestRecord]
+) -> int:
+    """Fail the manifests whose date can be no partition: they would wait for ever, and nobody would know."""
+    now = utc_now()
+    problems = [
+        (record, problem)
+        for record in pending
+        if (problem := partition_problem(record.date_prefix, now)) is not None
+    ]
+    for record, problem in problems[:FAILED_PER_TICK]:
+        _fail(context, records, record, f"it can't be converted: {problem}")
+    return len(problems[:FAILED_PER_TICK])
+
+
+def _fail(
+    context: dg.SensorEvaluationContext, records: ManifestRecordStore, record: ManifestRecord, reason: str
+) -> None:
+    """Fail a manifest that no run converts; claimed first, so that its alert goes out like a run's."""
+    move = Move.RETRY if record.retry_due else Move.CLAIM
+    claim = records.claim(record, f"{SENSOR_HOLDER_PREFIX}{context.sensor_name}", move)
+    if claim is not None:
+        records.fail(claim, reason)
+        context.log.error(f"{record.manifest_path} failed: {reason}")
+
+
 def _request(
     context: dg.SensorEvaluationContext, records: ManifestRecordStore, launch: Launch
 ) -> dg.RunRequest | None:
@@ -84,10 +122,6 @@ def _request(
     if launched >= MAX_LAUNCHES:
         reason = f"{launched} runs were launched for it and ended before they claimed it; look at their logs"
         for record in launch.records:
-            move = Move.RETRY if record.retry_due else Move.CLAIM
-            claim = records.claim(record, f"sensor:{context.sensor_name}", move)
-            if claim is not None:
-                records.fail(claim, reason)
-                context.log.error(f"{record.manifest_path} failed: {reason}")
+            _fail(context, records, record, reason)
         return None
     return dg.RunRequest(run_key=launch.run_key(launched), partition_key=launch.date_prefix, tags=tags)

@@ -149,6 +149,18 @@ def test_a_failure_outlives_dagsters_storage(world: World) -> None:
     assert "alert_pending" not in world.manifests.item(name)
 
 
+def test_what_a_sensor_failed_is_alerted_as_never_launched_and_without_a_link(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NDJSON_DAGSTER_URL", "https://dagster.example.com")
+    world.failed(1, "sensor:manifest_sensor", glue_job_run_id=None)
+    world.tick()
+    world.tick()
+    (alert,) = world.published
+    assert alert["Error"] == {"Error": "ManifestNotLaunched", "Cause": "the disk is full"}
+    assert (alert["DagsterRunUrl"], alert["GlueJobRunId"]) == (None, None)
+
+
 def test_an_alert_that_sns_refused_stays_due(world: World) -> None:
     run_id = world.run(dg.DagsterRunStatus.FAILURE)
     name = world.failed(1, run_id)

@@ -16,6 +16,7 @@ from ndjson_pipeline.build import build_defs
 from ndjson_pipeline.launch_planning import MAX_LAUNCHES
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.run_tags import ATTEMPT_TAG, MANIFESTS_TAG, manifests_tag
+from ndjson_pipeline.sensors import manifest_sensor as module
 from ndjson_pipeline.sensors.manifest_sensor import manifest_sensor
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable, day, make_name
 
@@ -159,13 +160,46 @@ def test_tomorrows_manifest_waits_for_its_day(sensor: Sensor, manifests: Manifes
     assert manifests.item(tomorrow)["status"] == "pending"
 
 
+@pytest.mark.parametrize(
+    ("date_prefix", "reason"),
+    [
+        ("2024-12-31", "before the first partition, 2025-01-01"),
+        ("2026-13-45", "is no day"),
+        (day(2), "further ahead than tomorrow"),
+        ("2999-01-01", "further ahead than tomorrow"),
+    ],
+)
+def test_a_manifest_whose_date_can_be_no_partition_is_failed_with_the_reason_and_blocks_nothing(
+    sensor: Sensor, manifests: ManifestTable, date_prefix: str, reason: str
+) -> None:
+    bad, good = manifests.commit(1, date_prefix), manifests.commit(1, day())
+    (request,) = sensor.tick()
+    assert request.tags[MANIFESTS_TAG] == manifests_tag([good])
+    item = manifests.item(bad)
+    assert (item["status"], item["attempt"], item["retry_due"]) == ("failed", 1, False)
+    assert reason in item["error_message"]
+    # The alert sensor tells of it.
+    assert item["alert_pending"] == "sensor:manifest_sensor"
+
+
+def test_more_such_manifests_than_a_tick_fails_are_failed_by_the_next_ones(
+    sensor: Sensor, manifests: ManifestTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FAILED_PER_TICK", 2)
+    names = [manifests.commit(sequence, "2024-12-31") for sequence in range(1, 6)]
+    failed = []
+    for _ in range(4):
+        assert sensor.tick() == []
+        failed.append(sum(manifests.item(name)["status"] == "failed" for name in names))
+    assert failed == [2, 4, 5, 5]
+
+
 def test_rows_of_other_shapes_do_not_break_a_tick(
     sensor: Sensor, manifests: ManifestTable, caplog: pytest.LogCaptureFixture
 ) -> None:
     name = manifests.commit(2, day())
     for file_key in ("MANIFEST", "MANIFEST#old.json", f"MANIFEST#{make_name(1, day()).filename}", "a.ndjson"):
         manifests.put_item(date_prefix=day(), file_key=file_key, status="pending", file_count=1)
-    manifests.commit(1, "2026-13-45")
     (request,) = sensor.tick()
     assert request.tags[MANIFESTS_TAG] == manifests_tag([name])
     assert "MANIFEST#old.json" in caplog.text

@@ -4,6 +4,8 @@ from typing import Any
 
 import dagster as dg
 
+from glue_jobs.errors import ManifestReadError
+from glue_jobs.reading import read_manifest
 from lambda_ingest.clock import utc_now
 from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
@@ -314,3 +316,40 @@ def checks_of(instance: dg.DagsterInstance) -> dict[str, bool]:
             evaluation: Any = record.get_dagster_event().event_specific_data
             found[evaluation.check_name] = evaluation.passed
     return found
+
+
+def test_a_manifest_that_glue_cannot_use_fails_by_its_name_and_its_neighbours_complete(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    names = [manifests.commit(sequence) for sequence in (1, 2, 3, 4)]
+    _, gone, foreign, _ = names
+    s3, bucket = manifests.deployment.s3, manifests.deployment.names.manifest_bucket
+    s3.delete_object(Bucket=bucket, Key=gone.key)
+    other_date = make_name(3, "2026-01-29")
+    manifests.put_object(other_date)
+    content = s3.get_object(Bucket=bucket, Key=other_date.key)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=foreign.key, Body=content)
+
+    def report(paths: list[str]) -> dict[str, Any]:
+        """Read each manifest as the script does."""
+        outcomes = []
+        for path in paths:
+            try:
+                read_manifest(s3, path)
+            except ManifestReadError as error:
+                outcomes.append(outcome(path, rows=0, rejected=0, error=str(error)))
+            else:
+                outcomes.append(outcome(path))
+        return glue_report_document(*outcomes)
+
+    result = runner.run(runner.glue(report, ("RUNNING", "FAILED")), names)
+    assert not result.success
+    assert statuses(manifests, names) == [("completed", 1), ("failed", 1), ("failed", 1), ("completed", 1)]
+    for name, reason in ((gone, "can't be read"), (foreign, other_date.filename)):
+        item = manifests.item(name)
+        assert manifests.path(name) in item["error_message"]
+        assert reason in item["error_message"]
+        # What failed by its data is not tried again by itself.
+        assert (item["retry_due"], item["alert_pending"]) == (False, result.run_id)
+    (metadata,) = runner.materializations()
+    assert (metadata["manifests_completed"], metadata["manifests_failed"]) == (2, 2)

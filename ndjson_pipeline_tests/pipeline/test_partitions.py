@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from lambda_ingest.settings import Settings
-from ndjson_pipeline.partitions import PARTITION_START_DATE, daily_partitions
+from ndjson_pipeline.partitions import PARTITION_START_DATE, daily_partitions, partition_problem
 
 
 def keys_at(now: datetime) -> list[str]:
@@ -41,3 +41,22 @@ def test_the_first_partition_is_the_first_date_that_ingest_accepts() -> None:
 @pytest.mark.parametrize("text", ["2026-13-45", "2025-02-30", "garbage", "", "2024-12-31"])
 def test_what_is_no_date_since_then_is_no_partition(text: str) -> None:
     assert not daily_partitions.has_partition_key(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("2025-01-01", None),
+        ("2026-01-30", None),
+        # Tomorrow waits for its day.
+        ("2026-01-31", None),
+        ("2026-02-01", "further ahead than tomorrow, 2026-01-31"),
+        ("2024-12-31", "before the first partition, 2025-01-01"),
+        ("2026-13-45", "no day"),
+        ("garbage", "no day"),
+    ],
+)
+def test_a_date_is_or_will_be_a_partition_or_there_is_a_reason(text: str, problem: str | None) -> None:
+    found = partition_problem(text, datetime(2026, 1, 30, 23, 59, tzinfo=UTC))
+    assert (found is None) is (problem is None)
+    assert (problem or "") in (found or "")
