@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 from ndjson_pipeline.errors import ReportFormatError
 
@@ -60,10 +61,6 @@ def parse_lambda_report(uri: str, content: bytes) -> Mapping[str, DateCounts]:
         ) from error
 
 
-def sum_by_date(reports: Iterable[Mapping[str, DateCounts]]) -> dict[str, DateCounts]:
-    """Sum several invocations' counts by date, dates in order."""
-    total: dict[str, DateCounts] = {}
-    for report in reports:
-        for date_prefix, counts in report.items():
-            total[date_prefix] = total[date_prefix].plus(counts) if date_prefix in total else counts
-    return dict(sorted(total.items()))
+def sum_counts(counts: Iterable[DateCounts]) -> DateCounts:
+    """Sum several invocations' counts of one date; at least one."""
+    return reduce(DateCounts.plus, counts)

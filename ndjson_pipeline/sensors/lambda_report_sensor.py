@@ -1,7 +1,12 @@
-"""Turns the Lambda's reports into materializations of `manifests`, each report once."""
+"""Turns the Lambda's reports into materializations of `manifests`, each report once.
+
+Dagster may store a tick's materializations and lose its cursor, if a crash comes between; the next tick then
+meets the same reports. So each materialization names the reports that it counts, and a tick drops what the
+materializations since its oldest report have counted already.
+"""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +19,7 @@ from lambda_ingest.contract.keys import LAMBDA_REPORT_PREFIX, s3_uri
 from ndjson_pipeline.assets.manifests import manifests
 from ndjson_pipeline.errors import ReportFormatError
 from ndjson_pipeline.partitions import daily_partitions
-from ndjson_pipeline.reports.lambda_report import DateCounts, parse_lambda_report, sum_by_date
+from ndjson_pipeline.reports.lambda_report import DateCounts, parse_lambda_report, sum_counts
 from ndjson_pipeline.resources import PipelineResource
 
 if TYPE_CHECKING:
@@ -26,7 +31,11 @@ REPORTS_PER_TICK = 500
 SETTLE_TIME = timedelta(minutes=2)
 # Without a cursor, the reports of this long are read; older ones were read by whoever had one.
 FIRST_LOOK_BACK = timedelta(days=2)
+# How far Dagster's clock may lie behind S3's.
+CLOCK_SKEW = timedelta(minutes=2)
+COUNTED_REPORTS = "counted_reports"
 _CONCURRENT_READS = 16
+_MATERIALIZATIONS_PER_READ = 500
 _KEY_TIME = "%Y-%m-%d-T%H%M%S"
 
 
@@ -77,45 +86,111 @@ def lambda_report_sensor(
     deployment = pipeline.deployment
     cursor = ReportCursor.load(context.cursor, utc_now())
     bucket = deployment.names.manifest_bucket
-    keys = _unread_keys(deployment.s3, bucket, cursor)
-    if not keys:
+    found = _unread(deployment.s3, bucket, cursor)
+    if not found:
         return dg.SkipReason("No new Lambda report")
+    keys = [report.key for report in found]
     with ThreadPoolExecutor(max_workers=_CONCURRENT_READS) as pool:
         contents = list(pool.map(lambda key: _read(deployment.s3, bucket, key), keys))
-    reports = []
+    reports: dict[str, Mapping[str, DateCounts]] = {}
     for key, content in zip(keys, contents, strict=True):
         try:
-            reports.append(parse_lambda_report(s3_uri(bucket, key), content))
+            reports[key] = parse_lambda_report(s3_uri(bucket, key), content)
         except ReportFormatError as error:
             # It will never have another shape, so it counts as read.
             context.log.warning(f"Skipped: {error}")
+    by_date: dict[str, dict[str, DateCounts]] = {}
+    for key, report in reports.items():
+        for date_prefix, counts in report.items():
+            by_date.setdefault(date_prefix, {})[_report_id(key)] = counts
+    partitions = sorted(filter(daily_partitions.has_partition_key, by_date))
+    counted = _counted(context.instance, partitions, min(report.written_at for report in found))
     events = []
-    for date_prefix, counts in sum_by_date(reports).items():
-        if daily_partitions.has_partition_key(date_prefix):
-            events.append(_materialization(date_prefix, counts))
-        else:
-            context.log.warning(f"Skipped counts of {date_prefix}, which is no partition (yet): {counts}")
+    for date_prefix in partitions:
+        new = {
+            report_id: counts
+            for report_id, counts in by_date[date_prefix].items()
+            if report_id not in counted.get(date_prefix, ())
+        }
+        if repeated := len(by_date[date_prefix]) - len(new):
+            context.log.info(f"{repeated} reports of {date_prefix} are counted already")
+        if new:
+            events.append(_materialization(date_prefix, new))
+    for date_prefix in sorted(set(by_date) - set(partitions)):
+        counts = sum_counts(by_date[date_prefix].values())
+        context.log.warning(f"Skipped counts of {date_prefix}, which is no partition (yet): {counts}")
     return dg.SensorResult(asset_events=events, cursor=cursor.advance(keys).dump())
 
 
-def _unread_keys(s3: "S3Client", bucket: str, cursor: ReportCursor) -> list[str]:
+@dataclass(frozen=True)
+class FoundReport:
+    """A report that was not read yet.
+
+    Attributes:
+        key: its key.
+        written_at: when it was written, by S3's clock.
+    """
+
+    key: str
+    written_at: datetime
+
+
+def _unread(s3: "S3Client", bucket: str, cursor: ReportCursor) -> list[FoundReport]:
     """List what lies after the watermark and was not read; the cost is what is new."""
-    keys: list[str] = []
+    found: list[FoundReport] = []
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=LAMBDA_REPORT_PREFIX, StartAfter=cursor.watermark
     )
     for page in pages:
-        keys += [item["Key"] for item in page.get("Contents", []) if item["Key"] not in cursor.seen]
-        if len(keys) >= REPORTS_PER_TICK:
+        found += [
+            FoundReport(item["Key"], item["LastModified"])
+            for item in page.get("Contents", [])
+            if item["Key"] not in cursor.seen
+        ]
+        if len(found) >= REPORTS_PER_TICK:
             break
-    return keys[:REPORTS_PER_TICK]
+    return found[:REPORTS_PER_TICK]
+
+
+def _counted(
+    instance: dg.DagsterInstance, partitions: Sequence[str], oldest: datetime
+) -> Mapping[str, set[str]]:
+    """Return which reports the materializations of some dates have counted.
+
+    Args:
+        instance: Dagster's.
+        partitions: the dates.
+        oldest: when the oldest report in question was written; no materialization before can count it.
+    """
+    counted: dict[str, set[str]] = {}
+    if not partitions:
+        return counted
+    since = oldest - CLOCK_SKEW
+    records_filter = dg.AssetRecordsFilter(
+        asset_key=manifests.key, asset_partitions=partitions, after_timestamp=since.timestamp()
+    )
+    cursor: str | None = None
+    while True:
+        page = instance.fetch_materializations(
+            records_filter, limit=_MATERIALIZATIONS_PER_READ, cursor=cursor
+        )
+        for record in page.records:
+            event = record.asset_materialization
+            named = event.metadata.get(COUNTED_REPORTS) if event is not None else None
+            if event is not None and event.partition is not None and isinstance(named, dg.JsonMetadataValue):
+                counted.setdefault(event.partition, set()).update(map(str, named.data or ()))
+        if not page.has_more:
+            return counted
+        cursor = page.cursor
 
 
 def _read(s3: "S3Client", bucket: str, key: str) -> bytes:
     return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
-def _materialization(date_prefix: str, counts: DateCounts) -> dg.AssetMaterialization:
+def _materialization(date_prefix: str, reports: Mapping[str, DateCounts]) -> dg.AssetMaterialization:
+    """Sum up a date's reports, and name them."""
+    counts = sum_counts(reports.values())
     return dg.AssetMaterialization(
         asset_key=manifests.key,
         partition=date_prefix,
@@ -125,8 +200,15 @@ def _materialization(date_prefix: str, counts: DateCounts) -> dg.AssetMaterializ
             "manifests_created": counts.manifests_created,
             "reports": counts.reports,
             "last_report": counts.last_report,
+            # At most as many as a tick reads.
+            COUNTED_REPORTS: dg.MetadataValue.json(sorted(reports)),
         },
     )
+
+
+def _report_id(key: str) -> str:
+    """Return the part of a report's key that tells it from all others."""
+    return key.removeprefix(LAMBDA_REPORT_PREFIX).removesuffix(".json")
 
 
 def _key_prefix(instant: datetime) -> str:

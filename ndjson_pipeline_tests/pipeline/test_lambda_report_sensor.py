@@ -2,8 +2,11 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -13,6 +16,7 @@ from lambda_ingest.contract.keys import report_key
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sensors import lambda_report_sensor as module
 from ndjson_pipeline.sensors.lambda_report_sensor import (
+    COUNTED_REPORTS,
     FIRST_LOOK_BACK,
     REPORTS_PER_TICK,
     SETTLE_TIME,
@@ -216,3 +220,124 @@ def test_more_reports_than_a_tick_reads_are_read_by_the_next_ones(
         reports.put(key(now, f"{number:08d}"), {day(): (1, 0, 0)})
     per_tick = [sum(counts_of(event)[1] for event in reports.tick()) for _ in range(4)]
     assert per_tick == [4, 4, 2, 0]
+
+
+class Restarts:
+    """Ticks whose events are stored, and whose cursor a crash may lose."""
+
+    def __init__(self, reports: Reports, instance: dg.DagsterInstance) -> None:
+        self.reports = reports
+        self.instance = instance
+
+    def tick(self, *, stored: int | None = None) -> int:
+        """Run a tick and store the first of its events, or all; return how many there were."""
+        events = self.reports.tick()
+        for event in events[:stored]:
+            self.instance.report_runless_asset_event(event)
+        return len(events)
+
+    def totals(self) -> dict[str | None, int]:
+        """Return the files processed of each date, over all materializations."""
+        found: dict[str | None, int] = {}
+        for record in self.instance.fetch_materializations(dg.AssetKey("manifests"), limit=1000).records:
+            event = record.asset_materialization
+            assert event is not None
+            files = event.metadata["files_processed"].value
+            assert isinstance(files, int)
+            found[event.partition] = found.get(event.partition, 0) + files
+        return found
+
+
+@pytest.fixture(params=["in memory", "in files"])
+def restarts(
+    request: pytest.FixtureRequest,
+    manifests: ManifestTable,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> Iterator[Restarts]:
+    with ExitStack() as stack:
+        made = (
+            dg.DagsterInstance.ephemeral()
+            if request.param == "in memory"
+            else dg.DagsterInstance.local_temp(str(tmp_path))
+        )
+        instance = stack.enter_context(made)
+        yield Restarts(Reports(manifests, instance, caplog.handler), instance)
+
+
+@pytest.mark.parametrize("is_first_tick", [True, False])
+def test_a_cursor_that_was_lost_counts_no_report_twice(restarts: Restarts, is_first_tick: bool) -> None:
+    now, reports = utc_now(), restarts.reports
+    reports.put(key(now - timedelta(minutes=3), "first000"), {day(): (5, 0, 0)})
+    if not is_first_tick:
+        restarts.tick()
+    before = reports.cursor
+    reports.put(key(now, "aaaaaaaa"), {day(): (3, 1, 0), day(-1): (5, 0, 1)})
+    reports.put(key(now, "bbbbbbbb"), {day(): (4, 0, 2)})
+    restarts.tick()
+    assert restarts.totals() == {day(): 12, day(-1): 5}
+    for lost in (before, None):
+        reports.cursor = lost
+        assert restarts.tick() == 0
+        # What was met again is behind the cursor once more.
+        assert restarts.tick() == 0
+    reports.cursor = before
+    reports.put(key(now + timedelta(seconds=1), "cccccccc"), {day(): (1, 0, 0)})
+    assert restarts.tick() == 1
+    assert restarts.totals() == {day(): 13, day(-1): 5}
+
+
+def test_events_of_which_a_crash_left_some_are_completed_by_the_next_tick(restarts: Restarts) -> None:
+    now = utc_now()
+    restarts.reports.put(key(now, "aaaaaaaa"), {day(-2): (1, 0, 0), day(-1): (2, 0, 0), day(): (3, 0, 0)})
+    restarts.tick(stored=1)
+    assert restarts.totals() == {day(-2): 1}
+    restarts.reports.cursor = None
+    assert restarts.tick() == 2
+    assert restarts.totals() == {day(-2): 1, day(-1): 2, day(): 3}
+
+
+def test_more_materializations_than_one_read_gives_are_all_looked_at(
+    restarts: Restarts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MATERIALIZATIONS_PER_READ", 2)
+    now = utc_now()
+    for number in range(5):
+        restarts.reports.put(key(now, f"{number:08d}"), {day(): (1, 0, 0)})
+        assert restarts.tick() == 1
+    restarts.reports.cursor = None
+    assert restarts.tick() == 0
+    assert restarts.totals() == {day(): 5}
+
+
+def test_what_is_looked_up_is_bounded_by_what_is_new(
+    restarts: Restarts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    original = restarts.instance.fetch_materializations
+
+    def fetch(records_filter: dg.AssetRecordsFilter, **named: Any) -> Any:
+        asked.append(records_filter)
+        return original(records_filter, **named)
+
+    monkeypatch.setattr(restarts.instance, "fetch_materializations", fetch)
+    assert restarts.tick() == 0
+    assert asked == []
+    now = utc_now()
+    restarts.reports.put(key(now), {day(): (1, 0, 0), "2999-01-01": (1, 0, 0)})
+    restarts.tick()
+    (one,) = asked
+    assert one.asset_partitions == [day()]
+    assert now.timestamp() - 180 < one.after_timestamp < now.timestamp()
+
+
+def test_a_materialization_names_no_more_reports_than_a_tick_reads(
+    restarts: Restarts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPORTS_PER_TICK", 3)
+    now = utc_now()
+    for number in range(4):
+        restarts.reports.put(key(now, f"{number:08d}"), {day(): (1, 0, 0)})
+    (event,) = restarts.reports.tick()
+    named = event.metadata[COUNTED_REPORTS].value
+    assert named == [f"{now:%Y-%m-%d-T%H%M%S}-{number:08d}-0001" for number in range(3)]

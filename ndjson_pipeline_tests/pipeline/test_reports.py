@@ -11,7 +11,7 @@ from lambda_ingest.builder import BuiltManifest
 from lambda_ingest.report import ExecutionInfo, InvocationResult, report_document
 from ndjson_pipeline.errors import ReportFormatError
 from ndjson_pipeline.reports.glue_report import parse_glue_report
-from ndjson_pipeline.reports.lambda_report import DateCounts, parse_lambda_report, sum_by_date
+from ndjson_pipeline.reports.lambda_report import DateCounts, parse_lambda_report, sum_counts
 from ndjson_pipeline_tests.pipeline.harness import NOW, glue_report_document, outcome
 
 URI = "s3://manifests/logs/r.json"
@@ -143,16 +143,7 @@ def test_a_lambda_report_of_no_date_counts_nothing() -> None:
     assert parse_lambda_report(URI, b'{"dates": {}}') == {}
 
 
-def test_counts_are_summed_by_date_and_keep_the_last_report() -> None:
+def test_counts_are_summed_and_keep_the_last_report() -> None:
     one: Callable[[int, str], DateCounts] = lambda n, uri: DateCounts(n, 1, 2, 1, uri)  # noqa: E731
-    total = sum_by_date(
-        [
-            {"2026-01-30": one(3, "a")},
-            {"2026-01-29": one(5, "b"), "2026-01-30": one(4, "b")},
-            {},
-        ]
-    )
-    assert list(total.items()) == [
-        ("2026-01-29", DateCounts(5, 1, 2, 1, "b")),
-        ("2026-01-30", DateCounts(7, 2, 4, 2, "b")),
-    ]
+    assert sum_counts([one(3, "a"), one(4, "b")]) == DateCounts(7, 2, 4, 2, "b")
+    assert sum_counts([one(5, "c")]) == DateCounts(5, 1, 2, 1, "c")
