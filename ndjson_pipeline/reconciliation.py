@@ -26,12 +26,18 @@ class ReconcileRules:
         start_grace: a live run has started Glue within this, the waits for a free place included.
         orphan_grace: a record whose run has ended, or that Dagster does not know, is left alone this long:
             Glue's list of runs lags, and another Dagster may hold it.
+        claim_grace: a run has claimed its manifests within this from its start; what still waits then was
+            left behind by a process that is gone.
+        idle_run: a live run holds a claimed manifest from its first seconds to its last; one that holds none
+            for this long has no process any more.
         deadline: a Glue run older than this is stopped.
     """
 
     settle_grace: timedelta = timedelta(minutes=2)
     start_grace: timedelta = timedelta(minutes=15)
     orphan_grace: timedelta = timedelta(seconds=30)
+    claim_grace: timedelta = timedelta(minutes=2)
+    idle_run: timedelta = timedelta(minutes=10)
     deadline: timedelta = timedelta(hours=3, minutes=5)
 
 

@@ -1,6 +1,7 @@
 """Resources: what assets and sensors need of AWS."""
 
 import logging
+from datetime import timedelta
 
 import dagster as dg
 
@@ -10,6 +11,10 @@ from ndjson_pipeline.conversion_metadata import Places
 from ndjson_pipeline.glue.cost import LIST_PRICE_USD
 from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
 from ndjson_pipeline.manifest_records.store import ManifestRecordStore
+from ndjson_pipeline.reconciliation import ReconcileRules
+
+_RULES = ReconcileRules()
+_DEADLINE_GRACE = timedelta(minutes=5)
 
 
 class PipelineResource(dg.ConfigurableResource[None]):
@@ -21,6 +26,11 @@ class PipelineResource(dg.ConfigurableResource[None]):
         deadline_seconds: a Glue run older than this is stopped.
         concurrency_wait_seconds: the first wait where too many Glue runs are going; each is twice the last.
         concurrency_retries: how many such waits there are.
+        settle_grace_seconds: a run whose Glue run ended this long ago, and that has not said so, is gone.
+        start_grace_seconds: so is one that claimed manifests this long ago and has not started Glue.
+        orphan_grace_seconds: what a run that is gone has left is settled after this.
+        claim_grace_seconds: what a run has not claimed within this from its start is launched again.
+        idle_run_seconds: a run that goes on this long and holds no manifest is ended.
         dpu_hour_price_usd: what a DPU-hour costs; the default is us-east-1's list price.
     """
 
@@ -29,6 +39,11 @@ class PipelineResource(dg.ConfigurableResource[None]):
     deadline_seconds: float = 3 * 3600.0
     concurrency_wait_seconds: float = 60.0
     concurrency_retries: int = 3
+    settle_grace_seconds: float = _RULES.settle_grace.total_seconds()
+    start_grace_seconds: float = _RULES.start_grace.total_seconds()
+    orphan_grace_seconds: float = _RULES.orphan_grace.total_seconds()
+    claim_grace_seconds: float = _RULES.claim_grace.total_seconds()
+    idle_run_seconds: float = _RULES.idle_run.total_seconds()
     dpu_hour_price_usd: float = LIST_PRICE_USD
 
     @property
@@ -40,6 +55,18 @@ class PipelineResource(dg.ConfigurableResource[None]):
     def places(self) -> Places:
         """Where links lead, and what DPU-hours cost."""
         return Places(self.deployment.region, self.dpu_hour_price_usd)
+
+    @property
+    def reconcile_rules(self) -> ReconcileRules:
+        """When a run counts as gone; it stops its own Glue run at the deadline, the reconciler after that."""
+        return ReconcileRules(
+            settle_grace=timedelta(seconds=self.settle_grace_seconds),
+            start_grace=timedelta(seconds=self.start_grace_seconds),
+            orphan_grace=timedelta(seconds=self.orphan_grace_seconds),
+            claim_grace=timedelta(seconds=self.claim_grace_seconds),
+            idle_run=timedelta(seconds=self.idle_run_seconds),
+            deadline=timedelta(seconds=self.deadline_seconds) + _DEADLINE_GRACE,
+        )
 
     def records(self) -> ManifestRecordStore:
         """The manifest records."""

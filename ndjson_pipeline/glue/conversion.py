@@ -112,6 +112,7 @@ class Converter:
 
         Raises:
             GlueRunError: the run could not be started or watched to its end.
+            StaleHolderError: later attempts held all of its manifests before it began; it was told to stop.
             DagsterExecutionInterruptedError: the Dagster run was terminated; the Glue run was told to stop.
         """
         identity = group.identity
@@ -173,12 +174,19 @@ class Converter:
             }
             run_id = self._runs.start(arguments, group.identity)
             context.log.info(f"Started Glue run {run_id} of {self._runs.job_name}")
+        is_held = False
         for claim in claims:
             try:
                 self._records.started(claim, run_id)
+                is_held = True
             except StaleHolderError as error:
                 # Its later holder decides what counts; the other manifests of the run go on.
                 context.log.warning(str(error))
+        if begun is None and not is_held:
+            self._runs.stop(run_id)
+            raise StaleHolderError(
+                f"Glue run {run_id} was told to stop: later attempts hold all of its manifests by now"
+            )
         return run_id
 
     def _watch(self, context: dg.AssetExecutionContext, run_id: str) -> GlueRun:

@@ -14,7 +14,7 @@ from typing import Self
 from ndjson_pipeline.errors import PipelineError
 from ndjson_pipeline.local_aws import lifeline
 
-CODE_LOCATION = ("-m", "ndjson_pipeline.definitions", "-a", "defs")
+DEFINITIONS = "ndjson_pipeline.definitions"
 _SECONDS_TO_END = 20.0
 _LOG_TAIL_CHARACTERS = 3000
 
@@ -23,14 +23,18 @@ class DagsterProcessError(PipelineError):
     """A Dagster process could not be started, or ended by itself."""
 
 
-def daemon_command() -> list[str]:
-    """Return the command of a daemon with its code location, without the UI."""
-    return [_script("dagster-daemon"), "run", *CODE_LOCATION]
+def daemon_command(definitions: str = DEFINITIONS) -> list[str]:
+    """Return the command of a daemon with its code location, without the UI.
+
+    Args:
+        definitions: the module of the code location; what it loads is called `defs`.
+    """
+    return [_script("dagster-daemon"), "run", "-m", definitions, "-a", "defs"]
 
 
 def dev_command(port: int) -> list[str]:
     """Return the command of daemon, code location and UI together; the UI listens on this machine only."""
-    return [_script("dagster"), "dev", "-h", "127.0.0.1", "-p", str(port), *CODE_LOCATION]
+    return [_script("dagster"), "dev", "-h", "127.0.0.1", "-p", str(port), "-m", DEFINITIONS, "-a", "defs"]
 
 
 class DagsterProcess:

@@ -72,14 +72,7 @@ class LocalPlatform:
                 home = pool.submit(prepare_home, self.dagster_home, self._instance)
                 stack.enter_context(self.aws)
                 home.result()
-            self._dagster = stack.enter_context(
-                DagsterProcess(
-                    self._dagster_command,
-                    home=self.dagster_home,
-                    environment=self.environment,
-                    log_path=self.dagster_log,
-                )
-            )
+            self._dagster = stack.enter_context(self._new_dagster())
             self._stack = stack.pop_all()
         return self
 
@@ -108,6 +101,21 @@ class LocalPlatform:
         self._dagster.__exit__(None, None, None)
         yield
         self._dagster.__enter__()
+
+    def start_dagster_again(self) -> None:
+        """Start Dagster again after it died, with the same home.
+
+        What the dead one left running stays until the platform ends.
+        """
+        self._dagster = self._stack.enter_context(self._new_dagster())
+
+    def _new_dagster(self) -> DagsterProcess:
+        return DagsterProcess(
+            self._dagster_command,
+            home=self.dagster_home,
+            environment=self.environment,
+            log_path=self.dagster_log,
+        )
 
     def deployment(self) -> Deployment:
         """Return names and clients of this platform, for this process; sets its environment.

@@ -33,8 +33,6 @@ from ndjson_pipeline.run_tags import (
 PENDING_PER_TICK = 10_000
 # A tick has a minute, and each costs two writes.
 FAILED_PER_TICK = 200
-# A run claims its manifests within seconds of its start.
-CLAIM_TIME = timedelta(minutes=2)
 
 
 @dg.sensor(
@@ -56,7 +54,8 @@ def manifest_sensor(
     if not pending:
         return dg.SkipReason("No committed manifest waits")
     failed = _fail_unlaunchable(context, records, pending)
-    launches = plan_launches(pending, _in_flight_manifests(context), daily_partitions.has_partition_key)
+    in_flight = _in_flight_manifests(context, pipeline.reconcile_rules.claim_grace)
+    launches = plan_launches(pending, in_flight, daily_partitions.has_partition_key)
     requests = [request for launch in launches if (request := _request(context, records, launch)) is not None]
     if not requests and failed:
         return dg.SkipReason(f"{failed} manifests were failed, because their dates can be no partition")
@@ -65,7 +64,7 @@ def manifest_sensor(
     return dg.SensorResult(run_requests=requests)
 
 
-def _in_flight_manifests(context: dg.SensorEvaluationContext) -> set[ManifestName]:
+def _in_flight_manifests(context: dg.SensorEvaluationContext, claim_grace: timedelta) -> set[ManifestName]:
     """Return the manifests of queued and going runs; the claim guards against what this misses."""
     names: set[ManifestName] = set()
     now = utc_now()
@@ -73,7 +72,7 @@ def _in_flight_manifests(context: dg.SensorEvaluationContext) -> set[ManifestNam
     for record in context.instance.get_run_records(filters):
         run = record.dagster_run
         started = record.start_time
-        if started is not None and now - datetime.fromtimestamp(started, UTC) > CLAIM_TIME:
+        if started is not None and now - datetime.fromtimestamp(started, UTC) > claim_grace:
             # What still waits although its run began long ago was left behind by a process that is gone.
             continue
         try:

@@ -1,7 +1,7 @@
 """Settles what a run left behind whose process is gone: the truth is asked of Glue."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 import dagster as dg
@@ -21,15 +21,12 @@ from ndjson_pipeline.glue.states import GlueRun
 from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
 from ndjson_pipeline.partitions import daily_partitions
-from ndjson_pipeline.reconciliation import ReconcileRules, Verdict, judge
+from ndjson_pipeline.reconciliation import Verdict, judge
 from ndjson_pipeline.reports.glue_report import GlueReport
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.run_states import RunView, view_of
 
 RECORDS_PER_TICK = 1000
-# A live run holds a claimed manifest from its first seconds to its last; one that holds none for this long
-# has no process any more.
-IDLE_RUN = timedelta(minutes=10)
 
 Completed: TypeAlias = tuple[Settlement, Conversion]
 
@@ -54,7 +51,8 @@ def reconcile_sensor(
             # One record that AWS would not tell of leaves the others alone; the next tick asks again.
             context.log.warning(f"Could not reconcile {record.manifest_path}: {error}")
     events = _materializations(completed, pipeline.places)
-    ended = _end_idle_runs(context, {record.dagster_run_id for record in processing}, now)
+    holders = {record.dagster_run_id for record in processing}
+    ended = _end_idle_runs(context, holders, now - pipeline.reconcile_rules.idle_run)
     if not events and not ended:
         return dg.SkipReason(f"{len(processing)} manifests are being converted; none was left behind")
     return dg.SensorResult(asset_events=events)
@@ -73,7 +71,7 @@ def _reconcile(
     view = view_of(run)
     glue = runs.find_begun(record.name.filename, record.attempt, record.glue_job_run_id)
     claimed_at = parse_utc_timestamp(record.processing_start_time or record.created_at)
-    verdict = judge(claimed_at=claimed_at, run=view, glue=glue, now=now, rules=ReconcileRules())
+    verdict = judge(claimed_at=claimed_at, run=view, glue=glue, now=now, rules=pipeline.reconcile_rules)
     if verdict is Verdict.LEAVE:
         return []
     claim = Claim(record, record.dagster_run_id or "")
@@ -135,7 +133,9 @@ def _materializations(completed: Iterable[Completed], places: Places) -> list[dg
     ]
 
 
-def _end_idle_runs(context: dg.SensorEvaluationContext, holders: set[str | None], now: datetime) -> int:
+def _end_idle_runs(
+    context: dg.SensorEvaluationContext, holders: set[str | None], started_before: datetime
+) -> int:
     """Mark started runs failed that hold no manifest: a run whose process was killed stays started for ever.
 
     It would keep its place in the pool, and the manifests it was launched for from being launched again.
@@ -147,7 +147,7 @@ def _end_idle_runs(context: dg.SensorEvaluationContext, holders: set[str | None]
         selected = run.asset_selection or {merged_parquet.key}
         began = record.start_time or record.create_timestamp.timestamp()
         started = datetime.fromtimestamp(began, UTC)
-        if run.run_id in holders or merged_parquet.key not in selected or now - started < IDLE_RUN:
+        if run.run_id in holders or merged_parquet.key not in selected or started > started_before:
             continue
         reason = "Its process is gone: it was started long ago and holds no manifest"
         context.instance.report_run_failed(run, reason)

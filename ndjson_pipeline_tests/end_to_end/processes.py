@@ -40,3 +40,20 @@ def processes_with_variable(name: str, value: str) -> set[int]:
         if wanted in variables and process_id != os.getpid() and process_exists(process_id):
             found.add(process_id)
     return found
+
+
+def parent_of(process_id: int) -> int | None:
+    """Return a process's parent; None where the process is gone."""
+    try:
+        status = Path(f"/proc/{process_id}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(status.rpartition(")")[2].split()[1])
+
+
+def command_of(process_id: int) -> str:
+    """Return a process's command line, its words joined by spaces; empty where the process is gone."""
+    try:
+        return Path(f"/proc/{process_id}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

@@ -9,7 +9,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 from dagster_pipes import decode_param
 
-from glue_jobs.reporting.report import JobInfo, ManifestOutcome, ParquetFile, RunOutcome, SchemaOutcome, build_report
+from glue_jobs.reporting.report import (
+    JobInfo,
+    ManifestOutcome,
+    ParquetFile,
+    RunOutcome,
+    SchemaOutcome,
+    build_report,
+)
 from lambda_ingest.clock import utc_now
 from lambda_ingest.contract.keys import ManifestName, s3_uri
 from lambda_ingest.contract.manifest import Manifest, ManifestFile

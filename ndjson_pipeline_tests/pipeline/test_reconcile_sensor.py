@@ -16,6 +16,7 @@ from lambda_ingest.contract.keys import ManifestName
 from ndjson_pipeline.build import build_defs
 from ndjson_pipeline.glue.messages import messages_prefix
 from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT, IDENTITY_ARGUMENT
+from ndjson_pipeline.reconciliation import ReconcileRules
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sensors import reconcile_sensor as module
 from ndjson_pipeline.sensors.reconcile_sensor import reconcile_sensor
@@ -250,7 +251,7 @@ def test_a_started_run_that_holds_nothing_for_long_is_ended(
     run_id = world.run(dg.DagsterRunStatus.STARTED)
     world.tick()
     assert world.instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
-    later = utc_now() + module.IDLE_RUN + timedelta(minutes=1)
+    later = utc_now() + ReconcileRules().idle_run + timedelta(minutes=1)
     monkeypatch.setattr(module, "utc_now", lambda: later)
     world.tick()
     assert world.instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
@@ -262,7 +263,7 @@ def test_a_started_run_that_holds_a_manifest_is_left_alone_however_long(
     run_id = world.run(dg.DagsterRunStatus.STARTED)
     world.processing(1, run_id, glue_job_run_id="jr_1")
     world.glue.show("jr_1", "RUNNING")
-    later = utc_now() + module.IDLE_RUN + timedelta(minutes=1)
+    later = utc_now() + ReconcileRules().idle_run + timedelta(minutes=1)
     monkeypatch.setattr(module, "utc_now", lambda: later)
     world.tick()
     assert world.instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]

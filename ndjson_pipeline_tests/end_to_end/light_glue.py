@@ -1,0 +1,52 @@
+"""The Glue job without Spark: the same conversion, its tasks in the script's own process.
+
+Starting a JVM takes longer than all that Dagster does for a run, and these tests are about Dagster.
+"""
+
+from ndjson_pipeline.aws import Deployment
+from ndjson_pipeline.packaging import GLUE_SCRIPT_KEY
+
+_SCRIPT = '''
+"""The Glue job's script, with tasks in this process."""
+
+import logging
+import sys
+import time
+from contextlib import contextmanager
+
+from glue_jobs import entry
+from glue_jobs.convert import convert_part
+from glue_jobs.storage import s3_client
+
+
+class InProcessRunner:
+    cores = 1
+
+    def run(self, tasks):
+        time.sleep({seconds})
+        return [convert_part(task, s3_client(task.region)) for task in tasks]
+
+
+@contextmanager
+def in_process_runner(app_name, announcer):
+    yield InProcessRunner()
+
+
+logging.basicConfig(level=logging.INFO)
+entry._spark_runner = in_process_runner
+entry.run_from_arguments(sys.argv[1:])
+'''
+
+
+def install_light_glue(deployment: Deployment, seconds: float = 0.0) -> None:
+    """Put the script in the place of the job's.
+
+    Args:
+        deployment: whose job it is.
+        seconds: how long each run takes besides what it has to do, so that a test meets it at work.
+    """
+    deployment.s3.put_object(
+        Bucket=deployment.names.scripts_bucket,
+        Key=GLUE_SCRIPT_KEY,
+        Body=_SCRIPT.replace("{seconds}", str(seconds)).encode(),
+    )
