@@ -13,6 +13,10 @@ class EventFormatError(IngestError):
     """A message's body is no S3 event; the message alone fails, and ends in the dead-letter queue."""
 
 
+class SweepEventError(IngestError):
+    """What the sweeper was asked makes no sense; nothing was done."""
+
+
 class ManifestConflictError(IngestError):
     """An object under a manifest's key lists other files than the manifest does."""
 

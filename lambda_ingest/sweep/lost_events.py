@@ -37,11 +37,14 @@ class Resent:
         date_prefix: the date.
         files: how many events were sent again.
         is_complete: whether the time reached for all of the date.
+        undecidable: objects that no record knows, but that are so old that theirs may have expired; they are
+            left alone, for a file that is tracked anew would be loaded twice.
     """
 
     date_prefix: str
     files: int
     is_complete: bool
+    undecidable: int = 0
 
 
 class LostEvents:
@@ -55,12 +58,15 @@ class LostEvents:
         bucket: str,
         queue_url: str,
         input_prefix: str,
+        ttl_days: int,
     ) -> None:
         self._listings = listings
         self._sqs = sqs
         self._bucket = bucket
         self._queue_url = queue_url
         self._input_prefix = input_prefix
+        # A record lives at least this long after its object was written.
+        self._most_age = timedelta(days=ttl_days - 1)
 
     def resend(self, date_prefix: str, now: datetime, remaining_seconds: RemainingSeconds) -> Resent:
         """Send an event for each object of the date that no record knows, or knows with other content.
@@ -72,18 +78,30 @@ class LostEvents:
             ResendError: SQS took only some of the events; the next sweep sends the rest.
         """
         sent = 0
+        undecidable: list[str] = []
         for folder in self._listings.folders(date_prefix):
-            for group in _groups(self._unknown(date_prefix, folder, now), _MESSAGES_PER_BATCH):
+            unknown = self._unknown(date_prefix, folder, now, undecidable)
+            for group in _groups(unknown, _MESSAGES_PER_BATCH):
                 self._send(group)
                 sent += len(group)
                 if remaining_seconds() < RESERVED_SECONDS:
                     logger.warning("Stopped the search for lost events", date_prefix=date_prefix, sent=sent)
-                    return Resent(date_prefix, sent, is_complete=False)
+                    return Resent(date_prefix, sent, is_complete=False, undecidable=len(undecidable))
         if sent:
             logger.warning("Sent lost events again", date_prefix=date_prefix, file_count=sent)
-        return Resent(date_prefix, sent, is_complete=True)
+        if undecidable:
+            logger.warning(
+                "Left objects alone whose records may have expired",
+                date_prefix=date_prefix,
+                file_count=len(undecidable),
+                first=undecidable[0],
+            )
+        return Resent(date_prefix, sent, is_complete=True, undecidable=len(undecidable))
 
-    def _unknown(self, date_prefix: str, folder: str, now: datetime) -> Iterator[ListedObject]:
+    def _unknown(
+        self, date_prefix: str, folder: str, now: datetime, undecidable: list[str]
+    ) -> Iterator[ListedObject]:
+        """Yield the objects of a folder that need an event, and note the keys of those that can't be told."""
         file_key_prefix = f"{folder}{date_prefix}-"
         pairs = without_match(
             self._listings.objects(self._bucket, f"{self._input_prefix}{file_key_prefix}"),
@@ -100,6 +118,9 @@ class LostEvents:
             if record is None and refused_key != below:
                 # Its record, if there is one, stands elsewhere in the order.
                 record = self._listings.exists(date_prefix, refused_key)
+            if record is None and now - listed.modified_at > self._most_age:
+                undecidable.append(listed.key)
+                continue
             is_known = record is not None and listed.etag in {
                 record.get("etag"),
                 record.get("overwritten_etag"),

@@ -143,9 +143,17 @@ class Ingest:
         )
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
-    def sweep(self, runtime: Runtime | None = None, *, audit: bool = True, **changes: Any) -> dict[str, Any]:
+    def sweep(
+        self,
+        runtime: Runtime | None = None,
+        *,
+        audit: bool = True,
+        dates: object = None,
+        **changes: Any,
+    ) -> dict[str, Any]:
         context: Any = self.context
-        return sweep({"audit": audit}, context, runtime or self.runtime(**changes))
+        event = {"audit": audit} if dates is None else {"dates": dates}
+        return sweep(event, context, runtime or self.runtime(**changes))
 
     def receive(self) -> list[dict[str, Any]]:
         """Take every message off the events queue, and return them as a Lambda gets them."""

@@ -1,14 +1,17 @@
 """The sweeper finishes what no event will finish."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambda_ingest.errors import SweepEventError
+from lambda_ingest.settings import Settings
 from lambda_ingest.sweep.merge import without_match
-from lambda_ingest.sweeper import recent_dates
+from lambda_ingest.sweep.request import MOST_DATES, SweepRequest, recent_dates
 from ndjson_pipeline_tests.lambda_ingest.harness import NOON, TODAY, YESTERDAY, Ingest, names
 from ndjson_pipeline_tests.lambda_ingest.stubs import Failing
 
@@ -168,6 +171,97 @@ def test_a_part_that_fails_is_named_and_leaves_the_others_alone(live: Ingest) ->
 
 def test_only_a_few_recent_dates_are_listed() -> None:
     assert recent_dates(NOON, 3) == ["2026-01-31", TODAY, YESTERDAY, "2026-01-28", "2026-01-27"]
+
+
+def days_ago(ingest: Ingest, days: int) -> str:
+    return (ingest.clock.now - timedelta(days=days)).date().isoformat()
+
+
+def test_a_date_beyond_the_recent_ones_is_audited_on_demand(live: Ingest) -> None:
+    old, other = days_ago(live, 200), days_ago(live, 201)
+    for day in (old, other):
+        live.put(f"{day}-lost.ndjson")
+    live.receive()
+    live.clock.advance(minutes=20)
+    assert live.sweep()["events_resent"] == {}
+    answer = live.sweep(dates=[old])
+    assert (answer["audited"], answer["events_resent"]) == ([old], {old: 1})
+    assert live.deliver_messages(live.receive()) == []
+    assert set(live.file_records()) == {f"{old}-lost.ndjson"}
+    assert live.sweep(dates=[old])["events_resent"] == {}
+
+
+def test_dates_named_twice_are_audited_once(live: Ingest) -> None:
+    day = days_ago(live, 10)
+    live.put(f"{day}-lost.ndjson")
+    live.receive()
+    live.clock.advance(minutes=20)
+    live.sweep(dates=[day, day])
+    assert len(live.receive()) == 1
+
+
+def test_an_object_whose_record_may_have_expired_is_left_alone_and_said(live: Ingest) -> None:
+    day = today_of(live)
+    live.deliver(live.put(f"{day}-loaded.ndjson"), max_files_per_manifest=1)
+    record = live.record(f"{day}-loaded.ndjson")
+    live.clients.dynamodb.delete_item(
+        TableName=live.settings.tracking_table,
+        Key={name: {"S": record[name]} for name in ("date_prefix", "file_key")},
+    )
+    live.receive()
+    live.clock.advance(days=30)
+    answer = live.sweep(dates=[day])
+    # Tracked anew it would be in a second manifest.
+    assert (answer["events_resent"], answer["events_undecidable"]) == ({}, {day: 1})
+    assert live.receive() == []
+
+
+def test_a_date_that_the_time_did_not_reach_is_named(live: Ingest) -> None:
+    day = days_ago(live, 10)
+    live.put(f"{day}-lost.ndjson")
+    live.receive()
+    live.clock.advance(minutes=20)
+    live.context.remaining = lambda: 0.0
+    assert live.sweep(dates=[day])["events_incomplete"] == [day]
+
+
+@pytest.mark.parametrize(
+    ("dates", "reason"),
+    [
+        ("2026-01-30", "must be a list"),
+        ([], "must be a list"),
+        (None, "must be a list"),
+        ([TODAY] * (MOST_DATES + 1), "must be a list"),
+        ([7], "7 is no date"),
+        (["2026-1-30"], "'2026-1-30' is no date"),
+        (["2026-02-30"], "'2026-02-30' is no date"),
+        (["2024-12-31"], "2024-12-31 lies not between 2025-01-01 and"),
+        (["2026-02-01"], "2026-02-01 lies not between 2025-01-01 and 2026-01-31"),
+        ([TODAY, "x", "2024-12-31"], "'x' is no date as YYYY-MM-DD; 2024-12-31 lies"),
+    ],
+)
+def test_dates_that_make_no_sense_are_refused_with_the_reason(dates: object, reason: str) -> None:
+    with pytest.raises(SweepEventError, match=re.escape(reason)):
+        SweepRequest.parse({"dates": dates}, Settings("bucket", "table"), NOON)
+
+
+def test_dates_without_an_audit_are_refused() -> None:
+    with pytest.raises(SweepEventError, match="leave one of them out"):
+        SweepRequest.parse({"dates": [TODAY], "audit": False}, Settings("bucket", "table"), NOON)
+
+
+def test_nothing_is_swept_where_the_dates_make_no_sense(ingest: Ingest) -> None:
+    ingest.deliver(*(ingest.put(name) for name in names(3)))
+    ingest.clock.advance(days=1)
+    with pytest.raises(SweepEventError):
+        ingest.sweep(dates=["garbage"])
+    assert ingest.manifest_records() == []
+
+
+def test_what_a_timer_sends_audits_the_recent_dates() -> None:
+    event = {"version": "0", "source": "aws.scheduler", "detail": {}}
+    request = SweepRequest.parse(event, Settings("bucket", "table", audit_days=1), NOON)
+    assert request.dates == ("2026-01-31", TODAY, YESTERDAY)
 
 
 @given(st.sets(st.text(max_size=4)), st.sets(st.text(max_size=4)))
