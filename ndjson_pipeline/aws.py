@@ -15,8 +15,13 @@ from ndjson_pipeline.settings import DAGSTER_URL_VARIABLE, ENVIRONMENT_VARIABLE,
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_glue.client import GlueClient
+    from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sns.client import SNSClient
+
+
+# A Lambda's longest time, and some more.
+_LONGEST_CALL_SECONDS = 910
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Deployment:
     settings: PipelineSettings
     names: Names
     dynamodb: "DynamoDBClient"
+    functions: "LambdaClient"
     glue: "GlueClient"
     s3: "S3Client"
     sns: "SNSClient"
@@ -68,12 +74,15 @@ def _connect(variables: tuple[tuple[str, str], ...]) -> Deployment:
     settings = PipelineSettings.from_environment(dict(variables))
     # Adaptive retries slow down together where Glue or DynamoDB throttle.
     config = Config(retries={"mode": "adaptive", "total_max_attempts": 6}, max_pool_connections=32)
+    # A call of a function lasts as long as the function, and is not made again by itself.
+    patient = Config(retries={"total_max_attempts": 1}, read_timeout=_LONGEST_CALL_SECONDS)
     session = boto3.session.Session()
     account = session.client("sts", config=config).get_caller_identity()["Account"]
     return Deployment(
         settings=settings,
         names=Names(settings.environment, account),
         dynamodb=session.client("dynamodb", config=config),
+        functions=session.client("lambda", config=patient),
         glue=session.client("glue", config=config),
         s3=session.client("s3", config=config),
         sns=session.client("sns", config=config),

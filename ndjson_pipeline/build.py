@@ -7,7 +7,12 @@ import dagster as dg
 from ndjson_pipeline.assets.manifests import manifests
 from ndjson_pipeline.assets.merged_parquet import merged_parquet
 from ndjson_pipeline.assets.raw_ndjson import raw_ndjson
-from ndjson_pipeline.jobs import convert_manifests
+from ndjson_pipeline.jobs import (
+    convert_manifests,
+    reconcile_input_listing,
+    reprocess_failed_manifests,
+    sweep_now,
+)
 from ndjson_pipeline.resources import default_resources
 from ndjson_pipeline.sensors.failure_alert_sensor import failure_alert_sensor
 from ndjson_pipeline.sensors.lambda_report_sensor import lambda_report_sensor
@@ -23,7 +28,7 @@ def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.
     """
     return dg.Definitions(
         assets=[raw_ndjson, manifests, merged_parquet],
-        jobs=[convert_manifests],
+        jobs=[convert_manifests, reprocess_failed_manifests, sweep_now, reconcile_input_listing],
         sensors=[manifest_sensor, lambda_report_sensor, failure_alert_sensor, reconcile_sensor],
         resources={**default_resources(), **(resource_overrides or {})},
         # A run is one step that waits for Glue; a process of its own for it would only cost its start.

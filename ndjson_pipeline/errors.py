@@ -35,3 +35,7 @@ class GlueDeadlineError(GlueRunError):
 
 class ReportFormatError(PipelineError):
     """A report has not the shape that its writer promises."""
+
+
+class SweeperError(PipelineError):
+    """The sweeper could not do what it was asked."""

@@ -248,6 +248,34 @@ class ManifestRecordStore:
             },
         )
 
+    def retry_later(self, record: ManifestRecord) -> bool:
+        """Mark a failed record for another attempt; False where its status or attempt has moved on."""
+        now = self._clock()
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item(_key(record.name)),
+                UpdateExpression="SET retry_due = :yes, updated_at = :now, #ttl = :ttl",
+                ConditionExpression=(
+                    "#status = :failed AND (attempt = :attempt OR attribute_not_exists(attempt))"
+                ),
+                ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
+                ExpressionAttributeValues=to_item(
+                    {
+                        **self._stamp(now),
+                        ":yes": True,
+                        ":failed": ManifestStatus.FAILED.value,
+                        ":attempt": record.attempt,
+                    }
+                ),
+            )
+        except ClientError as error:
+            if not is_condition_failure(error):
+                raise
+            logger.info("%s has moved on from its failure", record.manifest_path)
+            return False
+        return True
+
     def alerted(self, record: ManifestRecord, run_id: str) -> None:
         """Note that the failure of a run was alerted; a later failure's alert stays pending."""
         try:

@@ -13,7 +13,7 @@ import dagster as dg
 
 from lambda_ingest.clock import utc_now
 from ndjson_pipeline.alerts.failure_alert import FailedRun, alert_document, publish
-from ndjson_pipeline.assets.merged_parquet import merged_parquet
+from ndjson_pipeline.jobs import converts
 from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.run_states import ENDED_BADLY, IN_FLIGHT, PARTITION_TAG
@@ -84,8 +84,7 @@ def _ended_badly(context: dg.SensorEvaluationContext, now: datetime) -> tuple[st
     due = [
         record
         for record in found
-        if ALERTED_TAG not in record.dagster_run.tags
-        and merged_parquet.key in (record.dagster_run.asset_selection or {merged_parquet.key})
+        if ALERTED_TAG not in record.dagster_run.tags and converts(record.dagster_run)
     ]
     newest = max((record.update_timestamp.replace(tzinfo=UTC) for record in found), default=since)
     # Never so far back that the same full page is read for ever.

@@ -18,6 +18,7 @@ from ndjson_pipeline.glue.messages import read_custom_messages
 from ndjson_pipeline.glue.runs import IDENTITY_ARGUMENT, GlueRuns
 from ndjson_pipeline.glue.settlement import Settlement, may_retry, settle
 from ndjson_pipeline.glue.states import GlueRun
+from ndjson_pipeline.jobs import converts
 from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
 from ndjson_pipeline.partitions import daily_partitions
@@ -144,10 +145,9 @@ def _end_idle_runs(
     ended = 0
     for record in context.instance.get_run_records(filters):
         run = record.dagster_run
-        selected = run.asset_selection or {merged_parquet.key}
         began = record.start_time or record.create_timestamp.timestamp()
         started = datetime.fromtimestamp(began, UTC)
-        if run.run_id in holders or merged_parquet.key not in selected or started > started_before:
+        if run.run_id in holders or not converts(run) or started > started_before:
             continue
         reason = "Its process is gone: it was started long ago and holds no manifest"
         context.instance.report_run_failed(run, reason)

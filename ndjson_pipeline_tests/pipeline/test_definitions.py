@@ -60,6 +60,16 @@ def test_only_the_parquet_is_made_here() -> None:
     assert executable == {"merged_parquet"}
 
 
+def test_an_operator_finds_the_jobs() -> None:
+    jobs = {job.name for job in defs.get_repository_def().get_all_jobs()}
+    assert jobs >= {
+        "convert_manifests",
+        "reprocess_failed_manifests",
+        "sweep_now",
+        "reconcile_input_listing",
+    }
+
+
 def test_each_asset_depends_on_the_one_before_it_by_the_same_partitions() -> None:
     graph = defs.get_repository_def().asset_graph
     parents = {

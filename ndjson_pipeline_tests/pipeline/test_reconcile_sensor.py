@@ -257,6 +257,18 @@ def test_a_started_run_that_holds_nothing_for_long_is_ended(
     assert world.instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
 
 
+def test_a_job_of_an_operator_is_not_ended_however_long(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = create_run_for_test(world.instance, job_name="sweep_now", status=dg.DagsterRunStatus.STARTED)
+    later = utc_now() + module.IDLE_RUN + timedelta(minutes=1)
+    monkeypatch.setattr(module, "utc_now", lambda: later)
+    world.tick()
+    found = world.instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.status is dg.DagsterRunStatus.STARTED
+
+
 def test_a_started_run_that_holds_a_manifest_is_left_alone_however_long(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

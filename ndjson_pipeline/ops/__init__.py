@@ -1,0 +1,1 @@
+"""Ops: what an operator does by hand from the UI."""
