@@ -7,6 +7,11 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 from dagster._core.test_utils import create_run_for_test
 
 from lambda_ingest.contract.keys import ManifestName
@@ -14,7 +19,8 @@ from ndjson_pipeline.build import build_defs
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sensors import failure_alert_sensor as module
 from ndjson_pipeline.sensors.failure_alert_sensor import ALERTED_TAG, failure_alert_sensor
-from ndjson_pipeline_tests.pipeline.harness import ManifestTable, client_error, day
+from ndjson_pipeline_tests.pipeline.asset_runner import Runner
+from ndjson_pipeline_tests.pipeline.harness import FakeGlue, ManifestTable, client_error, day
 
 
 @dataclass
@@ -124,6 +130,117 @@ def test_a_canceled_run_is_alerted_as_such(world: World) -> None:
     world.run(dg.DagsterRunStatus.CANCELED)
     world.tick()
     assert world.published[0]["Error"]["Error"] == "DagsterRunCanceled"
+
+
+CONTRACT = {
+    *("FunctionError", "DatePrefix", "ManifestPath", "Error", "Timestamp", "DagsterRunId", "DagsterRunUrl"),
+    *("GlueJobRunId", "JobName"),
+}
+ORIGIN = RemoteJobOrigin(
+    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("ndjson_pipeline"), "repository"), "convert_manifests"
+)
+
+
+def the_one_alert(world: World, run_id: str) -> dict[str, Any]:
+    """Return the only alert after several ticks."""
+    for _ in range(3):
+        world.tick()
+    (alert,) = world.published
+    assert set(alert) >= CONTRACT
+    assert set(alert["Error"]) == {"Error", "Cause"}
+    assert alert["Error"]["Cause"]
+    assert (alert["DagsterRunId"], alert["JobName"]) == (run_id, "ndjson-parquet-batch-job-dev")
+    return alert
+
+
+def test_a_run_that_was_canceled_while_queued_is_alerted_once(world: World) -> None:
+    run = create_run_for_test(
+        world.instance,
+        job_name="convert_manifests",
+        status=dg.DagsterRunStatus.QUEUED,
+        remote_job_origin=ORIGIN,
+        tags={"dagster/partition": day()},
+    )
+    world.tick()
+    assert world.published == []
+    # What the queue does with a run that nobody has started yet.
+    world.instance.report_run_canceled(run)
+    alert = the_one_alert(world, run.run_id)
+    assert alert["Error"]["Error"] == "DagsterRunCanceled"
+    assert (alert["DatePrefix"], alert["ManifestPath"], alert["GlueJobRunId"]) == (day(), None, None)
+
+
+class BrokenPipeline(dg.ConfigurableResource[None]):
+    """A resource that can't be made."""
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        raise RuntimeError("no credentials")
+
+
+def test_a_run_that_failed_before_its_step_is_alerted_once(world: World) -> None:
+    waiting = world.manifests.commit(1, day())
+    job = build_defs(resource_overrides={"pipeline": BrokenPipeline()}).resolve_job_def("convert_manifests")
+    result = job.execute_in_process(instance=world.instance, partition_key=day(), raise_on_error=False)
+    assert not [event for event in result.all_events if event.is_step_start]
+    alert = the_one_alert(world, result.run_id)
+    assert alert["Error"]["Error"] == "DagsterRunFailed"
+    assert (alert["DatePrefix"], alert["ManifestPath"]) == (day(), None)
+    assert world.manifests.item(waiting)["status"] == "pending"
+
+
+def test_a_run_that_was_canceled_in_the_middle_is_alerted_once_with_its_manifests(
+    world: World, runner: Runner
+) -> None:
+    names = [world.manifests.commit(sequence) for sequence in (1, 2)]
+    glue = FakeGlue(["RUNNING"])
+
+    def terminate(_seconds: float) -> None:
+        (going,) = world.instance.get_runs()
+        world.instance.report_run_canceling(going)
+        raise dg.DagsterExecutionInterruptedError
+
+    runner.on_sleep = terminate
+    runner.run(glue, names)
+    assert glue.stopped == ["jr_1"]
+    (run,) = world.instance.get_runs()
+    assert run.status is dg.DagsterRunStatus.CANCELED
+    alert = the_one_alert(world, run.run_id)
+    assert alert["Error"]["Error"] == "DagsterRunCanceled"
+    assert "terminated" in alert["Error"]["Cause"]
+    assert alert["ManifestPaths"] == [world.manifests.path(name) for name in names]
+    assert (alert["DatePrefix"], alert["GlueJobRunId"]) == (names[0].date_prefix, "jr_1")
+    assert alert["WillRetry"] is False
+
+
+@pytest.mark.parametrize("job_name", ["sweep_now", "reprocess_failed_manifests", "reconcile_input_listing"])
+def test_a_job_of_an_operator_that_failed_is_no_failure_of_glue(world: World, job_name: str) -> None:
+    create_run_for_test(world.instance, job_name=job_name, status=dg.DagsterRunStatus.FAILURE)
+    world.tick()
+    assert world.published == []
+
+
+@pytest.mark.parametrize(
+    ("job_name", "selection", "is_alerted"),
+    [
+        ("convert_manifests", None, True),
+        # What the asset's page and a backfill launch.
+        ("__ASSET_JOB", {dg.AssetKey("merged_parquet")}, True),
+        ("__ASSET_JOB", None, True),
+        ("__ASSET_JOB", {dg.AssetKey("another_asset")}, False),
+        ("another_job", None, False),
+    ],
+)
+def test_a_failed_run_is_alerted_where_it_was_for_the_parquet(
+    world: World, job_name: str, selection: set[dg.AssetKey] | None, is_alerted: bool
+) -> None:
+    create_run_for_test(
+        world.instance,
+        job_name=job_name,
+        status=dg.DagsterRunStatus.FAILURE,
+        asset_selection=None if selection is None else frozenset(selection),
+    )
+    world.tick()
+    assert len(world.published) == is_alerted
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.STARTED])
