@@ -28,3 +28,12 @@ def view_of(run: dg.DagsterRun | None) -> RunView:
     if run is None:
         return RunView.UNKNOWN
     return RunView.IN_FLIGHT if run.status in IN_FLIGHT else RunView.ENDED
+
+
+def is_termination_asked_for(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Tell whether somebody asked for a run's end; a process may also be interrupted by its host."""
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.status in {
+        dg.DagsterRunStatus.CANCELING,
+        dg.DagsterRunStatus.CANCELED,
+    }

@@ -35,6 +35,7 @@ from ndjson_pipeline.manifest_records.transitions import Move
 from ndjson_pipeline.partitions import daily_partitions
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.run_ancestry import ancestry_of
+from ndjson_pipeline.run_states import is_termination_asked_for
 from ndjson_pipeline.run_tags import tagged_manifests
 
 # Runs that hold Glue's places: the instance's limit on this pool keeps them below Glue's MaxConcurrentRuns.
@@ -214,9 +215,14 @@ def _convert_batch(
             unsettled = [claim for claim in unsettled if claim not in group.claims]
             _record(context, records, settle(group.claims, conversion.run, conversion.report), result)
     except (Exception, dg.DagsterExecutionInterruptedError) as error:
-        # Whatever ended the run early, its claims must not stay processing without a reason.
+        is_interrupted = isinstance(error, dg.DagsterExecutionInterruptedError)
+        if is_interrupted and not is_termination_asked_for(context.instance, context.run.run_id):
+            # The host ended the process, and Glue goes on. A retry of this run takes its claims over and
+            # attaches; without one the reconciler settles them.
+            raise
+        # Whatever else ended the run early, its claims must not stay processing without a reason.
         # A stop and a deadline are decisions; whatever else it was may not be there the next time.
-        is_decision = isinstance(error, dg.DagsterExecutionInterruptedError | GlueDeadlineError)
+        is_decision = is_interrupted or isinstance(error, GlueDeadlineError)
         settlements = [
             Settlement(claim, _describe(error), retry_due=not is_decision and may_retry(claim))
             for claim in unsettled

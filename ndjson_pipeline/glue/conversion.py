@@ -22,6 +22,7 @@ from ndjson_pipeline.glue.runs import (
 from ndjson_pipeline.glue.states import GlueRun
 from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
 from ndjson_pipeline.reports.glue_report import GlueReport, parse_glue_report
+from ndjson_pipeline.run_states import is_termination_asked_for
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -113,7 +114,8 @@ class Converter:
         Raises:
             GlueRunError: the run could not be started or watched to its end.
             StaleHolderError: later attempts held all of its manifests before it began; it was told to stop.
-            DagsterExecutionInterruptedError: the Dagster run was terminated; the Glue run was told to stop.
+            DagsterExecutionInterruptedError: the process was interrupted; the Glue run was told to stop
+                where a person asked for the run's end, and goes on where the host ended the process.
         """
         identity = group.identity
         reader = IdentityMessageReader(bucket=self._manifest_bucket, client=self._s3, identity=identity)
@@ -122,7 +124,7 @@ class Converter:
             context=context, context_injector=injector, message_reader=reader
         ) as session:
             run_id = self._start_or_attach(context, group, session.get_bootstrap_cli_arguments())
-            run = self._watch(context, run_id)
+            run = self._watch(context, group, run_id)
         # The session's end waits for the last messages, so the report is here if it was ever sent.
         report = find_report(session.get_custom_messages())
         if report is None:
@@ -189,13 +191,29 @@ class Converter:
             )
         return run_id
 
-    def _watch(self, context: dg.AssetExecutionContext, run_id: str) -> GlueRun:
+    def _watch(self, context: dg.AssetExecutionContext, group: ConversionGroup, run_id: str) -> GlueRun:
         try:
             return self._runs.watch(run_id)
         except dg.DagsterExecutionInterruptedError:
-            context.log.warning(f"Terminated: stopping Glue run {run_id}")
-            self._runs.stop(run_id)
+            if not is_termination_asked_for(context.instance, context.run.run_id):
+                context.log.warning(f"Interrupted by its host, not by a person: Glue run {run_id} goes on")
+            elif not self._holds_any(group):
+                context.log.warning(f"Terminated: Glue run {run_id} is another run's by now, and goes on")
+            else:
+                context.log.warning(f"Terminated: stopping Glue run {run_id}")
+                self._runs.stop(run_id)
             raise
+
+    def _holds_any(self, group: ConversionGroup) -> bool:
+        """Tell whether a claim of the group is still held as it was made."""
+        for claim in group.claims:
+            record = self._records.read(claim.record.name)
+            if record is not None and (record.dagster_run_id, record.attempt) == (
+                claim.run_id,
+                claim.attempt,
+            ):
+                return True
+        return False
 
 
 def find_report(messages: Sequence[Any]) -> GlueReport | None:

@@ -241,3 +241,45 @@ def test_a_retry_of_a_backfills_run_converts_what_that_run_had_not_reached(
         ("completed", 1),
         ("completed", 2),
     ]
+
+
+def interrupt(_seconds: float) -> None:
+    raise dg.DagsterExecutionInterruptedError
+
+
+def test_a_process_that_its_host_ends_leaves_glue_going_and_a_retry_attaches_to_it(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    names = [manifests.commit(sequence) for sequence in (1, 2)]
+    glue = runner.glue(converted, ["RUNNING", "RUNNING", "SUCCEEDED"])
+    runner.on_sleep = interrupt
+    ended = runner.run(glue, names)
+    assert not ended.success
+    assert glue.stopped == []
+    assert statuses(manifests, names) == [("processing", 1), ("processing", 1)]
+    runner.on_sleep = lambda _seconds: None
+    again = {PARENT_RUN_TAG: ended.run_id, ROOT_RUN_TAG: ended.run_id, RETRY_NUMBER_TAG: "1"}
+    assert runner.run(glue, names, **again).success
+    assert len(glue.runs) == 1
+    assert statuses(manifests, names) == [("completed", 1), ("completed", 1)]
+
+
+def test_a_run_that_is_terminated_after_another_took_over_leaves_that_ones_glue_run_alone(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    name = manifests.commit(1)
+    glue = runner.glue(None, ["RUNNING"])
+
+    def take_over_and_interrupt(seconds: float) -> None:
+        (run,) = runner.instance.get_runs()
+        runner.instance.report_run_canceling(run)
+        record = manifests.store().read(name)
+        assert record is not None
+        assert manifests.store().take_over(record, "successor") is not None
+        interrupt(seconds)
+
+    runner.on_sleep = take_over_and_interrupt
+    runner.run(glue, [name])
+    assert glue.stopped == []
+    item = manifests.item(name)
+    assert (item["status"], item["dagster_run_id"]) == ("processing", "successor")
