@@ -1,5 +1,6 @@
 """Settles what a run left behind whose process is gone: the truth is asked of Glue."""
 
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -37,9 +38,7 @@ Completed: TypeAlias = tuple[Settlement, Conversion]
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Settles manifests whose run is gone, by asking Glue, and ends runs whose process is gone.",
 )
-def reconcile_sensor(
-    context: dg.SensorEvaluationContext, pipeline: PipelineResource
-) -> dg.SensorResult | dg.SkipReason:
+def reconcile_sensor(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
     """Look at every record that is processing."""
     records, now = pipeline.records(), utc_now()
     runs = pipeline.glue_runs(context.log)
@@ -53,10 +52,13 @@ def reconcile_sensor(
             context.log.warning(f"Could not reconcile {record.manifest_path}: {error}")
     events = _materializations(completed, pipeline.places)
     holders = {record.dagster_run_id for record in processing}
-    ended = _end_idle_runs(context, holders, now - pipeline.reconcile_rules.idle_run)
+    idle = _idle_runs(context, holders, now - pipeline.reconcile_rules.idle_run)
+    ended = _end_runs(context, [run for run in idle if run.run_id in _read_cursor(context.cursor)])
+    cursor = json.dumps({"idle": [run.run_id for run in idle]})
     if not events and not ended:
-        return dg.SkipReason(f"{len(processing)} manifests are being converted; none was left behind")
-    return dg.SensorResult(asset_events=events)
+        reason = f"{len(processing)} manifests are being converted; none was left behind"
+        return dg.SensorResult(skip_reason=reason, cursor=cursor)
+    return dg.SensorResult(asset_events=events, cursor=cursor)
 
 
 def _reconcile(
@@ -134,23 +136,40 @@ def _materializations(completed: Iterable[Completed], places: Places) -> list[dg
     ]
 
 
-def _end_idle_runs(
-    context: dg.SensorEvaluationContext, holders: set[str | None], started_before: datetime
-) -> int:
-    """Mark started runs failed that hold no manifest: a run whose process was killed stays started for ever.
+def _read_cursor(cursor: str | None) -> set[str]:
+    """Return the runs that were idle at the last tick."""
+    return set(json.loads(cursor)["idle"]) if cursor else set()
 
-    It would keep its place in the pool, and the manifests it was launched for from being launched again.
+
+def _idle_runs(
+    context: dg.SensorEvaluationContext, holders: set[str | None], started_before: datetime
+) -> list[dg.DagsterRun]:
+    """Return the runs of `merged_parquet` that were started long ago and hold no manifest.
+
+    Between two dates a live run holds none for a moment, so two ticks in a row must find it so.
     """
     filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
-    ended = 0
+    idle = []
     for record in context.instance.get_run_records(filters):
         run = record.dagster_run
         began = record.start_time or record.create_timestamp.timestamp()
         started = datetime.fromtimestamp(began, UTC)
         if run.run_id in holders or not converts(run) or started > started_before:
             continue
-        reason = "Its process is gone: it was started long ago and holds no manifest"
-        context.instance.report_run_failed(run, reason)
-        context.log.warning(f"Ended run {run.run_id}, which was started at {started} and holds no manifest")
+        idle.append(run)
+    return idle
+
+
+def _end_runs(context: dg.SensorEvaluationContext, runs: Iterable[dg.DagsterRun]) -> int:
+    """Mark runs failed whose process is gone: a run whose process was killed stays started for ever.
+
+    It would keep its place in the pool, and the manifests it was launched for from being launched again.
+    """
+    ended = 0
+    for run in runs:
+        context.instance.report_run_failed(
+            run, "Its process is gone: it was started long ago and holds no manifest"
+        )
+        context.log.warning(f"Ended run {run.run_id}, which was started long ago and holds no manifest")
         ended += 1
     return ended

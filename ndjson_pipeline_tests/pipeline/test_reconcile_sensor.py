@@ -73,6 +73,7 @@ class World:
     manifests: ManifestTable
     instance: dg.DagsterInstance
     glue: GlueRunsSeen
+    cursor: str | None = None
 
     def processing(
         self, sequence: int, run_id: str, *, minutes: float = 30, **attributes: Any
@@ -106,12 +107,15 @@ class World:
     def tick(self) -> list[dg.AssetMaterialization]:
         with dg.build_sensor_context(
             instance=self.instance,
+            cursor=self.cursor,
             sensor_name="reconcile_sensor",
             resources={"pipeline": PipelineResource()},
             definitions=build_defs(),
         ) as context:
             result = reconcile_sensor(context)
-        return list(result.asset_events) if isinstance(result, dg.SensorResult) else []
+        assert isinstance(result, dg.SensorResult)
+        self.cursor = result.cursor
+        return list(result.asset_events)
 
 
 @pytest.fixture
@@ -254,7 +258,25 @@ def test_a_started_run_that_holds_nothing_for_long_is_ended(
     later = utc_now() + ReconcileRules().idle_run + timedelta(minutes=1)
     monkeypatch.setattr(module, "utc_now", lambda: later)
     world.tick()
+    world.tick()
     assert world.instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+
+
+def test_a_run_that_holds_nothing_for_a_moment_between_two_dates_is_not_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = world.run(dg.DagsterRunStatus.STARTED)
+    later = utc_now() + module.IDLE_RUN + timedelta(minutes=1)
+    monkeypatch.setattr(module, "utc_now", lambda: later)
+    world.glue.show("jr_1", "RUNNING")
+    world.tick()
+    name = world.processing(1, run_id, glue_job_run_id="jr_1")
+    world.tick()
+    world.manifests.commit(1, day(), status="completed", attempt=1, dagster_run_id=run_id)
+    world.tick()
+    run = world.instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.status is dg.DagsterRunStatus.STARTED, name
 
 
 def test_a_job_of_an_operator_is_not_ended_however_long(
@@ -263,6 +285,7 @@ def test_a_job_of_an_operator_is_not_ended_however_long(
     run = create_run_for_test(world.instance, job_name="sweep_now", status=dg.DagsterRunStatus.STARTED)
     later = utc_now() + module.IDLE_RUN + timedelta(minutes=1)
     monkeypatch.setattr(module, "utc_now", lambda: later)
+    world.tick()
     world.tick()
     found = world.instance.get_run_by_id(run.run_id)
     assert found is not None
