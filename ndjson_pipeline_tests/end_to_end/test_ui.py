@@ -1,0 +1,200 @@
+"""What an operator sees of the platform in Dagster's UI, in a real browser."""
+
+import json
+import os
+import random
+import re
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from playwright.sync_api import Page, expect
+
+from lambda_ingest.contract.records import ManifestStatus
+from lambda_ingest.generation import generate_file
+from ndjson_pipeline.cli.dev import free_port
+from ndjson_pipeline.demo.input_files import InputFile
+from ndjson_pipeline.demo.run import DEMO_SETTINGS
+from ndjson_pipeline.local_platform.dagster_process import dev_command
+from ndjson_pipeline.local_platform.platform import LocalPlatform
+from ndjson_pipeline_tests.browser import browser
+from ndjson_pipeline_tests.end_to_end.conftest import Running, past
+from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
+
+pytestmark = [pytest.mark.daemon, pytest.mark.spark, pytest.mark.timeout(240)]
+
+# A folder to write pictures of the pages into, for docs/operations.md.
+SCREENSHOTS_VARIABLE = "NDJSON_SCREENSHOTS"
+LOCATION, REPOSITORY = "ndjson_pipeline.definitions:defs", "__repository__"
+# Milliseconds until a text must be there; the UI asks the server anew every few seconds.
+SOON = 30_000
+LAUNCH_BACKFILL = """
+mutation($assets: [AssetKeyInput!]!, $dates: [String!]!) {
+  launchPartitionBackfill(backfillParams: {assetSelection: $assets, partitionNames: $dates}) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+
+
+class Ui:
+    """The UI of a platform that is running."""
+
+    def __init__(self, running: Running, address: str) -> None:
+        self.running = running
+        self.address = address
+
+    def launch_backfill(self, dates: list[str]) -> str:
+        """Launch a backfill of `merged_parquet` as the UI does, and return its id."""
+        body = {
+            "query": LAUNCH_BACKFILL,
+            "variables": {"assets": [{"path": ["merged_parquet"]}], "dates": dates},
+        }
+        request = urllib.request.Request(
+            f"{self.address}/graphql",
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=60) as answer:
+            document = json.loads(answer.read())
+        launched = document["data"]["launchPartitionBackfill"]
+        assert launched["__typename"] == "LaunchBackfillSuccess", document
+        return str(launched["backfillId"])
+
+    def started_run(self, backfill: str, partition: str) -> str:
+        """Return the id of a backfill's run of a date, once it goes."""
+        filters = dg.RunsFilter(
+            tags={"dagster/backfill": backfill, "dagster/partition": partition},
+            statuses=[dg.DagsterRunStatus.STARTED],
+        )
+        return await_true(lambda: [run.run_id for run in self.running.instance.get_runs(filters)], 60)[0]
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """A page as large as a laptop's window; it comes first, as without a browser nothing need start."""
+    with browser() as started:
+        opened = started.new_page(viewport={"width": 1280, "height": 800})
+        opened.set_default_timeout(SOON)
+        expect.set_options(timeout=SOON)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    return free_port(0, "--port")
+
+
+@pytest.fixture(scope="module")
+def starting(page: Page, scratch: Path, restored_environment: None, port: int) -> Iterator[LocalPlatform]:
+    """The platform as `make dev` runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(scratch))
+        with LocalPlatform(scratch / "platform", dev_command(port), settings=DEMO_SETTINGS) as platform:
+            yield platform
+        await_true(lambda: not processes_with_variable("TMPDIR", str(scratch)), 10)
+
+
+def files_of(day: str, count: int, now: datetime) -> list[InputFile]:
+    draw = random.Random(day)
+    made = [generate_file(date.fromisoformat(day), n, now, 200_000, draw) for n in range(1, count + 1)]
+    return [InputFile(file.name, file.content, file.record_count) for file in made]
+
+
+@pytest.fixture(scope="module")
+def ui(running: Running, port: int, now: datetime) -> Ui:
+    """The UI after some work: three dates converted, and one that failed."""
+    running.platform.await_sensors(running.instance)
+    files = [file for days, count in ((2, 3), (3, 2)) for file in files_of(past(now, days), count, now)]
+    running.put(f"{past(now, 5)}-broken.ndjson", b"this is no JSON\n" * 20)
+    running.upload(files)
+    running.await_converted(files, 120)
+    running.await_records(past(now, 5), ManifestStatus.FAILED, 1, 60)
+    running.await_no_run(60)
+    return Ui(running, f"http://127.0.0.1:{port}")
+
+
+@pytest.fixture(scope="module")
+def picture(page: Page) -> Callable[[str], None]:
+    """Writes a picture of the page where a folder was asked for."""
+    folder = os.environ.get(SCREENSHOTS_VARIABLE)
+
+    def take(name: str) -> None:
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=Path(folder, f"{name}.png"), animations="disabled")
+
+    return take
+
+
+def test_the_graph_leads_from_raw_files_over_manifests_to_parquet(
+    ui: Ui, page: Page, picture: Callable[[str], None]
+) -> None:
+    page.goto(f"{ui.address}/assets/merged_parquet?view=lineage&lineageScope=upstream&lineageDepth=2")
+    nodes = page.locator("foreignObject")
+    boxes = []
+    for name in ("raw_ndjson", "manifests", "merged_parquet"):
+        node = nodes.filter(has_text=name)
+        expect(node).to_have_count(1)
+        boxes.append(node.bounding_box())
+    assert None not in boxes
+    assert [box["x"] for box in boxes if box] == sorted(box["x"] for box in boxes if box)
+    # An arrow between each and the next.
+    expect(page.locator("svg path[marker-end]")).to_have_count(2)
+    expect(nodes.filter(has_text="merged_parquet")).to_contain_text("1 failed")
+    picture("asset-graph")
+
+
+def test_the_manifest_sensor_shows_its_ticks(ui: Ui, page: Page, picture: Callable[[str], None]) -> None:
+    page.goto(f"{ui.address}/locations/{REPOSITORY}@{LOCATION}/sensors/manifest_sensor")
+    expect(page.get_by_role("row").filter(has_text="0 runs requested").first).to_be_visible()
+    picture("sensor-ticks")
+    page.get_by_text("All ticks", exact=True).click()
+    page.get_by_text("Requested", exact=True).click()
+    requested = page.get_by_role("row").filter(has_text=re.compile(r"[1-9]\d* runs? requested"))
+    expect(requested.first).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="0 runs requested")).to_have_count(0)
+
+
+def test_a_backfill_shows_its_lines_while_it_runs_and_its_dates_in_the_bar(
+    ui: Ui, page: Page, now: datetime, picture: Callable[[str], None]
+) -> None:
+    converted, without_manifests = past(now, 2), past(now, 4)
+    page.goto(f"{ui.address}/assets/merged_parquet?view=partitions")
+    expect(page.get_by_text("Materialized (2)")).to_be_visible()
+    backfill = ui.launch_backfill([converted, without_manifests])
+
+    page.goto(f"{ui.address}/runs/{ui.started_run(backfill, converted)}")
+    log = page.get_by_text(re.compile(r"^Glue run jr_\w+ is RUNNING$"))
+    expect(log).to_be_visible()
+    # The page is not loaded again: what comes now is pushed to it while the run goes on.
+    expect(page.get_by_text("RUN_SUCCESS", exact=True)).to_have_count(0)
+    expect(page.get_by_text(re.compile(r"^files 3 of 3, [\d,]+ records, "))).to_be_visible()
+    picture("live-run")
+    expect(page.get_by_text("RUN_SUCCESS", exact=True)).to_be_visible()
+    ui.running.await_no_run(60)
+
+    page.goto(f"{ui.address}/assets/merged_parquet?view=partitions&partition={converted}")
+    expect(page.get_by_text("Materialized (3)")).to_be_visible()
+    expect(page.get_by_text("Failed (1)")).to_be_visible()
+    picture("partitions")
+
+
+def test_the_numbers_of_the_dates_are_plotted(ui: Ui, page: Page, picture: Callable[[str], None]) -> None:
+    page.goto(f"{ui.address}/assets/merged_parquet")
+    page.get_by_text("Plots", exact=True).click()
+    for number in ("records_processed", "records_rejected", "input_size_mb", "execution_time_seconds"):
+        expect(page.get_by_text(number, exact=True)).to_be_visible()
+    plots = page.locator("canvas")
+    assert plots.count() >= 4
+    box = plots.first.bounding_box()
+    assert box is not None
+    assert box["width"] > 100
+    page.get_by_text("Plots", exact=True).scroll_into_view_if_needed()
+    picture("metadata-plots")
