@@ -1,7 +1,7 @@
 # make setup   the environment, .venv, from the hashes of requirements.lock
 # make demo    the whole platform once, on this machine, every number checked
 # make dev     the same, until Ctrl-C
-# make test    the tests; needs nothing but this machine
+# make test    the tests; needs nothing but this machine, and a chromium for those of the UI, else skipped
 # make soak    the long explorations; their last figures are in docs/reliability.md
 # make bench   what things cost; asserts nothing
 # make check   lint and types

@@ -119,6 +119,7 @@ def ui(running: Running, port: int, now: datetime) -> Ui:
     running.upload(files)
     running.await_converted(files, 120)
     running.await_records(past(now, 5), ManifestStatus.FAILED, 1, 60)
+    await_true(lambda: running.materialized("manifests", "files_processed") >= len(files), 60)
     running.await_no_run(60)
     return Ui(running, f"http://127.0.0.1:{port}")
 
@@ -151,18 +152,21 @@ def test_the_graph_leads_from_raw_files_over_manifests_to_parquet(
     # An arrow between each and the next.
     expect(page.locator("svg path[marker-end]")).to_have_count(2)
     expect(nodes.filter(has_text="merged_parquet")).to_contain_text("1 failed")
+    expect(nodes.filter(has_text="Loading")).to_have_count(0)
     picture("asset-graph")
 
 
 def test_the_manifest_sensor_shows_its_ticks(ui: Ui, page: Page, picture: Callable[[str], None]) -> None:
     page.goto(f"{ui.address}/locations/{REPOSITORY}@{LOCATION}/sensors/manifest_sensor")
-    expect(page.get_by_role("row").filter(has_text="0 runs requested").first).to_be_visible()
+    # Each tick has its logs; the row of the latest one, above them, has none.
+    ticks = page.get_by_role("row").filter(has_text="View logs")
+    idle = ticks.filter(has_text=re.compile(r"\b0 runs requested"))
+    expect(idle.first).to_be_visible()
     picture("sensor-ticks")
     page.get_by_text("All ticks", exact=True).click()
     page.get_by_text("Requested", exact=True).click()
-    requested = page.get_by_role("row").filter(has_text=re.compile(r"[1-9]\d* runs? requested"))
-    expect(requested.first).to_be_visible()
-    expect(page.get_by_role("row").filter(has_text="0 runs requested")).to_have_count(0)
+    expect(idle).to_have_count(0)
+    expect(ticks.filter(has_text=re.compile(r"\b[1-9]\d* runs? requested")).first).to_be_visible()
 
 
 def test_a_backfill_shows_its_lines_while_it_runs_and_its_dates_in_the_bar(
@@ -197,4 +201,5 @@ def test_the_numbers_of_the_dates_are_plotted(ui: Ui, page: Page, picture: Calla
     last = page.locator("canvas").last
     last.scroll_into_view_if_needed()
     await_true(lambda: last.evaluate(HAS_DRAWN), SOON / 1000)
+    page.get_by_text("input_size_mb", exact=True).evaluate("title => title.scrollIntoView({block: 'start'})")
     picture("metadata-plots")
