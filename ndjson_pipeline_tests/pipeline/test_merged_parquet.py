@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from glue_jobs.errors import ManifestReadError
-from glue_jobs.reading import read_manifest
+from glue_jobs.manifests.reading import read_manifest
 from lambda_ingest.clock import utc_now
 from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore

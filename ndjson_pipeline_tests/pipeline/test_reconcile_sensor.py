@@ -266,7 +266,7 @@ def test_a_run_that_holds_nothing_for_a_moment_between_two_dates_is_not_ended(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = world.run(dg.DagsterRunStatus.STARTED)
-    later = utc_now() + module.IDLE_RUN + timedelta(minutes=1)
+    later = utc_now() + ReconcileRules().idle_run + timedelta(minutes=1)
     monkeypatch.setattr(module, "utc_now", lambda: later)
     world.glue.show("jr_1", "RUNNING")
     world.tick()
@@ -283,7 +283,7 @@ def test_a_job_of_an_operator_is_not_ended_however_long(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = create_run_for_test(world.instance, job_name="sweep_now", status=dg.DagsterRunStatus.STARTED)
-    later = utc_now() + module.IDLE_RUN + timedelta(minutes=1)
+    later = utc_now() + ReconcileRules().idle_run + timedelta(minutes=1)
     monkeypatch.setattr(module, "utc_now", lambda: later)
     world.tick()
     world.tick()
