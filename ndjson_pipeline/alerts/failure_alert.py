@@ -28,6 +28,7 @@ class FailedRun:
         records: the manifests that failed with it; none where it failed before it claimed any.
         error: the kind of failure, such as `DagsterRunFailure`.
         cause: why, where Dagster or a record says.
+        is_retried: whether Dagster launches the run again by itself.
         url: the run's page, where the UI's address is known.
     """
 
@@ -36,6 +37,7 @@ class FailedRun:
     records: Sequence[ManifestRecord]
     error: str
     cause: str
+    is_retried: bool
     url: str | None
 
 
@@ -57,7 +59,8 @@ def alert_document(failed: FailedRun, job_name: str, now: datetime) -> dict[str,
         "ManifestPaths": paths[:_MOST_PATHS],
         "ManifestCount": len(paths),
         "Error": {"Error": failed.error, "Cause": cause or failed.cause},
-        "WillRetry": bool(failed.records) and all(record.retry_due for record in failed.records),
+        "WillRetry": failed.is_retried
+        or (bool(failed.records) and all(record.retry_due for record in failed.records)),
         "Timestamp": utc_timestamp(now),
         "DagsterRunId": failed.run_id,
         "DagsterRunUrl": failed.url,

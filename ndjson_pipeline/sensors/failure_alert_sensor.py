@@ -20,6 +20,8 @@ from ndjson_pipeline.run_states import ENDED_BADLY, IN_FLIGHT, PARTITION_TAG
 from ndjson_pipeline.run_tags import SENSOR_HOLDER_PREFIX
 
 ALERTED_TAG = "ndjson/alerted"
+# Dagster's own: set together with a run's failure, where the instance launches the run again.
+WILL_RETRY_TAG = "dagster/will_retry"
 RECORDS_PER_TICK = 1000
 RUNS_PER_TICK = 100
 # Runs that ended this long before the newest one seen are looked at again: storages of several processes
@@ -56,6 +58,7 @@ def failure_alert_sensor(
             records=sorted(by_run.get(run_id, []), key=lambda record: record.name),
             error=_kind(run_id, run),
             cause=_cause(context, run_id) if run is not None else "Dagster no longer knows the run",
+            is_retried=run is not None and run.tags.get(WILL_RETRY_TAG) == "true",
             url=_url(deployment.settings.dagster_url, run_id) if run is not None else None,
         )
         publish(

@@ -18,7 +18,7 @@ from lambda_ingest.contract.keys import ManifestName
 from ndjson_pipeline.build import build_defs
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sensors import failure_alert_sensor as module
-from ndjson_pipeline.sensors.failure_alert_sensor import ALERTED_TAG, failure_alert_sensor
+from ndjson_pipeline.sensors.failure_alert_sensor import ALERTED_TAG, WILL_RETRY_TAG, failure_alert_sensor
 from ndjson_pipeline_tests.pipeline.asset_runner import Runner
 from ndjson_pipeline_tests.pipeline.harness import FakeGlue, ManifestTable, client_error, day
 
@@ -115,6 +115,14 @@ def test_all_manifests_of_a_run_are_in_its_one_alert(world: World) -> None:
     world.tick()
     (alert,) = world.published
     assert alert["ManifestPaths"] == [world.manifests.path(name) for name in sorted(names)]
+    assert alert["WillRetry"] is True
+
+
+def test_an_alert_tells_that_dagster_launches_a_crashed_run_again(world: World) -> None:
+    run_id = world.run(dg.DagsterRunStatus.FAILURE)
+    world.instance.add_run_tags(run_id, {WILL_RETRY_TAG: "true"})
+    world.tick()
+    (alert,) = world.published
     assert alert["WillRetry"] is True
 
 
