@@ -43,7 +43,10 @@ soak: setup
 bench: setup
 	$(BIN)/python -m benchmarks.ingest.handler_time > /dev/null
 	$(BIN)/python -m benchmarks.ingest.cost | grep -v '^{'
+	$(BIN)/python -m benchmarks.orchestration.ticks
+	$(BIN)/python -m benchmarks.orchestration.latency
 	$(BIN)/python -m benchmarks.conversion.steps
+	$(BIN)/python -m benchmarks.conversion.fresh
 	$(BIN)/python -m benchmarks.conversion
 
 check: setup
