@@ -66,6 +66,15 @@ class PostgresServer:
         finally:
             connection.close()
 
+    def empty(self) -> None:
+        """Drop every table."""
+        connection = psycopg2.connect(host="127.0.0.1", port=self.port, dbname="postgres", user=_USER)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute("drop schema public cascade; create schema public")
+        finally:
+            connection.close()
+
     def answers(self) -> bool:
         try:
             return self.count("select 1") == 1

@@ -5,6 +5,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -12,6 +13,7 @@ import pytest
 
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT
+from ndjson_pipeline.instance.home import LOCAL, PRODUCTION, prepare_home
 from ndjson_pipeline.local_aws import LocalAwsSettings
 from ndjson_pipeline.local_platform.dagster_process import daemon_command
 from ndjson_pipeline.local_platform.platform import LocalPlatform
@@ -26,14 +28,22 @@ from ndjson_pipeline_tests.end_to_end.processes import (
     process_exists,
     processes_with_variable,
 )
+from ndjson_pipeline_tests.postgresql import PostgresServer
 
 MORTAL_DEFINITIONS = "ndjson_pipeline_tests.end_to_end.mortal_definitions"
 # A past date is flushed by each late file, so that a file is a manifest.
 SETTINGS = LocalAwsSettings(sweep_interval_seconds=5.0)
 
 
+@dataclass
 class Killable(Running):
-    """A running platform with the means to kill what runs in it."""
+    """A running platform with the means to kill what runs in it.
+
+    Attributes:
+        postgres: the server that has Dagster's storage; None where it is SQLite.
+    """
+
+    postgres: PostgresServer | None = None
 
     @property
     def deaths(self) -> Path:
@@ -90,6 +100,17 @@ class Killable(Running):
                 except ProcessLookupError:
                     continue
 
+    def lose_storage(self) -> None:
+        """Kill every process of Dagster's, and begin again with a storage that knows nothing."""
+        self.kill_dagster()
+        home, instance = self.platform.dagster_home, LOCAL
+        if self.postgres is not None:
+            self.postgres.empty()
+            instance = PRODUCTION
+        home.rename(home.with_name("lost"))
+        prepare_home(home, instance)
+        self.platform.start_dagster_again()
+
     def _dagster_processes(self) -> set[int]:
         return processes_with_variable("DAGSTER_HOME", str(self.platform.dagster_home))
 
@@ -119,18 +140,29 @@ class Killable(Running):
 
 
 @contextmanager
-def killable_platform(scratch: Path, glue_seconds: float) -> Iterator[Killable]:
-    """Run a platform whose Glue runs are light and take so long at least."""
+def killable_platform(
+    scratch: Path, glue_seconds: float, postgres: PostgresServer | None = None
+) -> Iterator[Killable]:
+    """Run a platform whose Glue runs are light and take so long at least.
+
+    Args:
+        scratch: a folder with a short name.
+        glue_seconds: how long a Glue run takes besides its work.
+        postgres: where Dagster's storage is, with the settings of a deployment; SQLite without it.
+    """
     deaths = scratch / "deaths"
-    deaths.mkdir()
+    deaths.mkdir(parents=True)
+    instance = LOCAL if postgres is None else PRODUCTION
     with pytest.MonkeyPatch.context() as patch:
+        for name, value in ({} if postgres is None else postgres.environment).items():
+            patch.setenv(name, value)
         # Every process of the platform inherits it, so that those left can be found.
         patch.setenv("TMPDIR", str(scratch))
         patch.setenv(DEATHS_VARIABLE, str(deaths))
         command = daemon_command(MORTAL_DEFINITIONS)
-        with LocalPlatform(scratch / "platform", command, settings=SETTINGS) as platform:
+        with LocalPlatform(scratch / "platform", command, settings=SETTINGS, instance=instance) as platform:
             deployment = platform.deployment()
             install_light_glue(deployment, glue_seconds)
-            with platform.instance() as instance:
-                yield Killable(platform, deployment, instance)
+            with platform.instance() as storage:
+                yield Killable(platform, deployment, storage, postgres)
         await_true(lambda: not processes_with_variable("TMPDIR", str(scratch)), 10)

@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -13,11 +14,11 @@ import dagster as dg
 import pytest
 
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.instance.home import prepare_home
 from ndjson_pipeline.run_states import IN_FLIGHT, PARTITION_TAG
 from ndjson_pipeline_tests.end_to_end.conftest import past
 from ndjson_pipeline_tests.end_to_end.killable import Killable, killable_platform
 from ndjson_pipeline_tests.end_to_end.processes import await_true
+from ndjson_pipeline_tests.postgresql import postgres_server
 
 pytestmark = [pytest.mark.daemon, pytest.mark.timeout(420)]
 
@@ -36,9 +37,14 @@ WORKER_DEATHS = {
 MOMENTS = ["waiting", "queued", "processing", "converting"]
 
 
-@pytest.fixture(scope="module")
-def running(scratch: Path, restored_environment: None) -> Iterator[Killable]:
-    with killable_platform(scratch, glue_seconds=2.0) as killable:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)])
+def running(request: pytest.FixtureRequest, scratch: Path, restored_environment: None) -> Iterator[Killable]:
+    with ExitStack() as stack:
+        is_sqlite = request.param == "sqlite"
+        postgres = None if is_sqlite else stack.enter_context(postgres_server())
+        # Where sockets lie, so that its name must be short.
+        folder = scratch / request.param[0]
+        killable = stack.enter_context(killable_platform(folder, 2.0, postgres))
         killable.platform.await_sensors(killable.instance)
         yield killable
 
@@ -108,10 +114,7 @@ def test_a_storage_that_is_lost_in_the_middle_of_work_loses_none_and_repeats_non
     running.kill_dagster()
     for date in waiting:
         sources[running.put(f"{date}-a.ndjson", lines(3, date))] = 3
-    home = running.platform.dagster_home
-    home.rename(home.with_name("lost"))
-    prepare_home(home)
-    running.platform.start_dagster_again()
+    running.lose_storage()
     with running.platform.instance() as instance:
         running.instance = instance
         records = running.await_calm(dates, len(dates), 150)
