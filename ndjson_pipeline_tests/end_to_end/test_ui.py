@@ -189,6 +189,10 @@ def test_a_backfill_shows_its_lines_while_it_runs_and_its_dates_in_the_bar(
     page.goto(f"{ui.address}/assets/merged_parquet?view=partitions&partition={converted}")
     expect(page.get_by_text("Materialized (3)")).to_be_visible()
     expect(page.get_by_text("Failed (1)")).to_be_visible()
+    # Beside the bar, the numbers of the chosen date.
+    records = sum(file.record_count for file in files_of(converted, 3, now))
+    processed = page.get_by_role("row").filter(has_text="records_processed")
+    expect(processed).to_have_text(re.compile(rf"^records_processed\s*{records}$"))
     picture("partitions")
 
 
