@@ -3,8 +3,8 @@
     python -m benchmarks.orchestration.ticks [--ticks 30] [--histories 0 100 1000 10000]
 
 Ten manifests wait, for ten dates. Calls are counted where botocore sends them, to the local AWS, and their
-time is told apart: moto walks all of a table for a query, which DynamoDB does not. Dagster's own history, a run
-for each ten finished manifests, lies in SQLite as on a laptop.
+time is told apart: moto walks all of a table for a query, which DynamoDB does not. Dagster's own history, a
+run for each ten finished manifests, lies in SQLite as on a laptop.
 """
 
 import argparse
