@@ -4,7 +4,8 @@ It watches the manifests below the prefix by their committed records, not by lis
 without a record is no manifest, and an index of what is open costs the same whatever lies behind it.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -56,7 +57,12 @@ def manifest_sensor(
     failed = _fail_unlaunchable(context, records, pending)
     in_flight = _in_flight_manifests(context, pipeline.reconcile_rules.claim_grace)
     launches = plan_launches(pending, in_flight, daily_partitions.has_partition_key)
-    requests = [request for launch in launches if (request := _request(context, records, launch)) is not None]
+    earlier = _earlier_launches(context, launches)
+    requests = [
+        request
+        for launch in launches
+        if (request := _request(context, records, launch, earlier[launch])) is not None
+    ]
     if not requests and failed:
         return dg.SkipReason(f"{failed} manifests were failed, because their dates can be no partition")
     if not requests:
@@ -110,14 +116,23 @@ def _fail(
         context.log.error(f"{record.manifest_path} failed: {reason}")
 
 
+def _earlier_launches(context: dg.SensorEvaluationContext, launches: Sequence[Launch]) -> dict[Launch, int]:
+    """Return how many runs there were for each launch already, at its attempt; one look for all of them."""
+    if not launches:
+        return {}
+    filters = dg.RunsFilter(tags={MANIFESTS_TAG: [launch.tag for launch in launches]})
+    runs = Counter(
+        (run.tags.get(PARTITION_TAG), run.tags.get(MANIFESTS_TAG), run.tags.get(ATTEMPT_TAG))
+        for run in context.instance.get_runs(filters)
+    )
+    return {launch: runs[launch.date_prefix, launch.tag, str(launch.attempt)] for launch in launches}
+
+
 def _request(
-    context: dg.SensorEvaluationContext, records: ManifestRecordStore, launch: Launch
+    context: dg.SensorEvaluationContext, records: ManifestRecordStore, launch: Launch, launched: int
 ) -> dg.RunRequest | None:
     """Return the run request, or fail manifests that run after run did not even claim."""
     tags = {MANIFESTS_TAG: launch.tag, ATTEMPT_TAG: str(launch.attempt)}
-    launched = context.instance.get_runs_count(
-        dg.RunsFilter(tags={**tags, PARTITION_TAG: launch.date_prefix})
-    )
     if launched >= MAX_LAUNCHES:
         reason = f"{launched} runs were launched for it and ended before they claimed it; look at their logs"
         for record in launch.records:
