@@ -31,8 +31,8 @@ from ndjson_pipeline_tests.end_to_end.processes import (
 from ndjson_pipeline_tests.postgresql import PostgresServer
 
 MORTAL_DEFINITIONS = "ndjson_pipeline_tests.end_to_end.mortal_definitions"
-# A past date is flushed by each late file, so that a file is a manifest.
-SETTINGS = LocalAwsSettings(sweep_interval_seconds=5.0)
+# A file is a manifest.
+SETTINGS = LocalAwsSettings(sweep_interval_seconds=5.0, lambda_variables={"MAX_FILES_PER_MANIFEST": "1"})
 
 
 @dataclass

@@ -105,7 +105,9 @@ def test_a_backfill_during_live_arrivals_converts_all_of_its_dates_and_each_row_
 def test_a_thousand_manifests_over_fifty_dates_drain(running: Killable, now: datetime) -> None:
     dates = [past(now, 500 + number) for number in range(50)]
     names = [f"{date}-{number:03d}.ndjson" for date in dates for number in range(20)]
-    sources = {running.put(name, lines(2, name)): 2 for name in names}
+    with running.platform.stopped_dagster():
+        sources = {running.put(name, lines(2, name)): 2 for name in names}
+        await_true(lambda: len(running.tracked(*dates).manifests) == len(names), 600, every=1.0)
     began = time.monotonic()
     running.await_calm(dates, len(names), 2000)
     running.await_no_run(120)
