@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _OPENING: Final = ord("{")
 _CLOSING: Final = ord("}")
-_LIST_OPENING: Final = ord("[")
 
 
 class LineShapes:
@@ -64,10 +63,12 @@ class LineShapes:
     def _is_any_too_deep(self) -> bool:
         starts = np.append(0, self._newlines + 1)
         ends = np.append(self._newlines, len(self.data))
-        is_long = ends - starts >= HARMLESS_BYTES
-        if not is_long.any():
-            return False
-        signs = self._signs
-        openings = np.add.reduceat((signs == _OPENING) | (signs == _LIST_OPENING), starts, dtype=np.intp)
-        suspects = np.flatnonzero(is_long & (openings > MAX_NESTING))
-        return any(is_too_deep(self.data[starts[line] : ends[line]]) for line in suspects)
+        long_lines = np.flatnonzero(ends - starts >= HARMLESS_BYTES)
+        return any(
+            self._has_many_openings(start, end) and is_too_deep(self.data[start:end])
+            for start, end in zip(starts[long_lines].tolist(), ends[long_lines].tolist(), strict=True)
+        )
+
+    def _has_many_openings(self, start: int, end: int) -> bool:
+        # Counted in place: a line may be so long that another copy of it would show.
+        return self.data.count(b"{", start, end) + self.data.count(b"[", start, end) > MAX_NESTING

@@ -46,8 +46,8 @@ def run(*, port: int, aws_port: int) -> None:
     directory = Path(tempfile.mkdtemp(prefix="ndjson-dev-"))
     try:
         console.print("Starting the local AWS and Dagster ...")
-        with LocalPlatform(directory, dev_command(ui_port), port=aws_port) as platform:
-            address = f"http://127.0.0.1:{ui_port}"
+        address = f"http://127.0.0.1:{ui_port}"
+        with LocalPlatform(directory, dev_command(ui_port), port=aws_port, dagster_url=address) as platform:
             _await_ui(platform, address, stopped)
             if not stopped.is_set():
                 _print_addresses(console, platform, address)

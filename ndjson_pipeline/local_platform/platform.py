@@ -14,7 +14,7 @@ from ndjson_pipeline.errors import PipelineError
 from ndjson_pipeline.instance.home import LOCAL, prepare_home
 from ndjson_pipeline.local_aws import LocalAwsProcess, LocalAwsSettings
 from ndjson_pipeline.local_platform.dagster_process import DagsterProcess
-from ndjson_pipeline.settings import ENVIRONMENT_VARIABLE
+from ndjson_pipeline.settings import DAGSTER_URL_VARIABLE, ENVIRONMENT_VARIABLE
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -37,6 +37,7 @@ class LocalPlatform:
         settings: what differs from the local AWS's defaults.
         instance: the Dagster instance's settings, a file of `ndjson_pipeline.instance`; what it takes from
             the environment must be there.
+        dagster_url: where the UI will answer, for the links in alerts; None gives none.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class LocalPlatform:
         port: int = 0,
         settings: LocalAwsSettings | None = None,
         instance: str = LOCAL,
+        dagster_url: str | None = None,
     ) -> None:
         self.directory = directory
         self.dagster_home = directory / "dagster"
@@ -54,12 +56,18 @@ class LocalPlatform:
         self.aws = LocalAwsProcess(port, directory=directory / "aws", settings=settings)
         self._dagster_command = dagster_command
         self._instance = instance
+        self._dagster_url = dagster_url
         self._dagster: DagsterProcess | None = None
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables that point a process at this platform, and at nothing else."""
-        return {**self.aws.client_environment(), ENVIRONMENT_VARIABLE: self.aws.names.environment}
+        return {
+            **self.aws.client_environment(),
+            ENVIRONMENT_VARIABLE: self.aws.names.environment,
+            # Empty says that there is none, whatever the caller's own environment has.
+            DAGSTER_URL_VARIABLE: self._dagster_url or "",
+        }
 
     @property
     def dagster_log(self) -> Path:

@@ -24,7 +24,7 @@ class Deaths:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._calls: Counter[tuple[str, str]] = Counter()
+        self._calls: Counter[tuple[str, str, str]] = Counter()
         # A look at a Glue run names no manifest, and a process works on one date at a time.
         self._last_date = ""
 
@@ -38,11 +38,12 @@ class Deaths:
         if date is None:
             return
         self._last_date = date
-        self._calls[date, model.name] += 1
         self._die(date, model.name, BEFORE)
 
-    def _after(self, model: Any, **_: Any) -> None:
-        self._die(self._last_date, model.name, AFTER)
+    def _after(self, http_response: Any, model: Any, **_: Any) -> None:
+        # What is refused, such as a run too many, has had no effect.
+        if http_response.status_code < 300:
+            self._die(self._last_date, model.name, AFTER)
 
     def _date_of(self, params: dict[str, Any]) -> str | None:
         if "Key" in params and "date_prefix" in params["Key"]:
@@ -52,12 +53,13 @@ class Deaths:
         return self._last_date if "RunId" in params else None
 
     def _die(self, date: str, operation: str, phase: str) -> None:
+        self._calls[date, operation, phase] += 1
         path = self._folder / date
         try:
             wanted = path.read_text()
         except (FileNotFoundError, IsADirectoryError):
             return
-        if wanted != f"{phase} {operation} {self._calls[date, operation]}":
+        if wanted != f"{phase} {operation} {self._calls[date, operation, phase]}":
             return
         path.unlink()
         os.kill(os.getpid(), signal.SIGKILL)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -34,7 +35,12 @@ WORKER_DEATHS = {
     "before UpdateItem 3": {1},  # the end
     "after UpdateItem 3": {1},
 }
+# What a manifest may be at when something dies.
 MOMENTS = ["waiting", "queued", "processing", "converting"]
+
+
+def in_soak(value: str) -> Any:
+    return pytest.param(value, marks=pytest.mark.soak)
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)])
@@ -72,7 +78,7 @@ def test_a_run_that_dies_at_any_of_its_calls_is_finished_and_no_attempt_is_conve
     )
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", ["waiting", in_soak("queued"), in_soak("processing"), "converting"])
 def test_a_daemon_that_is_killed_is_followed_by_another_that_goes_on(
     running: Killable, now: datetime, moment: str
 ) -> None:
@@ -87,7 +93,7 @@ def test_a_daemon_that_is_killed_is_followed_by_another_that_goes_on(
     assert record.attempt == 1
 
 
-@pytest.mark.parametrize("moment", ["waiting", "converting"])
+@pytest.mark.parametrize("moment", ["waiting", in_soak("converting")])
 def test_a_code_server_that_is_killed_is_followed_by_another(
     running: Killable, now: datetime, moment: str
 ) -> None:
@@ -126,6 +132,8 @@ def test_a_storage_that_is_lost_in_the_middle_of_work_loses_none_and_repeats_non
         assert {run.tags[PARTITION_TAG] for run in runs} == set(waiting)
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
 def test_a_storm_of_kills_leaves_every_manifest_completed_and_its_rows_once(
     running: Killable, now: datetime
 ) -> None:

@@ -47,7 +47,13 @@ def iterate(environment: dict[str, str], crash_point: str | None = None) -> int:
     ).returncode
 
 
-@pytest.mark.parametrize("number", range(len(CRASH_POINTS)), ids=CRASH_POINTS)
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(number, id=name, marks=pytest.mark.soak if name == "TICK_HELD" else ())
+        for number, name in enumerate(CRASH_POINTS)
+    ],
+)
 def test_each_date_gets_one_run_all_the_same(environment: dict[str, str], scratch: Path, number: int) -> None:
     home = scratch / f"home-{number}"
     prepare_home(home)

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -48,9 +49,10 @@ mutation($assets: [AssetKeyInput!]!, $dates: [String!]!) {
 class Ui:
     """The UI of a platform that is running."""
 
-    def __init__(self, running: Running, address: str) -> None:
+    def __init__(self, running: Running, address: str, alerts: Callable[[], list[dict[str, Any]]]) -> None:
         self.running = running
         self.address = address
+        self.alerts = alerts
 
     def launch_backfill(self, dates: list[str]) -> str:
         """Launch a backfill of `merged_parquet` as the UI does, and return its id."""
@@ -99,9 +101,15 @@ def starting(page: Page, scratch: Path, restored_environment: None, port: int) -
     """The platform as `make dev` runs it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(scratch))
-        with LocalPlatform(scratch / "platform", dev_command(port), settings=DEMO_SETTINGS) as platform:
+        with LocalPlatform(
+            scratch / "platform", dev_command(port), settings=DEMO_SETTINGS, dagster_url=address_of(port)
+        ) as platform:
             yield platform
         await_true(lambda: not processes_with_variable("TMPDIR", str(scratch)), 10)
+
+
+def address_of(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
 def files_of(day: str, count: int, now: datetime) -> list[InputFile]:
@@ -112,8 +120,9 @@ def files_of(day: str, count: int, now: datetime) -> list[InputFile]:
 
 @pytest.fixture(scope="module")
 def ui(running: Running, port: int, now: datetime) -> Ui:
-    """The UI after some work: three dates converted, and one that failed."""
+    """The UI after some work: two dates converted, and one that failed."""
     running.platform.await_sensors(running.instance)
+    alerts = running.subscribe_to_alerts()
     files = [file for days, count in ((2, 3), (3, 2)) for file in files_of(past(now, days), count, now)]
     running.put(f"{past(now, 5)}-broken.ndjson", b"this is no JSON\n" * 20)
     running.upload(files)
@@ -121,7 +130,7 @@ def ui(running: Running, port: int, now: datetime) -> Ui:
     running.await_records(past(now, 5), ManifestStatus.FAILED, 1, 60)
     await_true(lambda: running.materialized("manifests", "files_processed") >= len(files), 60)
     running.await_no_run(60)
-    return Ui(running, f"http://127.0.0.1:{port}")
+    return Ui(running, address_of(port), alerts)
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +163,14 @@ def test_the_graph_leads_from_raw_files_over_manifests_to_parquet(
     expect(nodes.filter(has_text="merged_parquet")).to_contain_text("1 failed")
     expect(nodes.filter(has_text="Loading")).to_have_count(0)
     picture("asset-graph")
+
+
+def test_the_link_in_an_alert_opens_the_run_that_failed(ui: Ui, page: Page) -> None:
+    (alert,) = await_true(ui.alerts, 60)
+    page.goto(alert["DagsterRunUrl"])
+    expect(page.get_by_text(alert["DagsterRunId"].partition("-")[0]).first).to_be_visible()
+    expect(page.get_by_text("Failure", exact=True).first).to_be_visible()
+    expect(page.get_by_text("records rejected").first).to_be_visible()
 
 
 def test_the_manifest_sensor_shows_its_ticks(ui: Ui, page: Page, picture: Callable[[str], None]) -> None:
