@@ -113,9 +113,10 @@ class Mender:
         whole = b"\n".join(texts)
         found = {index for index, text in enumerate(texts) if text[0] != _OPENING or text[-1] != _CLOSING}
         found.update(matching_rows(_TWO_OBJECTS, whole, texts))
-        found.update(
-            index for index, text in enumerate(texts) if len(text) >= HARMLESS_BYTES and is_too_deep(text)
-        )
+        if max(map(len, texts)) >= HARMLESS_BYTES:
+            found.update(
+                index for index, text in enumerate(texts) if len(text) >= HARMLESS_BYTES and is_too_deep(text)
+            )
         if not is_utf8(whole):
             found.update(index for index, text in enumerate(texts) if not is_utf8(text))
         return sorted(found)
@@ -210,7 +211,7 @@ class Mender:
         return self._read_parts(indices[:half], columns) + self._read_parts(indices[half:], columns)
 
     def _parsed(self, table: pa.Table, alive: Sequence[int], observed: Observed, columns: Columns) -> Parsed:
-        rescued = [self._rescued.get(index) for index in alive]
+        rescued = [self._rescued.get(index) for index in alive] if self._rescued else []
         return Parsed(
             table,
             pa.array(rescued, pa.string()) if any(text is not None for text in rescued) else None,

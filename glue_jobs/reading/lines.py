@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import functools
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -184,7 +183,6 @@ class Lines:
         texts = [raw.strip(BLANKS) for raw in self._raws]
         self._rows = [row for row, text in enumerate(texts) if text]
         self.texts = [text for text in texts if text]
-        self._offsets: list[int] = []
 
     def rejected(self, index: int, reason: str) -> Rejected:
         """Return a line as a rejected record.
@@ -193,11 +191,9 @@ class Lines:
             index: in `texts`.
             reason: why, without content.
         """
-        if not self._offsets:
-            lengths = (len(raw) + 1 for raw in self._raws)
-            self._offsets = list(accumulate(lengths, initial=self._segment.byte_offset))
-        row = self._rows[index]
-        return Rejected(self._segment.first_line + row, self._offsets[row], reason, self._raws[row])
+        row, segment = self._rows[index], self._segment
+        start = int(segment.newlines[row - 1]) + 1 if row else 0
+        return Rejected(segment.first_line + row, segment.byte_offset + start, reason, self._raws[row])
 
 
 def is_utf8(data: bytes) -> bool:
