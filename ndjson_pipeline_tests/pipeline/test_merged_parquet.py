@@ -175,6 +175,23 @@ def test_a_claim_lost_while_glue_ran_is_not_ended_by_its_old_holder(
     assert statuses(manifests, [kept]) == [("completed", 1)]
 
 
+def test_a_run_that_lost_all_of_its_claims_before_glue_began_tells_that_run_to_stop(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    name = manifests.commit(1)
+
+    def report(paths: list[str]) -> dict[str, Any]:
+        manifests.put_item(**{**manifests.item(name), "attempt": 2, "dagster_run_id": "another"})
+        return converted(paths)
+
+    glue = runner.glue(report)
+    assert runner.run(glue, [name]).success
+    assert glue.stopped == ["jr_1"]
+    item = manifests.item(name)
+    assert (item["status"], item["attempt"], item["dagster_run_id"]) == ("processing", 2, "another")
+    assert "glue_job_run_id" not in item
+
+
 def test_a_manifest_whose_record_is_gone_is_skipped(runner: Runner, manifests: ManifestTable) -> None:
     name = manifests.commit(1)
     assert runner.run(runner.glue_that_converts(), [make_name(9), name]).success
