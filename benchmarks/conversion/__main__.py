@@ -38,9 +38,9 @@ def main() -> None:
     context = start_spark("benchmark")
     context.setLogLevel("ERROR")
     figures: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, engines.bare_arrow() as bare_arrow:
         for name, paths in _sets(Path(folder), arguments):
-            figures[name] = _measure(context, Path(folder), paths, arguments)
+            figures[name] = _measure(context, bare_arrow, Path(folder), paths, arguments)
             _print(name, figures[name])
         if not arguments.without_dirty:
             figures["dirty"] = _measure_dirty(context, Path(folder), arguments.rounds)
@@ -60,7 +60,11 @@ def _sets(folder: Path, arguments: argparse.Namespace) -> list[tuple[str, list[P
 
 
 def _measure(
-    context: Any, root: Path, paths: Sequence[Path], arguments: argparse.Namespace
+    context: Any,
+    bare_arrow: Callable[[Path, Sequence[Path]], None],
+    root: Path,
+    paths: Sequence[Path],
+    arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     session = SparkSession(context)
     schema = session.read.json(str(paths[0])).schema
@@ -71,6 +75,7 @@ def _measure(
 
     others: dict[str, Callable[[], object]] = {
         "DuckDB": lambda: engines.convert_with_duckdb(root, paths),
+        "Arrow alone": lambda: bare_arrow(root, paths),
     }
     polars = engines.polars_engine()
     if polars is not None:

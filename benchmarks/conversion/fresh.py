@@ -1,6 +1,8 @@
 """The job against Spark's own reader, each in a fresh Spark: `python -m benchmarks.conversion.fresh --help`.
 
-A Glue run starts a JVM, converts once and ends, so nothing in it is warm. Spark's start is not measured.
+A Glue run starts a JVM, converts once and ends, so nothing in it is warm. Spark's start is measured apart:
+its context is up, and each core has run one empty Python task. Spark's own reader needs no Python, so its
+time is also held against the job's with that first task added.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +33,19 @@ SCHEMA = "Spark with a schema"
 _SUBMIT_ARGUMENTS = "--master local[2] --driver-memory 2g --conf spark.ui.enabled=false pyspark-shell"
 
 
+@dataclass(frozen=True)
+class Seconds:
+    """Of one process.
+
+    Attributes:
+        first_task: of an empty Python task on each core.
+        work: of the conversion after it.
+    """
+
+    first_task: float
+    work: float
+
+
 def main() -> None:
     """Measure in turns, and print medians of the pairs' ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -40,7 +56,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.once is not None:
         engine, folder = arguments.once
-        sys.stdout.write(f"{_work(engine, Path(folder))}\n")
+        seconds = _work(engine, Path(folder))
+        sys.stdout.write(f"{seconds.first_task} {seconds.work}\n")
         return
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
@@ -55,24 +72,29 @@ def main() -> None:
 def _measure(name: str, paths: Sequence[Path], rounds: int) -> None:
     size = sum(path.stat().st_size for path in paths) / inputs.MB
     print(f"{name}, {size:.0f} MB")
-    times: list[float] = []
+    jobs: list[Seconds] = []
     for other in (INFERENCE, SCHEMA):
-        others: list[float] = []
-        ratios: list[float] = []
+        pairs: list[tuple[Seconds, Seconds]] = []
         for number in range(rounds):
             pair = (JOB, other) if number % 2 else (other, JOB)
             seconds = {engine: _in_fresh_process(engine, paths[0].parent) for engine in pair}
-            times.append(seconds[JOB])
-            others.append(seconds[other])
-            ratios.append(seconds[other] / seconds[JOB])
+            pairs.append((seconds[JOB], seconds[other]))
+        jobs += [job for job, _ in pairs]
+        ratios = [reader.work / job.work for job, reader in pairs]
+        with_start = statistics.median(reader.work / (job.first_task + job.work) for job, reader in pairs)
         print(
-            f"  {other}: {statistics.median(others):.2f} s, {statistics.median(ratios):.2f} times the job "
-            f"({min(ratios):.2f} to {max(ratios):.2f})"
+            f"  {other}: {statistics.median(reader.work for _, reader in pairs):.2f} s, "
+            f"{statistics.median(ratios):.2f} times the job ({min(ratios):.2f} to {max(ratios):.2f}); "
+            f"{with_start:.2f} times the job and the first Python task"
         )
-    print(f"  {JOB}: {statistics.median(times):.2f} s ({min(times):.2f} to {max(times):.2f})")
+    times = [job.work for job in jobs]
+    print(
+        f"  {JOB}: {statistics.median(times):.2f} s ({min(times):.2f} to {max(times):.2f}); "
+        f"the first Python task before it {statistics.median(job.first_task for job in jobs):.2f} s"
+    )
 
 
-def _in_fresh_process(engine: str, folder: Path) -> float:
+def _in_fresh_process(engine: str, folder: Path) -> Seconds:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.conversion.fresh", "--once", engine, str(folder)],
         check=True,
@@ -80,25 +102,28 @@ def _in_fresh_process(engine: str, folder: Path) -> float:
         text=True,
         env={**os.environ, "PYSPARK_SUBMIT_ARGS": _SUBMIT_ARGUMENTS},
     )
-    return float(done.stdout.splitlines()[-1])
+    return Seconds(*map(float, done.stdout.splitlines()[-1].split()))
 
 
-def _work(engine: str, folder: Path) -> float:
-    """Start Spark, convert a folder's files, and return the seconds of the latter."""
+def _work(engine: str, folder: Path) -> Seconds:
+    """Start Spark, convert a folder's files, and return what both took."""
     paths = sorted(folder.iterdir())
     schema = _schema_of(paths[0]) if engine == SCHEMA else None
     context = start_spark("benchmark")
     context.setLogLevel("ERROR")
     session: Any = SparkSession(context)
+    cores = context.defaultParallelism
     started = time.perf_counter()
+    context.parallelize(range(cores), cores).map(lambda number: number).collect()
+    ready = time.perf_counter()
     with engines.quiet():
         if engine == JOB:
             engines.convert_with_the_job(context, folder.parent, paths)
         else:
             engines.convert_with_spark(session, folder.parent, paths, schema)
-    seconds = time.perf_counter() - started
+    done = time.perf_counter()
     context.stop()
-    return seconds
+    return Seconds(ready - started, done - ready)
 
 
 def _schema_of(path: Path) -> Any:

@@ -11,7 +11,7 @@ import dagster as dg
 from lambda_ingest.clock import Clock
 from lambda_ingest.contract.dates import parse_utc_timestamp
 from ndjson_pipeline.errors import GlueBusyError, ReportFormatError, StaleHolderError
-from ndjson_pipeline.glue.messages import IdentityMessageReader, context_injector
+from ndjson_pipeline.glue.messages import IdentityContextInjector, IdentityMessageReader
 from ndjson_pipeline.glue.runs import (
     ATTEMPTS_ARGUMENT,
     IDENTITY_ARGUMENT,
@@ -119,7 +119,9 @@ class Converter:
         """
         identity = group.identity
         reader = IdentityMessageReader(bucket=self._manifest_bucket, client=self._s3, identity=identity)
-        injector = context_injector(bucket=self._manifest_bucket, client=self._s3, identity=identity)
+        injector = IdentityContextInjector(
+            bucket=self._manifest_bucket, client=self._s3, identity=identity, run_id=context.run.run_id
+        )
         with dg.open_pipes_session(
             context=context, context_injector=injector, message_reader=reader
         ) as session:
