@@ -14,17 +14,15 @@ from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.assets.merged_parquet import merged_parquet
 from ndjson_pipeline.conversion_metadata import Places, conversion_metadata
 from ndjson_pipeline.errors import GlueBusyError, StaleHolderError
-from ndjson_pipeline.glue.conversion import Conversion, find_report
-from ndjson_pipeline.glue.messages import read_custom_messages
-from ndjson_pipeline.glue.runs import IDENTITY_ARGUMENT, GlueRuns
+from ndjson_pipeline.glue.conversion import Conversion
+from ndjson_pipeline.glue.ended_runs import EndedRuns
+from ndjson_pipeline.glue.runs import GlueRuns
 from ndjson_pipeline.glue.settlement import Settlement, may_retry, settle
-from ndjson_pipeline.glue.states import GlueRun
 from ndjson_pipeline.jobs import converts
 from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
 from ndjson_pipeline.partitions import daily_partitions
 from ndjson_pipeline.reconciliation import Verdict, judge
-from ndjson_pipeline.reports.glue_report import GlueReport
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.run_states import RunView, view_of
 
@@ -42,11 +40,13 @@ def reconcile_sensor(context: dg.SensorEvaluationContext, pipeline: PipelineReso
     """Look at every record that is processing."""
     records, now = pipeline.records(), utc_now()
     runs = pipeline.glue_runs(context.log)
+    deployment = pipeline.deployment
+    ended_runs = EndedRuns(runs, deployment.s3, deployment.names.manifest_bucket, context.log)
     processing = records.with_status(ManifestStatus.PROCESSING, RECORDS_PER_TICK)
     completed: list[Completed] = []
     for record in processing:
         try:
-            completed += _reconcile(context, pipeline, records, runs, record, now)
+            completed += _reconcile(context, pipeline, records, runs, ended_runs, record, now)
         except (BotoCoreError, ClientError, GlueBusyError) as error:
             # One record that AWS would not tell of leaves the others alone; the next tick asks again.
             context.log.warning(f"Could not reconcile {record.manifest_path}: {error}")
@@ -66,6 +66,7 @@ def _reconcile(
     pipeline: PipelineResource,
     records: ManifestRecordStore,
     runs: GlueRuns,
+    ended_runs: EndedRuns,
     record: ManifestRecord,
     now: datetime,
 ) -> list[Completed]:
@@ -82,7 +83,7 @@ def _reconcile(
         context.log.warning(f"Glue run {glue.run_id} is past its deadline: stopping it")
         runs.stop(glue.run_id)
         return []
-    conversion = None if glue is None else Conversion(glue, _report(pipeline, glue))
+    conversion = None if glue is None else ended_runs.conversion(glue)
     settlement = (
         settle([claim], conversion.run, conversion.report)[0]
         if conversion is not None
@@ -105,15 +106,6 @@ def _reconcile(
         reason = "Its process is gone; its manifests were settled by asking Glue"
         context.instance.report_run_failed(run, reason)
     return [(settlement, conversion)] if conversion is not None and settlement.failure is None else []
-
-
-def _report(pipeline: PipelineResource, glue: GlueRun) -> GlueReport | None:
-    """Return what a Glue run reported, from where its messages lie."""
-    identity = glue.arguments.get(IDENTITY_ARGUMENT)
-    if identity is None:
-        return None
-    deployment = pipeline.deployment
-    return find_report(read_custom_messages(deployment.s3, deployment.names.manifest_bucket, identity))
 
 
 def _materializations(completed: Iterable[Completed], places: Places) -> list[dg.AssetMaterialization]:

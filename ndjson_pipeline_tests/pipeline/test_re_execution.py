@@ -227,6 +227,51 @@ def test_a_retry_by_dagster_converts_nothing_again_that_has_ended(
     ]
 
 
+def test_a_retry_that_finds_all_done_materializes_the_numbers_of_what_was_done_and_no_zeros(
+    runner: Runner, manifests: ManifestTable, former: Former
+) -> None:
+    # The second's Glue run was found by its arguments, and its id never stored.
+    names = [former.held(1, status="completed", glue_job_run_id="jr_1"), former.held(2, status="completed")]
+    glue = FakeGlue(["SUCCEEDED"])
+    former.began(glue, names)
+    glue.runs[0]["JobRunState"] = "SUCCEEDED"
+    assert runner.run(glue, names, **former.again(is_automatic=True)).success
+    assert len(glue.runs) == 1
+    assert statuses(manifests, names) == [("completed", 1), ("completed", 1)]
+    (metadata,) = runner.materializations()
+    wanted = {
+        "records_processed": 14,
+        "manifests_completed": 2,
+        "manifests_completed_before": 2,
+        "manifests_skipped": 0,
+        "glue_job_run_ids": "jr_1",
+    }
+    assert {name: metadata[name] for name in wanted} == wanted
+
+
+def test_a_retry_counts_what_was_done_before_it_together_with_what_it_does(
+    runner: Runner, manifests: ManifestTable, former: Former
+) -> None:
+    done, waiting = former.held(1, status="completed", glue_job_run_id="jr_1"), manifests.commit(2)
+    glue = runner.glue(converted, ["SUCCEEDED"])
+    former.began(glue, [done])
+    assert runner.run(glue, [done, waiting], **former.again(is_automatic=True)).success
+    (metadata,) = runner.materializations()
+    numbers = ("records_processed", "manifests_completed", "manifests_completed_before", "glue_job_run_ids")
+    assert [metadata[name] for name in numbers] == [14, 2, 1, "jr_1, jr_2"]
+
+
+@pytest.mark.parametrize("answer", [client_error("EntityNotFoundException"), client_error("AccessDenied")])
+def test_what_was_done_before_and_glue_tells_nothing_of_is_skipped(
+    runner: Runner, manifests: ManifestTable, former: Former, answer: Exception
+) -> None:
+    name = former.held(1, status="completed", glue_job_run_id="jr_1")
+    assert runner.run(FakeGlue([answer]), [name], **former.again(is_automatic=True)).success
+    assert statuses(manifests, [name]) == [("completed", 1)]
+    (metadata,) = runner.materializations()
+    assert (metadata["manifests_completed_before"], metadata["manifests_skipped"]) == (0, 1)
+
+
 def test_a_retry_of_a_backfills_run_converts_what_that_run_had_not_reached(
     runner: Runner, manifests: ManifestTable, former: Former
 ) -> None:

@@ -14,7 +14,8 @@ from lambda_ingest.clock import utc_now
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.keys import ManifestName
 from ndjson_pipeline.build import build_defs
-from ndjson_pipeline.glue.messages import messages_prefix
+from ndjson_pipeline.glue import ended_runs
+from ndjson_pipeline.glue.messages import messages_prefix, read_custom_messages
 from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT, IDENTITY_ARGUMENT
 from ndjson_pipeline.reconciliation import ReconcileRules
 from ndjson_pipeline.resources import PipelineResource
@@ -131,6 +132,24 @@ def world(manifests: ManifestTable, instance: dg.DagsterInstance, monkeypatch: p
 
     monkeypatch.setattr(PipelineResource, "glue_runs", glue_runs)
     return World(manifests, instance, glue)
+
+
+def test_what_a_glue_run_reported_is_read_once_however_many_manifests_it_had(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = world.run(dg.DagsterRunStatus.FAILURE)
+    names = [world.processing(sequence, run_id, glue_job_run_id="jr_1") for sequence in range(1, 6)]
+    world.glue.show("jr_1", "SUCCEEDED", RUN_IDENTITY="identity")
+    world.report("identity", *names)
+    reads: list[str] = []
+    monkeypatch.setattr(
+        ended_runs,
+        "read_custom_messages",
+        lambda s3, bucket, identity: reads.append(identity) or read_custom_messages(s3, bucket, identity),
+    )
+    (event,) = world.tick()
+    assert event.metadata["records_processed"].value == 35
+    assert reads == ["identity"]
 
 
 def test_a_run_that_was_killed_after_glue_succeeded_is_completed_with_its_numbers(world: World) -> None:
