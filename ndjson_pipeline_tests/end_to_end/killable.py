@@ -4,7 +4,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from ndjson_pipeline_tests.end_to_end.processes import (
     process_exists,
     processes_with_variable,
 )
-from ndjson_pipeline_tests.postgresql import PostgresServer
+from ndjson_pipeline_tests.postgresql import PostgresServer, postgres_server
 
 MORTAL_DEFINITIONS = "ndjson_pipeline_tests.end_to_end.mortal_definitions"
 # A file is a manifest.
@@ -137,6 +137,21 @@ class Killable(Running):
 
     def assert_no_attempt_has_two_glue_runs(self) -> None:
         assert {attempt: count for attempt, count in self.glue_runs_by_attempt().items() if count > 1} == {}
+
+
+# Where Dagster's storage is. A server's takes longer to begin, and is a matter of explorations.
+STORAGES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)]
+
+
+@contextmanager
+def killable_platform_on(storage: str, scratch: Path, glue_seconds: float) -> Iterator[Killable]:
+    """Run a platform on one of `STORAGES`, in a folder of its own, and wait for its sensors."""
+    with ExitStack() as stack:
+        postgres = None if storage == "sqlite" else stack.enter_context(postgres_server())
+        # Where sockets lie, so that its name must be short.
+        killable = stack.enter_context(killable_platform(scratch / storage[0], glue_seconds, postgres))
+        killable.platform.await_sensors(killable.instance)
+        yield killable
 
 
 @contextmanager

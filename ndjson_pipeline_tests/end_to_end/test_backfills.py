@@ -14,7 +14,7 @@ from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.definitions import defs
 from ndjson_pipeline.run_states import PARTITION_TAG
 from ndjson_pipeline_tests.end_to_end.conftest import past
-from ndjson_pipeline_tests.end_to_end.killable import Killable, killable_platform
+from ndjson_pipeline_tests.end_to_end.killable import STORAGES, Killable, killable_platform_on
 from ndjson_pipeline_tests.end_to_end.processes import await_true
 
 pytestmark = [pytest.mark.daemon, pytest.mark.timeout(600)]
@@ -23,10 +23,9 @@ ASSET = dg.AssetKey("merged_parquet")
 BACKFILL_TAG = "dagster/backfill"
 
 
-@pytest.fixture(scope="module")
-def running(scratch: Path, restored_environment: None) -> Iterator[Killable]:
-    with killable_platform(scratch, glue_seconds=0.0) as killable:
-        killable.platform.await_sensors(killable.instance)
+@pytest.fixture(scope="module", params=STORAGES)
+def running(request: pytest.FixtureRequest, scratch: Path, restored_environment: None) -> Iterator[Killable]:
+    with killable_platform_on(request.param, scratch, glue_seconds=0.0) as killable:
         yield killable
 
 

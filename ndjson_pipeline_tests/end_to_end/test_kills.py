@@ -6,7 +6,6 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,8 @@ import pytest
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.run_states import IN_FLIGHT, PARTITION_TAG
 from ndjson_pipeline_tests.end_to_end.conftest import past
-from ndjson_pipeline_tests.end_to_end.killable import Killable, killable_platform
+from ndjson_pipeline_tests.end_to_end.killable import STORAGES, Killable, killable_platform_on
 from ndjson_pipeline_tests.end_to_end.processes import await_true
-from ndjson_pipeline_tests.postgresql import postgres_server
 
 pytestmark = [pytest.mark.daemon, pytest.mark.timeout(420)]
 
@@ -43,15 +41,9 @@ def in_soak(value: str) -> Any:
     return pytest.param(value, marks=pytest.mark.soak)
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)])
+@pytest.fixture(scope="module", params=STORAGES)
 def running(request: pytest.FixtureRequest, scratch: Path, restored_environment: None) -> Iterator[Killable]:
-    with ExitStack() as stack:
-        is_sqlite = request.param == "sqlite"
-        postgres = None if is_sqlite else stack.enter_context(postgres_server())
-        # Where sockets lie, so that its name must be short.
-        folder = scratch / request.param[0]
-        killable = stack.enter_context(killable_platform(folder, 2.0, postgres))
-        killable.platform.await_sensors(killable.instance)
+    with killable_platform_on(request.param, scratch, glue_seconds=2.0) as killable:
         yield killable
 
 
