@@ -47,7 +47,7 @@ class Killable(Running):
 
     @property
     def deaths(self) -> Path:
-        """Where a file `{date}` says at which call a process dies."""
+        """Where files say at which call a process dies."""
         return Path(os.environ[DEATHS_VARIABLE])
 
     @property
@@ -177,7 +177,7 @@ def killable_platform(
         command = daemon_command(MORTAL_DEFINITIONS)
         with LocalPlatform(scratch / "platform", command, settings=SETTINGS, instance=instance) as platform:
             deployment = platform.deployment()
-            install_light_glue(deployment, glue_seconds)
+            install_light_glue(deployment, deaths, glue_seconds)
             with platform.instance() as storage:
                 yield Killable(platform, deployment, storage, postgres)
         await_true(lambda: not processes_with_variable("TMPDIR", str(scratch)), 10)

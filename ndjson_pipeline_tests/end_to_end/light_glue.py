@@ -3,6 +3,8 @@
 Starting a JVM takes longer than all that Dagster does for a run, and these tests are about Dagster.
 """
 
+from pathlib import Path
+
 from ndjson_pipeline.aws import Deployment
 from ndjson_pipeline.packaging import GLUE_SCRIPT_KEY
 
@@ -13,10 +15,14 @@ import logging
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
 
 from glue_jobs import entry
 from glue_jobs.convert import convert_part
 from glue_jobs.storage import s3_client
+from ndjson_pipeline_tests.end_to_end.deaths import GLUE, Deaths
 
 
 class InProcessRunner:
@@ -33,20 +39,23 @@ def in_process_runner(app_name, announcer):
 
 
 logging.basicConfig(level=logging.INFO)
+# The same client serves the driver and the tasks.
+Deaths(Path({deaths!r}), GLUE).watch(s3_client(boto3.session.Session().region_name), "s3")
 entry._spark_runner = in_process_runner
 entry.run_from_arguments(sys.argv[1:])
 '''
 
 
-def install_light_glue(deployment: Deployment, seconds: float = 0.0) -> None:
+def install_light_glue(deployment: Deployment, deaths: Path, seconds: float = 0.0) -> None:
     """Put the script in the place of the job's.
 
     Args:
         deployment: whose job it is.
+        deaths: the folder that says at which call a run's process dies.
         seconds: how long each run takes besides what it has to do, so that a test meets it at work.
     """
     deployment.s3.put_object(
         Bucket=deployment.names.scripts_bucket,
         Key=GLUE_SCRIPT_KEY,
-        Body=_SCRIPT.replace("{seconds}", str(seconds)).encode(),
+        Body=_SCRIPT.format(seconds=seconds, deaths=str(deaths)).encode(),
     )

@@ -16,6 +16,7 @@ import pytest
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.run_states import IN_FLIGHT, PARTITION_TAG
 from ndjson_pipeline_tests.end_to_end.conftest import past
+from ndjson_pipeline_tests.end_to_end.deaths import GLUE, RUN, death_of
 from ndjson_pipeline_tests.end_to_end.killable import STORAGES, Killable, killable_platform_on
 from ndjson_pipeline_tests.end_to_end.processes import await_true
 
@@ -33,6 +34,14 @@ WORKER_DEATHS = {
     "before UpdateItem 3": {1},  # the end
     "after UpdateItem 3": {1},
 }
+# Where the process of a Glue run dies. Only the last has made its output visible; none has reported.
+GLUE_DEATHS = [
+    "after GetObject 1",  # the manifest
+    "after CreateMultipartUpload 1",
+    "after UploadPart 1",
+    "before CompleteMultipartUpload 1",
+    "after CompleteMultipartUpload 1",
+]
 # What a manifest may be at when something dies.
 MOMENTS = ["waiting", "queued", "processing", "converting"]
 
@@ -56,7 +65,7 @@ def test_a_run_that_dies_at_any_of_its_calls_is_finished_and_no_attempt_is_conve
 ) -> None:
     dates = [past(now, 100 + number) for number in range(len(WORKER_DEATHS))]
     for date, death in zip(dates, WORKER_DEATHS, strict=True):
-        (running.deaths / date).write_text(death)
+        death_of(running.deaths, RUN, date).write_text(death)
     sources = {running.put(f"{date}-a.ndjson", lines(5, date)): 5 for date in dates}
     records = {record.date_prefix: record for record in running.await_calm(dates, len(dates), 300)}
     assert list(running.deaths.iterdir()) == [], "each process died where it should"
@@ -68,6 +77,20 @@ def test_a_run_that_dies_at_any_of_its_calls_is_finished_and_no_attempt_is_conve
     await_true(
         lambda: set(dates) <= running.instance.get_materialized_partitions(dg.AssetKey("merged_parquet")), 60
     )
+
+
+def test_a_glue_run_whose_process_dies_at_any_of_its_calls_is_followed_by_the_next_attempt(
+    running: Killable, now: datetime
+) -> None:
+    dates = [past(now, 110 + number) for number in range(len(GLUE_DEATHS))]
+    for date, death in zip(dates, GLUE_DEATHS, strict=True):
+        death_of(running.deaths, GLUE, date).write_text(death)
+    sources = {running.put(f"{date}-a.ndjson", lines(5, date)): 5 for date in dates}
+    records = running.await_calm(dates, len(dates), 240)
+    assert list(running.deaths.iterdir()) == [], "each process died where it should"
+    assert running.rows_by_source(*dates) == sources
+    running.assert_no_attempt_has_two_glue_runs()
+    assert {record.attempt for record in records} == {2}
 
 
 @pytest.mark.parametrize("moment", ["waiting", in_soak("queued"), in_soak("processing"), "converting"])
