@@ -85,10 +85,13 @@ def _measure_all(
 ) -> None:
     usage = _watched()
     definitions = build_defs()
-    sensors = {sensor.name: sensor for sensor in definitions.sensors or ()}
+    sensors: dict[str, Any] = {sensor.name: sensor for sensor in definitions.sensors or ()}
     today = utc_now().date()
     waiting = [(today - timedelta(days=days)).isoformat() for days in range(WAITING_DATES)]
     _write(deployment, [ManifestName(date, 1, "0" * 8) for date in waiting], ManifestStatus.PENDING)
+    for sensor in sensors.values():
+        # What a first tick imports and connects is no part of any history.
+        _tick(sensor, definitions, instance, usage)
     done = 0
     for finished in sorted(arguments.histories):
         names = [_finished_name(number) for number in range(done, finished)]
@@ -96,8 +99,7 @@ def _measure_all(
         _finish_runs(instance, names)
         done = finished
         for name in ("manifest_sensor", "reconcile_sensor", "failure_alert_sensor"):
-            sensor: Any = sensors[name]
-            rows = [_tick(sensor, definitions, instance, usage) for _ in range(arguments.ticks)]
+            rows = [_tick(sensors[name], definitions, instance, usage) for _ in range(arguments.ticks)]
             total, aws, calls, items = (statistics.median(values) for values in zip(*rows, strict=True))
             table.add_row(
                 f"{finished:,}",

@@ -74,9 +74,11 @@ def _in_flight_manifests(context: dg.SensorEvaluationContext, claim_grace: timed
     """Return the manifests of queued and going runs; the claim guards against what this misses."""
     names: set[ManifestName] = set()
     now = utc_now()
-    filters = dg.RunsFilter(job_name=convert_manifests.name, statuses=IN_FLIGHT)
-    for record in context.instance.get_run_records(filters):
+    # By status alone: with the job's name too, SQLite walks every run the job ever had.
+    for record in context.instance.get_run_records(dg.RunsFilter(statuses=IN_FLIGHT)):
         run = record.dagster_run
+        if run.job_name != convert_manifests.name:
+            continue
         started = record.start_time
         if started is not None and now - datetime.fromtimestamp(started, UTC) > claim_grace:
             # What still waits although its run began long ago was left behind by a process that is gone.

@@ -1,9 +1,12 @@
 """Runs that the manifest sensor requests."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
     RemoteJobOrigin,
@@ -13,6 +16,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from lambda_ingest.contract.keys import ManifestName
 from ndjson_pipeline.build import build_defs
+from ndjson_pipeline.instance.home import prepare_home
 from ndjson_pipeline.launch_planning import MAX_LAUNCHES
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.run_tags import ATTEMPT_TAG, MANIFESTS_TAG, manifests_tag
@@ -248,3 +252,43 @@ def test_what_crashed_is_launched_again_as_the_next_attempt(sensor: Sensor, mani
     (request,) = sensor.tick()
     assert request.tags[MANIFESTS_TAG] == manifests_tag([crashed])
     assert request.tags[ATTEMPT_TAG] == "2"
+
+
+def steps_of_a_tick(sensor: Sensor) -> int:
+    """Return how many steps SQLite takes for a tick, in tens."""
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    def watch(connection: Any, *_: Any) -> None:
+        connection.set_progress_handler(count, 10)
+
+    sqlalchemy.event.listen(sqlalchemy.pool.Pool, "checkout", watch)
+    try:
+        sensor.tick()
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.pool.Pool, "checkout", watch)
+    return steps
+
+
+def test_a_tick_asks_dagsters_storage_for_no_more_behind_many_finished_runs(
+    manifests: ManifestTable, tmp_path: Path
+) -> None:
+    prepare_home(tmp_path / "home")
+    with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
+        sensor = Sensor(instance)
+        manifests.commit(1, day())
+        going = manifests.commit(2, day())
+        sensor.note_run([going], dg.DagsterRunStatus.QUEUED)
+        few = steps_of_a_tick(sensor)
+        for number in range(300):
+            tags = {"dagster/partition": day(-1), MANIFESTS_TAG: f"{number:06d}-00000000", ATTEMPT_TAG: "1"}
+            run = dg.DagsterRun("convert_manifests", status=dg.DagsterRunStatus.SUCCESS, tags=tags)
+            instance.add_run(run)
+        many = steps_of_a_tick(sensor)
+    assert few > 0
+    # A walk over 300 runs takes more than ten steps for each.
+    assert many - few < 100
