@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 
 from lambda_ingest.contract.records import ManifestStatus
+from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.run_states import IN_FLIGHT, PARTITION_TAG
 from ndjson_pipeline_tests.end_to_end.conftest import past
 from ndjson_pipeline_tests.end_to_end.deaths import GLUE, RUN, death_of
@@ -60,17 +61,25 @@ def lines(count: int, tag: str) -> bytes:
     return b"".join(json.dumps({"tag": tag, "n": n}).encode() + b"\n" for n in range(count))
 
 
-def test_a_run_that_dies_at_any_of_its_calls_is_finished_and_no_attempt_is_converted_twice(
-    running: Killable, now: datetime
-) -> None:
-    dates = [past(now, 100 + number) for number in range(len(WORKER_DEATHS))]
-    for date, death in zip(dates, WORKER_DEATHS, strict=True):
-        death_of(running.deaths, RUN, date).write_text(death)
+def converted_through_deaths(
+    running: Killable, who: str, dates: Sequence[str], deaths: Iterable[str]
+) -> dict[str, ManifestRecord]:
+    """Let one process of each date die where it is told; return the dates' records once all are converted."""
+    for date, death in zip(dates, deaths, strict=True):
+        death_of(running.deaths, who, date).write_text(death)
     sources = {running.put(f"{date}-a.ndjson", lines(5, date)): 5 for date in dates}
     records = {record.date_prefix: record for record in running.await_calm(dates, len(dates), 300)}
     assert list(running.deaths.iterdir()) == [], "each process died where it should"
     assert running.rows_by_source(*dates) == sources
     running.assert_no_attempt_has_two_glue_runs()
+    return records
+
+
+def test_a_run_that_dies_at_any_of_its_calls_is_finished_and_no_attempt_is_converted_twice(
+    running: Killable, now: datetime
+) -> None:
+    dates = [past(now, 100 + number) for number in range(len(WORKER_DEATHS))]
+    records = converted_through_deaths(running, RUN, dates, WORKER_DEATHS)
     for date, (death, attempts) in zip(dates, WORKER_DEATHS.items(), strict=True):
         assert records[date].attempt in attempts, death
     running.await_no_run(120)
@@ -83,14 +92,8 @@ def test_a_glue_run_whose_process_dies_at_any_of_its_calls_is_followed_by_the_ne
     running: Killable, now: datetime
 ) -> None:
     dates = [past(now, 110 + number) for number in range(len(GLUE_DEATHS))]
-    for date, death in zip(dates, GLUE_DEATHS, strict=True):
-        death_of(running.deaths, GLUE, date).write_text(death)
-    sources = {running.put(f"{date}-a.ndjson", lines(5, date)): 5 for date in dates}
-    records = running.await_calm(dates, len(dates), 240)
-    assert list(running.deaths.iterdir()) == [], "each process died where it should"
-    assert running.rows_by_source(*dates) == sources
-    running.assert_no_attempt_has_two_glue_runs()
-    assert {record.attempt for record in records} == {2}
+    records = converted_through_deaths(running, GLUE, dates, GLUE_DEATHS)
+    assert {record.attempt for record in records.values()} == {2}
 
 
 @pytest.mark.parametrize("moment", ["waiting", in_soak("queued"), in_soak("processing"), "converting"])
@@ -108,7 +111,8 @@ def test_a_daemon_that_is_killed_is_followed_by_another_that_goes_on(
     assert record.attempt == 1
 
 
-@pytest.mark.parametrize("moment", ["waiting", in_soak("converting")])
+# Where a manifest waits, another server must come first: the daemon looks once a minute.
+@pytest.mark.parametrize("moment", [in_soak("waiting"), "converting"])
 def test_a_code_server_that_is_killed_is_followed_by_another(
     running: Killable, now: datetime, moment: str
 ) -> None:
@@ -116,7 +120,6 @@ def test_a_code_server_that_is_killed_is_followed_by_another(
     source = running.put(f"{date}-a.ndjson", lines(4, moment))
     await_moment(running, date, moment)
     os.kill(running.code_server(), signal.SIGKILL)
-    # The daemon looks once a minute whether it has to start another.
     running.await_calm([date], 1, 180)
     assert running.rows_by_source(date) == {source: 4}
     running.assert_no_attempt_has_two_glue_runs()
