@@ -46,6 +46,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.orchestration.ticks
 	$(BIN)/python -m benchmarks.orchestration.latency
 	$(BIN)/python -m benchmarks.conversion.steps
+	$(BIN)/python -m benchmarks.conversion.parsers
 	$(BIN)/python -m benchmarks.conversion.fresh
 	$(BIN)/python -m benchmarks.conversion
 

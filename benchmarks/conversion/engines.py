@@ -178,10 +178,10 @@ def bare_arrow() -> Iterator[Callable[[Path, Sequence[Path]], None]]:
     No line is counted, no value held against a column, nothing learned: no job on Arrow can be faster.
     """
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(_arrow_schema_of, [None, None]))
+        list(pool.map(arrow_schema_of, [None, None]))
 
         def convert(root: Path, paths: Sequence[Path]) -> None:
-            schema = _arrow_schema_of(paths[0])
+            schema = arrow_schema_of(paths[0])
             outputs = [root / "arrow-0.parquet", root / "arrow-1.parquet"]
             list(pool.map(_parse_and_encode, [paths[::2], paths[1::2]], outputs, [schema, schema]))
 
@@ -192,19 +192,19 @@ def _parse_and_encode(paths: Sequence[Path], output: Path, schema: pa.Schema) ->
     waiting: list[pa.Table] = []
     with pq.ParquetWriter(output, schema, compression="snappy", store_schema=False) as writer:
         for path in paths:
-            waiting.append(_read_with(path, schema))
+            waiting.append(read_with(path, schema))
             if sum(table.nbytes for table in waiting) >= ROW_GROUP_BYTES or path == paths[-1]:
                 table = pa.concat_tables(waiting)
                 writer.write_table(table, row_group_size=table.num_rows)
                 waiting = []
 
 
-def _arrow_schema_of(path: Path | None) -> pa.Schema:
-    """Return what Arrow infers of a file, with text as text; without a path just be there."""
+def arrow_schema_of(path: Path | None) -> pa.Schema:
+    """Return what Arrow infers of a file, with text as text; without one wait for a process."""
     if path is None:
         time.sleep(0.2)
         return pa.schema([])
-    inferred = _read_with(path, pa.schema([])).schema
+    inferred = read_with(path, pa.schema([])).schema
     return pa.schema(
         [
             (column.name, pa.string() if pa.types.is_timestamp(column.type) else column.type)
@@ -213,7 +213,8 @@ def _arrow_schema_of(path: Path | None) -> pa.Schema:
     )
 
 
-def _read_with(path: Path, schema: pa.Schema) -> pa.Table:
+def read_with(path: Path, schema: pa.Schema) -> pa.Table:
+    """Parse a file with Arrow on one core; fields beyond the schema are inferred where it is empty."""
     data = path.read_bytes()
     table = pj.read_json(
         pa.BufferReader(data),
