@@ -113,7 +113,8 @@ class Converter:
 
         Raises:
             GlueRunError: the run could not be started or watched to its end.
-            StaleHolderError: later attempts held all of its manifests before it began; it was told to stop.
+            StaleHolderError: other runs held all of its manifests before it began; if it was started all the
+                same, it was told to stop.
             DagsterExecutionInterruptedError: the process was interrupted; the Glue run was told to stop
                 where a person asked for the run's end, and goes on where the host ended the process.
         """
@@ -176,7 +177,7 @@ class Converter:
                     (claim.record.name.filename, claim.attempt) for claim in claims
                 ),
             }
-            run_id = self._runs.start(arguments, group.identity)
+            run_id = self._runs.start(arguments, group.identity, confirm=lambda: self._confirm(group))
             context.log.info(f"Started Glue run {run_id} of {self._runs.job_name}")
         is_held = False
         for claim in claims:
@@ -205,6 +206,18 @@ class Converter:
                 context.log.warning(f"Terminated: stopping Glue run {run_id}")
                 self._runs.stop(run_id)
             raise
+
+    def _confirm(self, group: ConversionGroup) -> None:
+        """Make sure, right before Glue is told to start, that it is still this process's to tell.
+
+        One that stood still since its claim, or waited for a free place, may have been taken for dead; Glue
+        would not refuse a second run for the same attempt.
+
+        Raises:
+            StaleHolderError: it holds none of the manifests any more.
+        """
+        if not self._holds_any(group):
+            raise StaleHolderError("no Glue run was started: other runs hold all of its manifests by now")
 
     def _holds_any(self, group: ConversionGroup) -> bool:
         """Tell whether a claim of the group is still held as it was made."""

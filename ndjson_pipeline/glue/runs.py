@@ -129,14 +129,22 @@ class GlueRuns:
         """Let some time pass."""
         self._sleep(seconds)
 
-    def start(self, arguments: Mapping[str, str], identity: str) -> str:
+    def start(
+        self, arguments: Mapping[str, str], identity: str, *, confirm: Callable[[], None] = lambda: None
+    ) -> str:
         """Start a run and return its id; waits, a few times, where too many runs are going.
+
+        Args:
+            arguments: of the script.
+            identity: by which the run is found again.
+            confirm: called right before each try; what it raises ends the tries.
 
         Raises:
             GlueRunError: Glue refused to start it.
         """
         waits = iter(self._rules.concurrency_waits)
         while True:
+            confirm()
             try:
                 response = self._glue.start_job_run(
                     JobName=self._job_name, Arguments={**arguments, IDENTITY_ARGUMENT: identity}

@@ -3,6 +3,7 @@
 from typing import Any
 
 import dagster as dg
+import pytest
 
 from glue_jobs.errors import ManifestReadError
 from glue_jobs.manifests.reading import read_manifest
@@ -190,6 +191,36 @@ def test_a_run_that_lost_all_of_its_claims_before_glue_began_tells_that_run_to_s
     item = manifests.item(name)
     assert (item["status"], item["attempt"], item["dagster_run_id"]) == ("processing", 2, "another")
     assert "glue_job_run_id" not in item
+
+
+@pytest.mark.parametrize("waits", [0, 1])
+def test_a_run_that_lost_all_of_its_claims_before_it_could_start_glue_starts_none(
+    runner: Runner, manifests: ManifestTable, waits: int
+) -> None:
+    """Its process stood still after the claim, or while it waited for a place in Glue."""
+    name = manifests.commit(1)
+
+    def lose(_seconds: float = 0.0) -> None:
+        manifests.put_item(**{**manifests.item(name), "dagster_run_id": "successor"})
+
+    class StoreAfterWhichItStoodStill(ManifestRecordStore):
+        def claim(self, record: ManifestRecord, run_id: str, move: Move = Move.CLAIM) -> Claim | None:
+            claim = super().claim(record, run_id, move)
+            if not waits:
+                lose()
+            return claim
+
+    deployment = manifests.deployment
+    records = StoreAfterWhichItStoodStill(
+        deployment.dynamodb, table=deployment.names.tracking_table, clock=utc_now
+    )
+    glue = runner.glue_that_converts()
+    glue.start_errors += [client_error("ConcurrentRunsExceededException")] * waits
+    runner.on_sleep = lose
+    assert runner.run(glue, [name], records).success
+    assert glue.runs == []
+    item = manifests.item(name)
+    assert (item["status"], item["attempt"], item["dagster_run_id"]) == ("processing", 1, "successor")
 
 
 def test_a_manifest_whose_record_is_gone_is_skipped(runner: Runner, manifests: ManifestTable) -> None:
