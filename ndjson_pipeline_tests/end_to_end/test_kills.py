@@ -111,20 +111,6 @@ def test_a_daemon_that_is_killed_is_followed_by_another_that_goes_on(
     assert record.attempt == 1
 
 
-# Where a manifest waits, another server must come first: the daemon looks once a minute.
-@pytest.mark.parametrize("moment", [in_soak("waiting"), "converting"])
-def test_a_code_server_that_is_killed_is_followed_by_another(
-    running: Killable, now: datetime, moment: str
-) -> None:
-    date = past(now, 150 + MOMENTS.index(moment))
-    source = running.put(f"{date}-a.ndjson", lines(4, moment))
-    await_moment(running, date, moment)
-    os.kill(running.code_server(), signal.SIGKILL)
-    running.await_calm([date], 1, 180)
-    assert running.rows_by_source(date) == {source: 4}
-    running.assert_no_attempt_has_two_glue_runs()
-
-
 def test_a_storage_that_is_lost_in_the_middle_of_work_loses_none_and_repeats_none(
     running: Killable, now: datetime
 ) -> None:
@@ -148,6 +134,21 @@ def test_a_storage_that_is_lost_in_the_middle_of_work_loses_none_and_repeats_non
         running.await_no_run(60)
         runs = instance.get_runs()
         assert {run.tags[PARTITION_TAG] for run in runs} == set(waiting)
+
+
+# The last of a normal run: the daemon looks once a minute whether it has to start another server, and only a
+# manifest that waits has to wait for it.
+@pytest.mark.parametrize("moment", [in_soak("waiting"), "converting"])
+def test_a_code_server_that_is_killed_is_followed_by_another(
+    running: Killable, now: datetime, moment: str
+) -> None:
+    date = past(now, 150 + MOMENTS.index(moment))
+    source = running.put(f"{date}-a.ndjson", lines(4, moment))
+    await_moment(running, date, moment)
+    os.kill(running.code_server(), signal.SIGKILL)
+    running.await_calm([date], 1, 180)
+    assert running.rows_by_source(date) == {source: 4}
+    running.assert_no_attempt_has_two_glue_runs()
 
 
 @pytest.mark.soak
