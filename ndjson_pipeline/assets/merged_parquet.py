@@ -82,12 +82,14 @@ def merged_parquet(
 
 def _checks(records: ManifestRecordStore, results: dict[str, DateResult]) -> list[dg.AssetCheckResult]:
     """Return what the run proves or warns of; costs what is open, never the dates' history."""
-    reports = [
-        conversion.report
+    # By run: a retry may meet one Glue run twice, in what it had completed and in what it was still at.
+    report_of_run = {
+        conversion.run.run_id: conversion.report
         for result in results.values()
         for conversion in result.conversions
         if conversion.report is not None
-    ]
+    }
+    reports = list(report_of_run.values())
     open_records = [
         record
         for status in (ManifestStatus.PENDING, ManifestStatus.PROCESSING, ManifestStatus.FAILED)

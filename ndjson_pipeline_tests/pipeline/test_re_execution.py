@@ -261,6 +261,24 @@ def test_a_retry_counts_what_was_done_before_it_together_with_what_it_does(
     assert [metadata[name] for name in numbers] == [14, 2, 1, "jr_1, jr_2"]
 
 
+def test_a_glue_run_that_had_completed_one_manifest_and_is_taken_over_for_another_counts_once(
+    runner: Runner, manifests: ManifestTable, former: Former
+) -> None:
+    done = former.held(1, status="completed", glue_job_run_id="jr_1")
+    going = former.held(2, glue_job_run_id="jr_1")
+    glue = FakeGlue(["SUCCEEDED"])
+    former.began(glue, [done, going])
+    result = runner.run(glue, [done, going], **former.again(is_automatic=True))
+    assert result.success
+    assert len(glue.runs) == 1
+    (metadata,) = runner.materializations()
+    assert (metadata["records_processed"], metadata["manifests_completed"]) == (14, 2)
+    (conservation,) = [
+        check for check in result.get_asset_check_evaluations() if check.check_name == "row_conservation"
+    ]
+    assert conservation.metadata["records_processed"].value == 14
+
+
 @pytest.mark.parametrize("answer", [client_error("EntityNotFoundException"), client_error("AccessDenied")])
 def test_what_was_done_before_and_glue_tells_nothing_of_is_skipped(
     runner: Runner, manifests: ManifestTable, former: Former, answer: Exception
