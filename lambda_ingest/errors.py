@@ -1,8 +1,6 @@
-"""Errors of ingest."""
+"""Errors of the Lambdas."""
 
-
-class IngestError(Exception):
-    """Something that ingest can name and an operator can act on."""
+from lambda_ingest.contract.errors import IngestError
 
 
 class SettingsError(IngestError):

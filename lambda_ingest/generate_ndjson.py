@@ -8,10 +8,10 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from lambda_ingest.clock import utc_now
+from lambda_ingest.aws.log import logger
+from lambda_ingest.contract.clock import utc_now
+from lambda_ingest.contract.sample_input import DEFAULT_FILE_SIZE_MB, BucketSink, GeneratorRequest, generate
 from lambda_ingest.errors import SettingsError
-from lambda_ingest.generator import DEFAULT_FILE_SIZE_MB, BucketSink, GeneratorRequest, generate
-from lambda_ingest.log import logger
 from lambda_ingest.settings import Settings
 
 # What is kept back of the Lambda's time for writing the files themselves and the answer.

@@ -1,26 +1,24 @@
-"""The Lambda behind the queue: tracks the files that SQS messages report, then builds the dates they touched.
+"""The Lambda behind the queue: tracks the files that SQS messages report, then cuts the dates they touched.
 
-A message is done once its files are recorded. Building what is due comes after, and a failure of it is left
+A message is done once its files are recorded. Cutting what is due comes after, and a failure of it is left
 to the next invocation or the sweeper: it never fails a message.
 """
 
 import os
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambda_ingest.aws.log import logger
 from lambda_ingest.errors import EventFormatError
-from lambda_ingest.events import ObjectCreated, ParsedMessage, parse_message
+from lambda_ingest.files.events import ObjectCreated, ParsedMessage, parse_message
+from lambda_ingest.files.quarantine import Quarantined
+from lambda_ingest.files.tracking import Tracked, TrackingOutcome
+from lambda_ingest.files.validation import RefusedFile, validate
 from lambda_ingest.invocation import Invocation
-from lambda_ingest.log import logger
-from lambda_ingest.quarantine import Quarantined
-from lambda_ingest.report import ExecutionInfo
 from lambda_ingest.runtime import CONCURRENT_FILES, Runtime, current_runtime
-from lambda_ingest.tracking import Tracked, TrackingOutcome
-from lambda_ingest.validation import RefusedFile, validate
 
 _ACCEPTED = frozenset({TrackingOutcome.NEW, TrackingOutcome.FOLLOWED})
 
@@ -46,19 +44,11 @@ def handle(
     event: Mapping[str, Any], context: LambdaContext, runtime: Runtime
 ) -> dict[str, list[dict[str, str]]]:
     """Do what `handler` does, with the parts passed in."""
-    invocation = Invocation(runtime, lambda: context.get_remaining_time_in_millis() / 1000)
-    started = time.perf_counter()
+    invocation = Invocation(runtime, context)
     messages = _Messages(invocation)
     messages.receive(event.get("Records") or [])
-    invocation.build_dates()
-    invocation.record(
-        lambda: ExecutionInfo(
-            request_id=context.aws_request_id,
-            function_name=context.function_name,
-            memory_limit_mb=int(context.memory_limit_in_mb),
-            execution_time_ms=round((time.perf_counter() - started) * 1000),
-        )
-    )
+    invocation.cut_dates()
+    invocation.record()
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in messages.failed]}
 
 

@@ -2,24 +2,26 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 
-from lambda_ingest.alerts import Alerts
-from lambda_ingest.builder import ManifestBuilder
-from lambda_ingest.clock import Clock, NewId, random_id, utc_now
-from lambda_ingest.lock import DateLocks
-from lambda_ingest.manifest_store import ManifestStore
-from lambda_ingest.marking import FileMarker
-from lambda_ingest.metrics import Metrics
-from lambda_ingest.pending import PendingFiles
-from lambda_ingest.quarantine import Quarantine
+from lambda_ingest.aws.alerts import Alerts
+from lambda_ingest.aws.metrics import Metrics
+from lambda_ingest.aws.table import Table
+from lambda_ingest.batches.cutter import BatchCutter
+from lambda_ingest.batches.lock import DateLocks
+from lambda_ingest.batches.manifests import ManifestStore
+from lambda_ingest.batches.marking import FileMarker
+from lambda_ingest.batches.pending import PendingFiles
+from lambda_ingest.contract.clock import Clock, NewId, random_id, utc_now
+from lambda_ingest.files.quarantine import Quarantine
+from lambda_ingest.files.tracking import FileTracker
 from lambda_ingest.settings import Settings
-from lambda_ingest.tracking import FileTracker
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -67,17 +69,18 @@ class Runtime:
     clients: Clients
     clock: Clock
     new_id: NewId
+    table: Table
     tracker: FileTracker
     quarantine: Quarantine
     pending: PendingFiles
     locks: DateLocks
     store: ManifestStore
-    builder: ManifestBuilder
+    cutter: BatchCutter
     alerts: Alerts
     metrics: Metrics
 
 
-def build_runtime(
+def make_runtime(
     settings: Settings,
     clients: Clients,
     *,
@@ -86,45 +89,27 @@ def build_runtime(
     draw: random.Random | None = None,
 ) -> Runtime:
     """Assemble the parts."""
-    table = settings.tracking_table
-    tracker = FileTracker(clients.dynamodb, clients.s3, table=table, ttl_days=settings.ttl_days, clock=clock)
-    pending = PendingFiles(clients.dynamodb, table=table)
-    locks = DateLocks(
-        clients.dynamodb, table=table, ttl_seconds=settings.lock_ttl_seconds, clock=clock, new_id=new_id
-    )
-    store = ManifestStore(
-        clients.dynamodb,
-        clients.s3,
-        locks,
-        table=table,
-        bucket=settings.manifest_bucket,
-        ttl_days=settings.ttl_days,
-        clock=clock,
-    )
-    marker = FileMarker(
-        clients.dynamodb,
-        table=table,
-        input_prefix=settings.input_prefix,
-        ttl_days=settings.ttl_days,
-        clock=clock,
-    )
+    table = Table(clients.dynamodb, settings.tracking_table, clock, timedelta(days=settings.ttl_days))
+    tracker = FileTracker(table, clients.s3)
+    pending = PendingFiles(table)
+    locks = DateLocks(table, ttl_seconds=settings.lock_ttl_seconds, new_id=new_id)
+    store = ManifestStore(table, clients.s3, locks, bucket=settings.manifest_bucket)
+    marker = FileMarker(table, input_prefix=settings.input_prefix)
     return Runtime(
         settings=settings,
         clients=clients,
         clock=clock,
         new_id=new_id,
+        table=table,
         tracker=tracker,
         quarantine=Quarantine(clients.s3, tracker, bucket=settings.quarantine_bucket),
         pending=pending,
         locks=locks,
         store=store,
-        builder=ManifestBuilder(pending, locks, store, marker, settings=settings, clock=clock),
+        cutter=BatchCutter(pending, locks, store, marker, settings=settings, clock=clock),
         alerts=Alerts(clients.sns, topic_arn=settings.alert_topic_arn, clock=clock),
         metrics=Metrics(
-            clients.dynamodb,
-            table=settings.metrics_table,
-            ttl_days=settings.ttl_days,
-            clock=clock,
+            None if settings.metrics_table is None else replace(table, name=settings.metrics_table),
             draw=draw or random.Random(),
         ),
     )
@@ -143,4 +128,4 @@ def current_runtime(environment: Mapping[str, str]) -> Runtime:
 
 @lru_cache(maxsize=1)
 def _runtime_of(variables: tuple[tuple[str, str], ...]) -> Runtime:
-    return build_runtime(Settings.from_environment(dict(variables)), Clients.from_boto3())
+    return make_runtime(Settings.from_environment(dict(variables)), Clients.from_boto3())

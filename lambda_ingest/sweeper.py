@@ -5,27 +5,46 @@ every few minutes with `{"audit": false}`, and audit more rarely.
 """
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_ingest.errors import IngestError
+from lambda_ingest.audit.dates import audited_dates
+from lambda_ingest.audit.lost_events import LostEvents
+from lambda_ingest.audit.unreferenced import UnreferencedManifests
+from lambda_ingest.aws.log import logger
+from lambda_ingest.batches.planning import is_past
+from lambda_ingest.contract.dates import parse_utc_timestamp, utc_date
+from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.invocation import Invocation
-from lambda_ingest.log import logger
-from lambda_ingest.report import ExecutionInfo
 from lambda_ingest.runtime import Runtime, current_runtime
-from lambda_ingest.sweep.listing import DateListings
-from lambda_ingest.sweep.lost_events import LostEvents
-from lambda_ingest.sweep.open_dates import OpenDates, flush_open_dates
-from lambda_ingest.sweep.request import SweepRequest
-from lambda_ingest.sweep.unreferenced import UnreferencedManifests
 
 Result = TypeVar("Result")
+
+
+@dataclass
+class OpenDates:
+    """What became of the dates that had pending files.
+
+    Attributes:
+        dates: all of them.
+        flushed: how many files went into manifests, by date.
+        finished: manifests whose marks were finished.
+        left: past dates that keep pending files, too few for the setting, or out of time.
+        oldest_pending_age_seconds: of the file that waited longest when the sweep began.
+    """
+
+    dates: list[str] = field(default_factory=list)
+    flushed: dict[str, int] = field(default_factory=dict)
+    finished: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    oldest_pending_age_seconds: Decimal = Decimal(0)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -52,38 +71,59 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def sweep(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) -> dict[str, Any]:
     """Do what `handler` does, with the parts passed in."""
-    started = time.perf_counter()
-    invocation = Invocation(runtime, lambda: context.get_remaining_time_in_millis() / 1000)
+    invocation = Invocation(runtime, context)
     now = runtime.clock()
-    request = SweepRequest.parse(event, runtime.settings, now)
+    dates = audited_dates(event, runtime.settings, now)
     failed: list[str] = []
-    flush = _part(invocation, failed, "flush", lambda: flush_open_dates(invocation, now)) or OpenDates()
+    flush = _part(invocation, failed, "flush", lambda: _flush_open_dates(invocation, now)) or OpenDates()
     answer: dict[str, Any] = {
         "open_dates": flush.dates,
         "flushed": flush.flushed,
         "finished": flush.finished,
         "left": flush.left,
         "oldest_pending_age_seconds": float(flush.oldest_pending_age_seconds),
-        "audited": list(request.dates),
+        "audited": list(dates),
         "events_resent": {},
         "events_undecidable": {},
         "events_incomplete": [],
         "manifests_removed": [],
         "failed": failed,
     }
-    if request.dates:
-        _audit(invocation, request.dates, now, failed, answer)
+    if dates:
+        _audit(invocation, dates, now, failed, answer)
     invocation.metrics["oldest_pending_age_seconds"] = flush.oldest_pending_age_seconds
-    invocation.record(
-        lambda: ExecutionInfo(
-            request_id=context.aws_request_id,
-            function_name=context.function_name,
-            memory_limit_mb=int(context.memory_limit_in_mb),
-            execution_time_ms=round((time.perf_counter() - started) * 1000),
-        )
-    )
+    invocation.record()
     logger.info("Swept", **answer)
     return answer
+
+
+def _flush_open_dates(invocation: Invocation, now: datetime) -> OpenDates:
+    """Cut every date with pending files; a date that fails harms no other."""
+    result = OpenDates()
+    open_dates = invocation.runtime.pending.open_dates()
+    if open_dates:
+        age = now - parse_utc_timestamp(min(open_dates.values()))
+        result.oldest_pending_age_seconds = Decimal(str(max(age.total_seconds(), 0.0)))
+    for date_prefix in open_dates:
+        result.dates.append(date_prefix)
+        cuts = invocation.cut_date(date_prefix, invocation.runtime.cutter.cut_and_finish)
+        count = sum(manifest.file_count for manifest in cuts.manifests)
+        if cuts.finished is not None:
+            result.finished.append(cuts.finished)
+        past = is_past(date_prefix, utc_date(now))
+        if count:
+            result.flushed[date_prefix] = count
+            logger.info(
+                "Flushed a date",
+                date_prefix=date_prefix,
+                file_count=count,
+                is_past=past,
+                manifests=[manifest.manifest_path for manifest in cuts.manifests],
+            )
+        elif past and cuts.finished is None:
+            result.left.append(date_prefix)
+            logger.warning("A past date keeps pending files", date_prefix=date_prefix)
+    return result
 
 
 def _audit(
@@ -95,10 +135,7 @@ def _audit(
 ) -> None:
     """Compare the dates' listings with their records."""
     runtime, settings = invocation.runtime, invocation.runtime.settings
-    listings = DateListings(runtime.clients.dynamodb, runtime.clients.s3, table=settings.tracking_table)
-    unreferenced = UnreferencedManifests(
-        listings, runtime.clients.s3, bucket=settings.manifest_bucket, ttl_days=settings.ttl_days
-    )
+    unreferenced = UnreferencedManifests(runtime.table, runtime.clients.s3, bucket=settings.manifest_bucket)
     for date_prefix in dates:
         removed = _part(
             invocation,
@@ -106,17 +143,17 @@ def _audit(
             f"manifests of {date_prefix}",
             partial(unreferenced.remove, date_prefix, now),
         )
-        answer["manifests_removed"] += removed.keys if removed else ()
+        answer["manifests_removed"] += removed or ()
     if settings.input_bucket is None or settings.queue_url is None:
         logger.info("No search for lost events: it needs INPUT_BUCKET and QUEUE_URL")
         return
     lost = LostEvents(
-        listings,
+        runtime.table,
+        runtime.clients.s3,
         runtime.clients.sqs,
         bucket=settings.input_bucket,
         queue_url=settings.queue_url,
         input_prefix=settings.input_prefix,
-        ttl_days=settings.ttl_days,
     )
     for date_prefix in dates:
         resent = _part(

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import dagster as dg
 
-from lambda_ingest.clock import utc_now
-from ndjson_pipeline.aws import Deployment, current_deployment
-from ndjson_pipeline.conversion_metadata import Places
+from lambda_ingest.contract.clock import utc_now
+from ndjson_pipeline.claims.store import ManifestRecordStore
+from ndjson_pipeline.conversion.metadata import Places
+from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.glue.cost import LIST_PRICE_USD
+from ndjson_pipeline.glue.reconciliation import ReconcileRules
 from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
-from ndjson_pipeline.manifest_records.store import ManifestRecordStore
-from ndjson_pipeline.reconciliation import ReconcileRules
 
 _RULES = ReconcileRules()
 _DEADLINE_GRACE = timedelta(minutes=5)

@@ -23,10 +23,10 @@ from rich.console import Console
 from rich.table import Table
 
 from lambda_ingest.contract.dates import utc_timestamp
+from lambda_ingest.contract.items import to_item
 from lambda_ingest.contract.keys import ManifestName
-from lambda_ingest.dynamodb import to_item
 from lambda_ingest.manifest_builder import handle
-from lambda_ingest.runtime import Clients, Runtime, build_runtime
+from lambda_ingest.runtime import Clients, Runtime, make_runtime
 from lambda_ingest.settings import Settings
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings, lambda_environment
 
@@ -123,7 +123,7 @@ def measure_one(settings: Settings, day: datetime, history: int, batch: int, fil
     for client in (clients.dynamodb, clients.s3):
         client.meta.events.register("after-call", usage.after_call)
         client.meta.events.register("provide-client-params", usage.before_parameters)
-    runtime = build_runtime(
+    runtime = make_runtime(
         replace(settings, max_files_per_manifest=batch, metrics_table=None, alert_topic_arn=None), clients
     )
     most_read, seconds = 0, []

@@ -16,8 +16,8 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.ingest.cost import invoke
-from lambda_ingest.dynamodb import from_item
-from lambda_ingest.runtime import Clients, build_runtime
+from lambda_ingest.contract.items import from_item
+from lambda_ingest.runtime import Clients, make_runtime
 from lambda_ingest.settings import Settings
 
 INVOCATIONS = 300
@@ -71,7 +71,7 @@ def main() -> None:
     console = Console(stderr=True)
     settings = Settings("manifests", "tracking", input_bucket="in", expected_file_size_mb=0)
     clients: Any = Clients(dynamodb=InstantDynamoDB(), s3=InstantS3(), sns=None, sqs=None)  # type: ignore[arg-type]
-    runtime = build_runtime(settings, clients)
+    runtime = make_runtime(settings, clients)
     seconds = []
     for number in range(INVOCATIONS):
         began = time.perf_counter()

@@ -14,15 +14,15 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from lambda_ingest.clock import utc_now
+from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.dates import parse_utc_timestamp
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.aws import Deployment
-from ndjson_pipeline.demo.observation import read_tracking
-from ndjson_pipeline.demo.run import DEMO_SETTINGS, INPUT_PREFIX
-from ndjson_pipeline.local_platform.dagster_process import daemon_command
-from ndjson_pipeline.local_platform.platform import LocalPlatform
-from ndjson_pipeline.manifest_records.record import ManifestRecord
+from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.deployment.clients import Deployment
+from ndjson_pipeline.laptop.dagster_process import daemon_command
+from ndjson_pipeline.laptop.demo.observation import read_tracking
+from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS, INPUT_PREFIX
+from ndjson_pipeline.laptop.platform import LocalPlatform
 
 _LONGEST_PAUSE_SECONDS = 5.0
 _DEADLINE_SECONDS = 120.0

@@ -24,18 +24,17 @@ from botocore.client import BaseClient
 from rich.console import Console
 from rich.table import Table
 
-from lambda_ingest.clock import utc_now
+from lambda_ingest.contract.clock import utc_now
+from lambda_ingest.contract.items import to_item
 from lambda_ingest.contract.keys import ManifestName, s3_uri
 from lambda_ingest.contract.records import ManifestStatus, manifest_record_key
-from lambda_ingest.dynamodb import to_item
-from ndjson_pipeline.aws import Deployment, current_deployment
-from ndjson_pipeline.build import build_defs
-from ndjson_pipeline.instance.home import prepare_home
+from ndjson_pipeline.claims.dagster_runs import ATTEMPT_TAG, MANIFESTS_TAG, PARTITION_TAG, manifests_tag
+from ndjson_pipeline.definitions import build_defs
+from ndjson_pipeline.deployment.clients import Deployment, current_deployment
+from ndjson_pipeline.deployment.instance.home import prepare_home
+from ndjson_pipeline.deployment.partitions import daily_partitions
 from ndjson_pipeline.local_aws import LocalAwsProcess, LocalAwsSettings
-from ndjson_pipeline.partitions import daily_partitions
 from ndjson_pipeline.resources import PipelineResource
-from ndjson_pipeline.run_states import PARTITION_TAG
-from ndjson_pipeline.run_tags import ATTEMPT_TAG, MANIFESTS_TAG, manifests_tag
 
 WAITING_DATES = 10
 _DATES_OF_HISTORY = 100

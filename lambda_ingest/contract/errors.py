@@ -1,7 +1,11 @@
-"""Errors of reading what ingest wrote."""
+"""The root of ingest's errors, with those of reading what ingest wrote."""
 
 
-class ContractError(ValueError):
+class IngestError(Exception):
+    """Something that ingest can name and an operator can act on."""
+
+
+class ContractError(IngestError, ValueError):
     """Something in S3 or the tracking table has not the shape that ingest promises."""
 
 

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from ndjson_pipeline.errors import PipelineError
-from ndjson_pipeline.local_aws.errors import LocalAwsError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -98,7 +97,7 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         app()
-    except (PipelineError, LocalAwsError) as error:
+    except PipelineError as error:
         if os.environ.get("NDJSON_TRACEBACK"):
             raise
         sys.stderr.write(f"ndjson-pipeline: {error}\n")

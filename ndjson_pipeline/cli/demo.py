@@ -8,14 +8,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lambda_ingest.clock import utc_now
-from ndjson_pipeline.demo.display import ProgressDisplay, result_table
-from ndjson_pipeline.demo.input_files import files_of_folder, generated_files
-from ndjson_pipeline.demo.run import DEMO_SETTINGS, Progress, run_demo
+from lambda_ingest.contract.clock import utc_now
 from ndjson_pipeline.errors import PipelineError
-from ndjson_pipeline.local_aws.errors import LocalAwsError
-from ndjson_pipeline.local_platform.dagster_process import daemon_command
-from ndjson_pipeline.local_platform.platform import LocalPlatform
+from ndjson_pipeline.laptop.dagster_process import daemon_command
+from ndjson_pipeline.laptop.demo.display import ProgressDisplay, result_table
+from ndjson_pipeline.laptop.demo.input_files import files_of_folder, generated_files
+from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS, Progress, run_demo
+from ndjson_pipeline.laptop.platform import LocalPlatform
 
 
 def run(
@@ -39,7 +38,7 @@ def run(
                     list(generated_files(files, file_size_kb * 1024, began, seed)) if real is None else real
                 )
                 result = run_demo(platform, inputs, began=began, timeout_seconds=timeout, tell=display.tell)
-    except (PipelineError, LocalAwsError) as error:
+    except PipelineError as error:
         raise PipelineError(f"the demo failed: {error}\nIts logs are in {directory}") from error
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)

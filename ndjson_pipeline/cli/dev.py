@@ -15,8 +15,8 @@ from types import FrameType
 from rich.console import Console
 
 from ndjson_pipeline.errors import PipelineError
-from ndjson_pipeline.local_platform.dagster_process import dev_command
-from ndjson_pipeline.local_platform.platform import LocalPlatform
+from ndjson_pipeline.laptop.dagster_process import dev_command
+from ndjson_pipeline.laptop.platform import LocalPlatform
 
 _SECONDS_TO_UI = 90.0
 _POLL_SECONDS = 0.5

@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lambda_ingest.clock import utc_now
+from lambda_ingest.contract.clock import utc_now
+from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.records import BYTES_PER_MB
-from lambda_ingest.errors import IngestError
-from lambda_ingest.generator import BucketSink, FolderSink, GeneratorRequest, Sink, generate
-from ndjson_pipeline.aws import current_deployment
+from lambda_ingest.contract.sample_input import BucketSink, FolderSink, GeneratorRequest, Sink, generate
+from ndjson_pipeline.deployment.clients import current_deployment
 from ndjson_pipeline.errors import PipelineError
 
 INPUT_PREFIX = "pipeline/input/"

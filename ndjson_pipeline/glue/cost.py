@@ -1,6 +1,6 @@
 """What a Glue run is billed for."""
 
-from ndjson_pipeline.glue.states import GlueRun
+from ndjson_pipeline.glue.runs import GlueRun
 
 # us-east-1's list price of a DPU-hour of Spark jobs: https://aws.amazon.com/glue/pricing/
 LIST_PRICE_USD = 0.44

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ndjson_pipeline.errors import GlueBusyError
-from ndjson_pipeline.glue.conversion import Conversion, find_report
 from ndjson_pipeline.glue.messages import read_custom_messages
-from ndjson_pipeline.glue.runs import IDENTITY_ARGUMENT, GlueRuns
-from ndjson_pipeline.glue.states import GlueRun
-from ndjson_pipeline.reports.glue_report import GlueReport
+from ndjson_pipeline.glue.report import GlueReport
+from ndjson_pipeline.glue.runs import IDENTITY_ARGUMENT, GlueRun, GlueRuns
+from ndjson_pipeline.glue.session import Conversion, find_report
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

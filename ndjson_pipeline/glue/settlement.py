@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ndjson_pipeline.glue.states import GlueRun
-from ndjson_pipeline.manifest_records.store import Claim
-from ndjson_pipeline.reports.glue_report import GlueReport
+from ndjson_pipeline.claims.store import Claim
+from ndjson_pipeline.glue.report import GlueReport
+from ndjson_pipeline.glue.runs import GlueRun
 
 # A manifest whose attempts crash this often is left failed, for a person to look at.
 MAX_ATTEMPTS = 3

@@ -7,12 +7,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from ndjson_pipeline.local_aws.errors import LocalAwsError
-from ndjson_pipeline.local_aws.lambda_environment import lambda_environment
+from ndjson_pipeline.local_aws.functions.environment import lambda_environment
 from ndjson_pipeline.local_aws.resources import ResourceSettings, create_resources
 
 if TYPE_CHECKING:
-    from ndjson_pipeline.local_aws.process import LocalAwsProcess
-    from ndjson_pipeline.local_aws.server import LocalAws
+    from ndjson_pipeline.local_aws.server.process import LocalAwsProcess
+    from ndjson_pipeline.local_aws.server.server import LocalAws
     from ndjson_pipeline.local_aws.settings import LocalAwsSettings
 
 __all__ = [
@@ -28,8 +28,8 @@ __all__ = [
 
 # The server brings moto along, which takes a second to import; making resources does not need it.
 _MODULE_OF = {
-    "LocalAws": "ndjson_pipeline.local_aws.server",
-    "LocalAwsProcess": "ndjson_pipeline.local_aws.process",
+    "LocalAws": "ndjson_pipeline.local_aws.server.server",
+    "LocalAwsProcess": "ndjson_pipeline.local_aws.server.process",
     "LocalAwsSettings": "ndjson_pipeline.local_aws.settings",
 }
 

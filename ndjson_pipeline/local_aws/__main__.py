@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from ndjson_pipeline.local_aws.errors import LocalAwsError
-from ndjson_pipeline.local_aws.server import LocalAws
+from ndjson_pipeline.local_aws.server.server import LocalAws
 from ndjson_pipeline.local_aws.settings import LocalAwsSettings
 
 _logger = logging.getLogger(__name__)

@@ -1,7 +1,9 @@
 """Errors of the local AWS."""
 
+from ndjson_pipeline.errors import PipelineError
 
-class LocalAwsError(Exception):
+
+class LocalAwsError(PipelineError):
     """Something about the local AWS, whose message says what to do."""
 
 

@@ -39,8 +39,8 @@ from moto.glue.exceptions import ConcurrentRunsExceededException, JobRunNotFound
 from moto.s3.exceptions import PreconditionFailed
 
 from ndjson_pipeline.local_aws.errors import LocalAwsError, MotoVersionError
-from ndjson_pipeline.local_aws.glue_runs import GlueRuns, RunRequest
-from ndjson_pipeline.local_aws.lambda_api import FunctionInvoker
+from ndjson_pipeline.local_aws.functions.api import FunctionInvoker
+from ndjson_pipeline.local_aws.glue.runs import GlueRuns, RunRequest
 
 MOTO_VERSION = "5.2.5"
 

@@ -12,15 +12,15 @@ from lambda_ingest.contract.records import (
     PENDING_DATE_ATTRIBUTE,
     PENDING_FILES_INDEX,
 )
-from ndjson_pipeline.local_aws.clients import AwsClients
-from ndjson_pipeline.names import Names
-from ndjson_pipeline.packaging import (
+from ndjson_pipeline.deployment.names import Names
+from ndjson_pipeline.deployment.packaging import (
     GLUE_MODULES_KEY,
     GLUE_SCRIPT_KEY,
     glue_modules_zip,
     glue_python_modules,
     glue_script_path,
 )
+from ndjson_pipeline.local_aws.clients import AwsClients
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import (

@@ -11,13 +11,12 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from lambda_ingest.clock import utc_now
-from ndjson_pipeline.alerts.failure_alert import FailedRun, alert_document, publish
+from lambda_ingest.contract.clock import utc_now
+from ndjson_pipeline.claims.dagster_runs import ENDED_BADLY, IN_FLIGHT, PARTITION_TAG, SENSOR_HOLDER_PREFIX
+from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.jobs import converts
-from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline.resources import PipelineResource
-from ndjson_pipeline.run_states import ENDED_BADLY, IN_FLIGHT, PARTITION_TAG
-from ndjson_pipeline.run_tags import SENSOR_HOLDER_PREFIX
+from ndjson_pipeline.sensors.failure_alert import FailedRun, alert_document, publish
 
 ALERTED_TAG = "ndjson/alerted"
 # Dagster's own: set together with a run's failure, where the instance launches the run again.

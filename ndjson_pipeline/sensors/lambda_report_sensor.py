@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from lambda_ingest.clock import utc_now
+from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import LAMBDA_REPORT_PREFIX, s3_uri
-from ndjson_pipeline.assets.manifests import manifests
+from ndjson_pipeline.assets import manifests
+from ndjson_pipeline.deployment.partitions import daily_partitions
 from ndjson_pipeline.errors import ReportFormatError
-from ndjson_pipeline.partitions import daily_partitions
-from ndjson_pipeline.reports.lambda_report import DateCounts, parse_lambda_report, sum_counts
 from ndjson_pipeline.resources import PipelineResource
+from ndjson_pipeline.sensors.lambda_report import DateCounts, parse_lambda_report, sum_counts
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -10,24 +10,25 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from lambda_ingest.clock import utc_now
+from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.errors import ContractError
 from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.jobs import convert_manifests
-from ndjson_pipeline.launch_planning import MAX_LAUNCHES, Launch, plan_launches
-from ndjson_pipeline.manifest_records.record import ManifestRecord
-from ndjson_pipeline.manifest_records.store import ManifestRecordStore
-from ndjson_pipeline.manifest_records.transitions import Move
-from ndjson_pipeline.partitions import daily_partitions, partition_problem
-from ndjson_pipeline.resources import PipelineResource
-from ndjson_pipeline.run_states import IN_FLIGHT, PARTITION_TAG
-from ndjson_pipeline.run_tags import (
+from ndjson_pipeline.claims.dagster_runs import (
     ATTEMPT_TAG,
+    IN_FLIGHT,
     MANIFESTS_TAG,
+    PARTITION_TAG,
     SENSOR_HOLDER_PREFIX,
     parse_manifests_tag,
 )
+from ndjson_pipeline.claims.moves import Move
+from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.claims.store import ManifestRecordStore
+from ndjson_pipeline.deployment.partitions import daily_partitions, partition_problem
+from ndjson_pipeline.jobs import convert_manifests
+from ndjson_pipeline.resources import PipelineResource
+from ndjson_pipeline.sensors.launches import MAX_LAUNCHES, Launch, plan_launches
 
 # How many waiting manifests a tick looks at. The index does not sort by age, so what lies beyond is reached
 # only as these are claimed.

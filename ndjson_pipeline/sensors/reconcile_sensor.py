@@ -8,23 +8,23 @@ from typing import TypeAlias
 import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_ingest.clock import utc_now
+from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.dates import parse_utc_timestamp
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.assets.merged_parquet import merged_parquet
-from ndjson_pipeline.conversion_metadata import Places, conversion_metadata
+from ndjson_pipeline.assets import merged_parquet
+from ndjson_pipeline.claims.dagster_runs import RunView, view_of
+from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.conversion.metadata import Places, conversion_metadata
+from ndjson_pipeline.deployment.partitions import daily_partitions
 from ndjson_pipeline.errors import GlueBusyError, StaleHolderError
-from ndjson_pipeline.glue.conversion import Conversion
 from ndjson_pipeline.glue.ended_runs import EndedRuns
+from ndjson_pipeline.glue.reconciliation import Verdict, judge
 from ndjson_pipeline.glue.runs import GlueRuns
+from ndjson_pipeline.glue.session import Conversion
 from ndjson_pipeline.glue.settlement import Settlement, may_retry, settle
 from ndjson_pipeline.jobs import converts
-from ndjson_pipeline.manifest_records.record import ManifestRecord
-from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
-from ndjson_pipeline.partitions import daily_partitions
-from ndjson_pipeline.reconciliation import Verdict, judge
 from ndjson_pipeline.resources import PipelineResource
-from ndjson_pipeline.run_states import RunView, view_of
 
 RECORDS_PER_TICK = 1000
 

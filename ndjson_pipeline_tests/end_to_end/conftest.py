@@ -15,18 +15,18 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lambda_ingest.clock import utc_now
+from lambda_ingest.contract.clock import utc_now
+from lambda_ingest.contract.items import from_item, to_item
 from lambda_ingest.contract.keys import s3_uri
 from lambda_ingest.contract.records import ManifestStatus
-from lambda_ingest.dynamodb import from_item, to_item
-from ndjson_pipeline import aws
-from ndjson_pipeline.aws import Deployment
-from ndjson_pipeline.demo.input_files import InputFile
-from ndjson_pipeline.demo.observation import TrackedState, read_output, read_tracking
-from ndjson_pipeline.demo.run import DEMO_SETTINGS, INPUT_PREFIX
-from ndjson_pipeline.local_platform.dagster_process import daemon_command
-from ndjson_pipeline.local_platform.platform import LocalPlatform
-from ndjson_pipeline.manifest_records.record import ManifestRecord
+from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.deployment import clients as aws
+from ndjson_pipeline.deployment.clients import Deployment
+from ndjson_pipeline.laptop.dagster_process import daemon_command
+from ndjson_pipeline.laptop.demo.input_files import InputFile
+from ndjson_pipeline.laptop.demo.observation import TrackedState, read_output, read_tracking
+from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS, INPUT_PREFIX
+from ndjson_pipeline.laptop.platform import LocalPlatform
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
 
 

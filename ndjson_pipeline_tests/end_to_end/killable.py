@@ -12,12 +12,12 @@ import dagster as dg
 import pytest
 
 from lambda_ingest.contract.records import ManifestStatus
+from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.deployment.instance.home import LOCAL, PRODUCTION, prepare_home
 from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT
-from ndjson_pipeline.instance.home import LOCAL, PRODUCTION, prepare_home
+from ndjson_pipeline.laptop.dagster_process import daemon_command
+from ndjson_pipeline.laptop.platform import LocalPlatform
 from ndjson_pipeline.local_aws import LocalAwsSettings
-from ndjson_pipeline.local_platform.dagster_process import daemon_command
-from ndjson_pipeline.local_platform.platform import LocalPlatform
-from ndjson_pipeline.manifest_records.record import ManifestRecord
 from ndjson_pipeline_tests.end_to_end.conftest import Running
 from ndjson_pipeline_tests.end_to_end.light_glue import install_light_glue
 from ndjson_pipeline_tests.end_to_end.mortal_definitions import DEATHS_VARIABLE

@@ -5,8 +5,8 @@ Starting a JVM takes longer than all that Dagster does for a run, and these test
 
 from pathlib import Path
 
-from ndjson_pipeline.aws import Deployment
-from ndjson_pipeline.packaging import GLUE_SCRIPT_KEY
+from ndjson_pipeline.deployment.clients import Deployment
+from ndjson_pipeline.deployment.packaging import GLUE_SCRIPT_KEY
 
 _SCRIPT = '''
 """The Glue job's script, with tasks in this process."""

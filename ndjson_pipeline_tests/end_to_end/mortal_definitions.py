@@ -4,8 +4,8 @@ import os
 from functools import cache
 from pathlib import Path
 
-from ndjson_pipeline.aws import Deployment, current_deployment
-from ndjson_pipeline.build import build_defs
+from ndjson_pipeline.definitions import build_defs
+from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline_tests.end_to_end.deaths import RUN, Deaths
 

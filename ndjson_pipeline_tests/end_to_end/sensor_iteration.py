@@ -12,7 +12,7 @@ from dagster._core.test_utils import create_test_daemon_workspace_context
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
-from ndjson_pipeline.local_platform.dagster_process import DEFINITIONS
+from ndjson_pipeline.laptop.dagster_process import DEFINITIONS
 
 # In their order within a tick that requests runs.
 CRASH_POINTS = ("TICK_CREATED", "TICK_HELD", "RUN_IDS_RESERVED", "RUN_CREATED", "RUN_LAUNCHED")

@@ -11,8 +11,8 @@ import pytest
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 from lambda_ingest.contract.records import ManifestStatus
+from ndjson_pipeline.claims.dagster_runs import PARTITION_TAG
 from ndjson_pipeline.definitions import defs
-from ndjson_pipeline.run_states import PARTITION_TAG
 from ndjson_pipeline_tests.end_to_end.conftest import past
 from ndjson_pipeline_tests.end_to_end.killable import STORAGES, Killable, killable_platform_on
 from ndjson_pipeline_tests.end_to_end.processes import await_true

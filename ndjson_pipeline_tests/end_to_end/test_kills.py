@@ -14,8 +14,8 @@ import dagster as dg
 import pytest
 
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.manifest_records.record import ManifestRecord
-from ndjson_pipeline.run_states import IN_FLIGHT, PARTITION_TAG
+from ndjson_pipeline.claims.dagster_runs import IN_FLIGHT, PARTITION_TAG
+from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline_tests.end_to_end.conftest import past
 from ndjson_pipeline_tests.end_to_end.deaths import GLUE, RUN, death_of
 from ndjson_pipeline_tests.end_to_end.killable import STORAGES, Killable, killable_platform_on

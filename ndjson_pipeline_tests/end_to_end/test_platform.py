@@ -11,13 +11,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lambda_ingest.clock import utc_now
+from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.demo.input_files import InputFile, files_of_folder, generated_files
-from ndjson_pipeline.demo.result import DemoResult
-from ndjson_pipeline.demo.run import run_demo
-from ndjson_pipeline.local_platform.platform import LocalPlatform
-from ndjson_pipeline.manifest_records.store import ManifestRecordStore
+from ndjson_pipeline.claims.store import ManifestRecordStore
+from ndjson_pipeline.laptop.demo.input_files import InputFile, files_of_folder, generated_files
+from ndjson_pipeline.laptop.demo.result import DemoResult
+from ndjson_pipeline.laptop.demo.run import run_demo
+from ndjson_pipeline.laptop.platform import LocalPlatform
 from ndjson_pipeline_tests.end_to_end.conftest import Running, past
 from ndjson_pipeline_tests.end_to_end.processes import await_true
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable

@@ -8,13 +8,13 @@ import dagster as dg
 import pytest
 
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.demo.input_files import InputFile
-from ndjson_pipeline.demo.run import DEMO_SETTINGS
-from ndjson_pipeline.instance.home import PRODUCTION
+from ndjson_pipeline.deployment.instance.home import PRODUCTION
+from ndjson_pipeline.laptop.dagster_process import daemon_command
+from ndjson_pipeline.laptop.demo.input_files import InputFile
+from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS
+from ndjson_pipeline.laptop.platform import LocalPlatform
 from ndjson_pipeline.local_aws import LocalAwsSettings
 from ndjson_pipeline.local_aws.resources import ResourceSettings
-from ndjson_pipeline.local_platform.dagster_process import daemon_command
-from ndjson_pipeline.local_platform.platform import LocalPlatform
 from ndjson_pipeline_tests.end_to_end.conftest import Running, past
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
 from ndjson_pipeline_tests.postgresql import PostgresServer, postgres_server

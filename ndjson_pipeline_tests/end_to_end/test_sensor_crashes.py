@@ -10,11 +10,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ndjson_pipeline import aws
-from ndjson_pipeline.aws import deployment_of
-from ndjson_pipeline.instance.home import prepare_home
+from ndjson_pipeline.claims.dagster_runs import PARTITION_TAG
+from ndjson_pipeline.deployment import clients as aws
+from ndjson_pipeline.deployment.clients import deployment_of
+from ndjson_pipeline.deployment.instance.home import prepare_home
 from ndjson_pipeline.local_aws import LocalAwsProcess, LocalAwsSettings
-from ndjson_pipeline.run_states import PARTITION_TAG
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
 from ndjson_pipeline_tests.end_to_end.sensor_iteration import CRASH_POINTS
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable, day

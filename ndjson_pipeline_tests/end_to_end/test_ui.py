@@ -15,12 +15,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from lambda_ingest.contract.records import ManifestStatus
-from lambda_ingest.generation import generate_file
+from lambda_ingest.contract.sample_input import generate_file
 from ndjson_pipeline.cli.dev import free_port
-from ndjson_pipeline.demo.input_files import InputFile
-from ndjson_pipeline.demo.run import DEMO_SETTINGS
-from ndjson_pipeline.local_platform.dagster_process import dev_command
-from ndjson_pipeline.local_platform.platform import LocalPlatform
+from ndjson_pipeline.laptop.dagster_process import dev_command
+from ndjson_pipeline.laptop.demo.input_files import InputFile
+from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS
+from ndjson_pipeline.laptop.platform import LocalPlatform
 from ndjson_pipeline_tests.browser import browser
 from ndjson_pipeline_tests.end_to_end.conftest import Running, past
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable

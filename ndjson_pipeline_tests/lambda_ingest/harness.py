@@ -10,11 +10,11 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from lambda_ingest.contract.dates import utc_timestamp
+from lambda_ingest.contract.items import from_item
 from lambda_ingest.contract.manifest import Manifest
 from lambda_ingest.contract.records import MANIFEST_FILE_KEY_PREFIX
-from lambda_ingest.dynamodb import from_item
 from lambda_ingest.manifest_builder import handle
-from lambda_ingest.runtime import Clients, Runtime, build_runtime
+from lambda_ingest.runtime import Clients, Runtime, make_runtime
 from lambda_ingest.settings import Settings
 from lambda_ingest.sweeper import sweep
 
@@ -93,7 +93,7 @@ class Ingest:
 
     def runtime(self, clients: Clients | None = None, **changes: Any) -> Runtime:
         """Return a runtime, as a fresh execution environment would have one."""
-        return build_runtime(
+        return make_runtime(
             replace(self.settings, **changes),
             clients or self.clients,
             clock=self.clock,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambda_ingest.audit.dates import MOST_DATES, audited_dates, recent_dates
+from lambda_ingest.audit.listing import without_match
 from lambda_ingest.errors import SweepEventError
 from lambda_ingest.settings import Settings
-from lambda_ingest.sweep.merge import without_match
-from lambda_ingest.sweep.request import MOST_DATES, SweepRequest, recent_dates
 from ndjson_pipeline_tests.lambda_ingest.harness import NOON, TODAY, YESTERDAY, Ingest, names
 from ndjson_pipeline_tests.lambda_ingest.stubs import Failing
 
@@ -242,12 +242,12 @@ def test_a_date_that_the_time_did_not_reach_is_named(live: Ingest) -> None:
 )
 def test_dates_that_make_no_sense_are_refused_with_the_reason(dates: object, reason: str) -> None:
     with pytest.raises(SweepEventError, match=re.escape(reason)):
-        SweepRequest.parse({"dates": dates}, Settings("bucket", "table"), NOON)
+        audited_dates({"dates": dates}, Settings("bucket", "table"), NOON)
 
 
 def test_dates_without_an_audit_are_refused() -> None:
     with pytest.raises(SweepEventError, match="leave one of them out"):
-        SweepRequest.parse({"dates": [TODAY], "audit": False}, Settings("bucket", "table"), NOON)
+        audited_dates({"dates": [TODAY], "audit": False}, Settings("bucket", "table"), NOON)
 
 
 def test_nothing_is_swept_where_the_dates_make_no_sense(ingest: Ingest) -> None:
@@ -260,7 +260,7 @@ def test_nothing_is_swept_where_the_dates_make_no_sense(ingest: Ingest) -> None:
 
 def test_what_a_timer_sends_audits_the_recent_dates() -> None:
     event = {"version": "0", "source": "aws.scheduler", "detail": {}}
-    request = SweepRequest.parse(event, Settings("bucket", "table", audit_days=1), NOON)
+    request = audited_dates(event, Settings("bucket", "table", audit_days=1), NOON)
     assert request.dates == ("2026-01-31", TODAY, YESTERDAY)
 
 

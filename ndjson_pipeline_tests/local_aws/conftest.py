@@ -11,7 +11,7 @@ import pytest
 from ndjson_pipeline.local_aws import LocalAws
 
 Value = TypeVar("Value")
-FUNCTIONS = str(Path(__file__).parent / "functions")
+FUNCTIONS = str(Path(__file__).parent / "handlers")
 
 
 def eventually(look: Callable[[], Value], seconds: float = 20.0) -> Value:

@@ -7,12 +7,12 @@ from typing import Any
 import dagster as dg
 
 from lambda_ingest.contract.keys import ManifestName
-from ndjson_pipeline.aws import Deployment
-from ndjson_pipeline.build import build_defs
-from ndjson_pipeline.conversion_metadata import Places
+from ndjson_pipeline.claims.dagster_runs import ATTEMPT_TAG, MANIFESTS_TAG, manifests_tag
+from ndjson_pipeline.claims.store import ManifestRecordStore
+from ndjson_pipeline.conversion.metadata import Places
+from ndjson_pipeline.definitions import build_defs
+from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
-from ndjson_pipeline.manifest_records.store import ManifestRecordStore
-from ndjson_pipeline.run_tags import ATTEMPT_TAG, MANIFESTS_TAG, manifests_tag
 from ndjson_pipeline_tests.pipeline.harness import (
     DATE,
     FakeGlue,

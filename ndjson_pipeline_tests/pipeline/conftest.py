@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 from moto import mock_aws
 
-from ndjson_pipeline import aws
-from ndjson_pipeline.aws import Deployment, current_deployment
+from ndjson_pipeline.deployment import clients as aws
+from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.local_aws import create_resources
 from ndjson_pipeline_tests.pipeline.asset_runner import Runner
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable

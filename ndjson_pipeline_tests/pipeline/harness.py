@@ -17,15 +17,15 @@ from glue_jobs.reporting.report import (
     SchemaOutcome,
     build_report,
 )
-from lambda_ingest.clock import utc_now
+from lambda_ingest.contract.clock import utc_now
+from lambda_ingest.contract.items import from_item, to_item
 from lambda_ingest.contract.keys import ManifestName, s3_uri
 from lambda_ingest.contract.manifest import Manifest, ManifestFile
 from lambda_ingest.contract.records import ManifestStatus, manifest_record_key
-from lambda_ingest.dynamodb import from_item, to_item
-from ndjson_pipeline.aws import Deployment
+from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.glue.runs import IDENTITY_ARGUMENT
-from ndjson_pipeline.manifest_records.record import ManifestRecord
-from ndjson_pipeline.manifest_records.store import Claim, ManifestRecordStore
 
 DATE = "2026-01-30"
 NOW = datetime(2026, 1, 31, 1, 2, 3, 456789, tzinfo=UTC)

@@ -11,8 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ndjson_pipeline.build import build_defs
-from ndjson_pipeline.definitions import defs
+from ndjson_pipeline.definitions import build_defs, defs
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOAD = """

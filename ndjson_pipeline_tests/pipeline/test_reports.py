@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from lambda_ingest.builder import BuiltManifest
-from lambda_ingest.report import ExecutionInfo, InvocationResult, report_document
+from lambda_ingest.batches.cutter import CommittedManifest
+from lambda_ingest.invocation import ExecutionInfo, InvocationResult, report_document
 from ndjson_pipeline.errors import ReportFormatError
-from ndjson_pipeline.reports.glue_report import parse_glue_report
-from ndjson_pipeline.reports.lambda_report import DateCounts, parse_lambda_report, sum_counts
+from ndjson_pipeline.glue.report import parse_glue_report
+from ndjson_pipeline.sensors.lambda_report import DateCounts, parse_lambda_report, sum_counts
 from ndjson_pipeline_tests.pipeline.harness import NOW, glue_report_document, outcome
 
 URI = "s3://manifests/logs/r.json"
@@ -107,7 +107,9 @@ def test_a_lambda_report_reads_as_its_writer_meant_it() -> None:
 def test_a_lambda_report_counts_its_manifests_by_date() -> None:
     result = InvocationResult()
     result.manifests += [
-        BuiltManifest(manifest_path=f"s3://m/{n}", date_prefix="2026-01-30", file_count=10, file_key=f"M#{n}")
+        CommittedManifest(
+            manifest_path=f"s3://m/{n}", date_prefix="2026-01-30", file_count=10, file_key=f"M#{n}"
+        )
         for n in range(2)
     ]
     document = report_document(result, ExecutionInfo("request", "function", 256, 12), NOW)

@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from lambda_ingest import manifest_builder
-from lambda_ingest.log import logger
+from lambda_ingest.aws.log import logger
 from lambda_ingest.settings import Settings
 from ndjson_pipeline.local_aws import LocalAwsError, create_resources, lambda_environment, moto_patches
 from ndjson_pipeline_tests.lambda_ingest.harness import FakeClock

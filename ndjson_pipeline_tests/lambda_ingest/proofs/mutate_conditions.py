@@ -29,7 +29,7 @@ _TESTS = tuple(
     str(path.relative_to(_ROOT))
     for path in (
         _HERE / "test_races.py",
-        _HERE.parent / "test_input_table.py",
+        _HERE.parent / "test_manifest_builder.py",
         _HERE.parent / "test_sweeper.py",
         _HERE / "test_interleavings.py",
         _HERE / "test_crashes.py",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lambda_ingest.builder import DateBuild
+from lambda_ingest.batches.cutter import DateCuts
 from lambda_ingest.contract.records import PENDING_FILES_INDEX
 from ndjson_pipeline_tests.lambda_ingest.proofs.processes import AwsCall, Send
 from ndjson_pipeline_tests.lambda_ingest.proofs.world import InvariantError, Snapshot, World
@@ -180,7 +180,7 @@ class Interleavings:
 
         process.intercept = intercept
         runtime = self._world.runtime(process.clients, **self.changes)
-        thread.start(lambda: runtime.builder.build(DateBuild(self._date_prefix), lambda: 60.0))
+        thread.start(lambda: runtime.cutter.cut(DateCuts(self._date_prefix), lambda: 60.0))
         return thread
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambda_ingest.builder import DateBuild
+from lambda_ingest.batches.cutter import DateCuts
 from ndjson_pipeline_tests.lambda_ingest.harness import TODAY, YESTERDAY, names
 from ndjson_pipeline_tests.lambda_ingest.proofs.crashes import (
     Crash,
@@ -111,7 +111,7 @@ def crash_at(world: World, place: str, *, after: bool, date_prefix: str = TODAY)
     process.intercept = intercept
     runtime = world.runtime(process.clients, max_files_per_manifest=3)
     with pytest.raises(ProcessDiedError):
-        runtime.builder.build(DateBuild(date_prefix), lambda: 60.0)
+        runtime.cutter.cut(DateCuts(date_prefix), lambda: 60.0)
     for item in world.locks():
         key = {name: {"S": item[name]} for name in ("date_prefix", "file_key")}
         world.clients.dynamodb.delete_item(TableName=world.settings.tracking_table, Key=key)

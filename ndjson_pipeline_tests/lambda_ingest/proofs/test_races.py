@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambda_ingest.builder import DateBuild
+from lambda_ingest.batches.cutter import DateCuts
 from lambda_ingest.runtime import Runtime
 from ndjson_pipeline_tests.lambda_ingest.harness import TODAY, YESTERDAY
 from ndjson_pipeline_tests.lambda_ingest.proofs.processes import AwsCall, once_before
@@ -41,9 +41,9 @@ def runtime_where(
     return world.runtime(process.clients, **changes)
 
 
-def build(runtime: Runtime, date_prefix: str = YESTERDAY) -> DateBuild:
-    build = DateBuild(date_prefix)
-    runtime.builder.build(build, lambda: 60.0)
+def build(runtime: Runtime, date_prefix: str = YESTERDAY) -> DateCuts:
+    build = DateCuts(date_prefix)
+    runtime.cutter.cut(build, lambda: 60.0)
     return build
 
 
@@ -285,7 +285,7 @@ def test_a_sweep_removes_no_object_that_a_builder_is_about_to_commit(world: Worl
     world.clock.now += timedelta(days=1, minutes=1) if is_old else timedelta(hours=1)
 
     # The sweep's own flush is kept from the file, as by another builder's lock.
-    commits: list[DateBuild] = []
+    commits: list[DateCuts] = []
     runtime = runtime_where(
         world,
         is_operation("DeleteObject"),

@@ -13,10 +13,10 @@ from moto.s3.models import s3_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
+from lambda_ingest.contract.items import from_item
 from lambda_ingest.contract.keys import split_s3_uri
 from lambda_ingest.contract.manifest import Manifest
 from lambda_ingest.contract.records import MANIFEST_FILE_KEY_PREFIX
-from lambda_ingest.dynamodb import from_item
 from lambda_ingest.settings import Settings
 from ndjson_pipeline_tests.lambda_ingest.harness import FakeClock, Ingest
 from ndjson_pipeline_tests.lambda_ingest.proofs.processes import Process, pass_on

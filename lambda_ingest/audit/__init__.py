@@ -1,0 +1,1 @@
+"""What the sweeper compares: listings of S3 with the records of the table."""

@@ -1,0 +1,1 @@
+"""Thin edges to AWS that more than one part of ingest uses."""

@@ -1,0 +1,198 @@
+"""Manifests: the object in S3, and the record in the tracking table that commits it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambda_ingest.aws.log import logger
+from lambda_ingest.aws.table import Table
+from lambda_ingest.batches.lock import DateLock, DateLocks
+from lambda_ingest.contract.dates import utc_timestamp
+from lambda_ingest.contract.items import cancellation_reasons, error_code, from_item, to_item
+from lambda_ingest.contract.keys import LAST_SEQUENCE, ManifestName, s3_uri, split_s3_uri
+from lambda_ingest.contract.manifest import Manifest, ManifestFile, digest_of
+from lambda_ingest.contract.records import (
+    MANIFEST_FILE_KEY_PREFIX,
+    ManifestStatus,
+    manifest_record_key,
+)
+from lambda_ingest.errors import ManifestConflictError, SequenceExhaustedError
+from lambda_ingest.files.tracking import size_in_mb
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+# An object older than this is left to the sweep, which removes what is a day old and no record names. The
+# rest of the day is far longer than any builder lives between its object and its commit.
+_REUSABLE_AGE = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class NewestManifest:
+    """The newest committed manifest of a date.
+
+    Attributes:
+        name: its name; the next one's counter is one higher.
+        uri: its object.
+        files_marked: whether every file it lists bears its mark.
+    """
+
+    name: ManifestName
+    uri: str
+    files_marked: bool
+
+
+class ManifestStore:
+    """Writes and reads manifests of one bucket and table."""
+
+    def __init__(
+        self,
+        table: Table,
+        s3: "S3Client",
+        locks: DateLocks,
+        *,
+        bucket: str,
+    ) -> None:
+        self._table = table
+        self._s3 = s3
+        self._locks = locks
+        self._bucket = bucket
+
+    def newest(self, date_prefix: str) -> NewestManifest | None:
+        """Return a date's newest committed manifest by a strong read, or None before its first."""
+        request: dict[str, Any] = {}
+        while True:
+            response = self._table.dynamodb.query(
+                TableName=self._table.name,
+                KeyConditionExpression="date_prefix = :date AND begins_with(file_key, :manifest)",
+                ExpressionAttributeValues=to_item(
+                    {":date": date_prefix, ":manifest": MANIFEST_FILE_KEY_PREFIX + "manifest-"}
+                ),
+                ConsistentRead=True,
+                ScanIndexForward=False,
+                Limit=1,
+                **request,
+            )
+            for raw in response["Items"]:
+                item = from_item(raw)
+                filename = item["file_key"].removeprefix(MANIFEST_FILE_KEY_PREFIX)
+                try:
+                    name = ManifestName.parse(filename)
+                except ValueError as error:
+                    logger.warning("Skipped a manifest record of another shape", reason=str(error))
+                    continue
+                # A record without the mark was written by another tool, which owes its files nothing here.
+                return NewestManifest(name, self.uri(name), bool(item.get("files_marked", True)))
+            if "LastEvaluatedKey" not in response:
+                return None
+            request = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
+
+    def uri(self, name: ManifestName) -> str:
+        """Return where a manifest's object lies."""
+        return s3_uri(self._bucket, name.key)
+
+    def plan(self, date_prefix: str, sequence: int, files: tuple[ManifestFile, ...]) -> Manifest:
+        """Name the manifest of these files; its digest tells it from any other with the same counter.
+
+        Raises:
+            SequenceExhaustedError: the date's counter is used up.
+        """
+        if sequence > LAST_SEQUENCE:
+            raise SequenceExhaustedError(
+                f"{date_prefix} has {LAST_SEQUENCE} manifests, as many as their names can count; "
+                "raise MAX_FILES_PER_MANIFEST, and give further files another date"
+            )
+        name = ManifestName(date_prefix, sequence, digest_of(date_prefix, sequence, files))
+        return Manifest(name, utc_timestamp(self._table.clock()), files)
+
+    def put_object(self, manifest: Manifest) -> bool:
+        """Write the object, once: nobody references it before the commit, and nothing changes it after.
+
+        Returns:
+            False where a dead builder left the same batch so long ago that a sweep may be about to remove
+            its object: the batch needs another number.
+
+        Raises:
+            ManifestConflictError: the key holds a manifest of other files.
+        """
+        try:
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=manifest.name.key,
+                Body=manifest.to_json(),
+                ContentType="application/json",
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            if error_code(error) not in {"PreconditionFailed", "412"}:
+                raise
+            # A builder that died before its commit, or our own put before a retry, left the same batch.
+            existing, modified_at = self._read_object(self.uri(manifest.name))
+            if existing.files != manifest.files:
+                raise ManifestConflictError(
+                    f"{self.uri(manifest.name)} exists and lists other files; remove it if no record names it"
+                ) from error
+            return self._table.clock() - modified_at < _REUSABLE_AGE
+        return True
+
+    def commit(self, manifest: Manifest, lock: DateLock) -> bool:
+        """Put the manifest's record, if the lock is still ours; the batch exists from here on.
+
+        Returns:
+            False where the lock was lost, or where the record stands already.
+        """
+        now = self._table.clock()
+        instant = utc_timestamp(now)
+        record = {
+            "date_prefix": manifest.name.date_prefix,
+            "file_key": manifest_record_key(manifest.name.filename),
+            "status": ManifestStatus.PENDING.value,
+            "manifest_path": self.uri(manifest.name),
+            "file_count": len(manifest.files),
+            "total_size_mb": size_in_mb(manifest.total_size_bytes),
+            "attempt": 0,
+            "files_marked": False,
+            "created_at": instant,
+            "updated_at": instant,
+            "ttl": self._table.expiry(now),
+        }
+        try:
+            self._table.dynamodb.transact_write_items(
+                TransactItems=[
+                    {
+                        "Put": {
+                            "TableName": self._table.name,
+                            "Item": to_item(record),
+                            "ConditionExpression": "attribute_not_exists(file_key)",
+                        }
+                    },
+                    self._locks.check_ours(lock),
+                ]
+            )
+        except ClientError as error:
+            reasons = cancellation_reasons(error)
+            if reasons is None or not any(r.get("Code") == "ConditionalCheckFailed" for r in reasons):
+                raise
+            logger.info(
+                "Left the batch to the lock's new holder",
+                date_prefix=manifest.name.date_prefix,
+                manifest=manifest.name.filename,
+            )
+            return False
+        return True
+
+    def read(self, uri: str) -> Manifest:
+        """Return a manifest by its URI.
+
+        Raises:
+            ClientError: S3 refused, or there is no such object.
+            ContractError: the object is no manifest.
+        """
+        return self._read_object(uri)[0]
+
+    def _read_object(self, uri: str) -> tuple[Manifest, datetime]:
+        bucket, key = split_s3_uri(uri)
+        response = self._s3.get_object(Bucket=bucket, Key=key)
+        return Manifest.from_json(response["Body"].read()), response["LastModified"]

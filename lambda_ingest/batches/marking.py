@@ -1,0 +1,230 @@
+"""Marking: the files of a committed manifest get its path, once, whoever finds it undone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambda_ingest.aws.log import logger
+from lambda_ingest.aws.table import Table
+from lambda_ingest.contract.dates import utc_timestamp
+from lambda_ingest.contract.errors import IngestError
+from lambda_ingest.contract.items import (
+    Item,
+    cancellation_reasons,
+    from_item,
+    is_condition_failure,
+    item_of_failure,
+    to_item,
+)
+from lambda_ingest.contract.keys import ManifestName, split_s3_uri
+from lambda_ingest.contract.manifest import ManifestFile
+from lambda_ingest.contract.records import PENDING_DATE_ATTRIBUTE, FileStatus, manifest_record_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+# TransactWriteItems takes at most this many actions.
+_ACTIONS_PER_TRANSACTION = 100
+_ATTEMPTS = 5
+
+
+class MarkingContentionError(IngestError):
+    """Other writers held the records at every attempt; the next builder or the sweeper goes on."""
+
+
+@dataclass(frozen=True)
+class Overwritten:
+    """A file whose content changed between its batch's commit and its mark.
+
+    Attributes:
+        date_prefix: the partition of its record.
+        file_key: the sort key of its record.
+        uri: the object.
+        etag: the content that is in no manifest.
+    """
+
+    date_prefix: str
+    file_key: str
+    uri: str
+    etag: str
+
+
+class FileMarker:
+    """Marks the files of committed manifests."""
+
+    def __init__(self, table: Table, *, input_prefix: str) -> None:
+        self._table = table
+        self._input_prefix = input_prefix
+
+    def mark(self, name: ManifestName, manifest_uri: str, files: Sequence[ManifestFile]) -> list[Overwritten]:
+        """Mark every file, then the manifest's record; doing it again changes nothing.
+
+        The record's flag is set in the last files' transaction, so that a flag never precedes a file.
+
+        Returns:
+            The files whose records stood for other content by now; their overwrite is recorded.
+
+        Raises:
+            MarkingContentionError: other writers held the records at every attempt.
+        """
+        overwritten: list[Overwritten] = []
+        for first in range(0, len(files), _ACTIONS_PER_TRANSACTION):
+            chunk = files[first : first + _ACTIONS_PER_TRANSACTION]
+            is_last = first + len(chunk) == len(files)
+            has_room = len(chunk) < _ACTIONS_PER_TRANSACTION
+            flag = [self._flag(name)] if is_last and has_room else []
+            overwritten += self._mark_chunk(name, manifest_uri, chunk, flag)
+            if is_last and not has_room:
+                overwritten += self._mark_chunk(name, manifest_uri, (), [self._flag(name)])
+        return overwritten
+
+    def _mark_chunk(
+        self,
+        name: ManifestName,
+        manifest_uri: str,
+        files: Sequence[ManifestFile],
+        flag: "list[TransactWriteItemTypeDef]",
+    ) -> list[Overwritten]:
+        overwritten: list[Overwritten] = []
+        left = list(files)
+        for _ in range(_ATTEMPTS):
+            actions = [self._mark_pending(name.date_prefix, manifest_uri, file) for file in left] + flag
+            if not actions:
+                return overwritten
+            try:
+                self._table.dynamodb.transact_write_items(TransactItems=actions)
+            except ClientError as error:
+                reasons = cancellation_reasons(error)
+                if not reasons:
+                    raise
+                still_left = []
+                for position, file in enumerate(left):
+                    refused = reasons[position].get("Code") == "ConditionalCheckFailed"
+                    if refused and self._settle(name, manifest_uri, file, reasons[position], overwritten):
+                        continue
+                    still_left.append(file)
+                left = still_left
+            else:
+                return overwritten
+        raise MarkingContentionError(
+            f"{len(left)} files of {manifest_uri} could not be marked in {_ATTEMPTS} attempts; "
+            "the next builder of the date or the sweeper goes on"
+        )
+
+    def _settle(
+        self,
+        name: ManifestName,
+        manifest_uri: str,
+        file: ManifestFile,
+        reason: Mapping[str, Any],
+        overwritten: list[Overwritten],
+    ) -> bool:
+        """Bring a file to its end whose record refused the mark; False where it should be tried again."""
+        item = reason.get("Item")
+        if not item:
+            # Its record expired, or was removed by hand: there is nothing to mark.
+            logger.warning("No record to mark", file_path=file.uri, manifest_path=manifest_uri)
+            return True
+        record = from_item(item)
+        if record.get("status") == FileStatus.MANIFESTED:
+            if record.get("manifest_path") != manifest_uri:
+                logger.error(
+                    "A file is listed by a manifest other than the one its record names",
+                    file_path=file.uri,
+                    manifest_path=manifest_uri,
+                    recorded_manifest_path=record.get("manifest_path"),
+                )
+            return True
+        found = self._mark_overwritten(name.date_prefix, manifest_uri, file, record)
+        if found is not None:
+            overwritten.append(found)
+        return found is not None
+
+    def _mark_pending(
+        self, date_prefix: str, manifest_uri: str, file: ManifestFile
+    ) -> "TransactWriteItemTypeDef":
+        return {
+            "Update": {
+                "TableName": self._table.name,
+                "Key": to_item({"date_prefix": date_prefix, "file_key": self._file_key(file)}),
+                "UpdateExpression": (
+                    "SET #status = :manifested, manifest_path = :path, updated_at = :now, #ttl = :ttl "
+                    f"REMOVE {PENDING_DATE_ATTRIBUTE}"
+                ),
+                "ConditionExpression": "#status = :pending AND etag = :etag",
+                "ExpressionAttributeNames": {"#status": "status", "#ttl": "ttl"},
+                "ExpressionAttributeValues": to_item(
+                    {
+                        **self._marked(manifest_uri),
+                        ":pending": FileStatus.PENDING.value,
+                        ":etag": file.etag,
+                    }
+                ),
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _mark_overwritten(
+        self, date_prefix: str, manifest_uri: str, file: ManifestFile, record: Item
+    ) -> Overwritten | None:
+        """Mark a record that follows newer content: the manifest's content stands, the newer is alerted."""
+        file_key = self._file_key(file)
+        try:
+            self._table.dynamodb.update_item(
+                TableName=self._table.name,
+                Key=to_item({"date_prefix": date_prefix, "file_key": file_key}),
+                UpdateExpression=(
+                    "SET #status = :manifested, manifest_path = :path, updated_at = :now, #ttl = :ttl, "
+                    "etag = :listed, overwritten_etag = :found, overwritten_at = :now, "
+                    f"overwrite_alert_due = :yes REMOVE {PENDING_DATE_ATTRIBUTE}"
+                ),
+                ConditionExpression="#status = :status AND etag = :found",
+                ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
+                ExpressionAttributeValues=to_item(
+                    {
+                        **self._marked(manifest_uri),
+                        ":status": record["status"],
+                        ":listed": file.etag,
+                        ":found": record["etag"],
+                        ":yes": True,
+                    }
+                ),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            existing = item_of_failure(error)
+            if not is_condition_failure(error):
+                raise
+            logger.info(
+                "A record changed again while it was marked", file_path=file.uri, found=bool(existing)
+            )
+            return None
+        return Overwritten(date_prefix, file_key, file.uri, record["etag"])
+
+    def _flag(self, name: ManifestName) -> "TransactWriteItemTypeDef":
+        return {
+            "Update": {
+                "TableName": self._table.name,
+                "Key": to_item(
+                    {"date_prefix": name.date_prefix, "file_key": manifest_record_key(name.filename)}
+                ),
+                # The run may have begun meanwhile, so nothing but the flag is touched.
+                "UpdateExpression": "SET files_marked = :yes",
+                "ConditionExpression": "attribute_exists(file_key)",
+                "ExpressionAttributeValues": to_item({":yes": True}),
+            }
+        }
+
+    def _marked(self, manifest_uri: str) -> Item:
+        now = self._table.clock()
+        return {
+            ":manifested": FileStatus.MANIFESTED.value,
+            ":path": manifest_uri,
+            ":now": utc_timestamp(now),
+            ":ttl": self._table.expiry(now),
+        }
+
+    def _file_key(self, file: ManifestFile) -> str:
+        return split_s3_uri(file.uri)[1].removeprefix(self._input_prefix)

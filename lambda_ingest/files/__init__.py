@@ -1,0 +1,1 @@
+"""One input file, from its event to its record."""

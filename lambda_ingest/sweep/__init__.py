@@ -1,1 +1,0 @@
-"""Parts of the sweep: whatever no event will finish any more."""

@@ -1,1 +1,0 @@
-"""Alerts: what an operator is told when a run failed."""

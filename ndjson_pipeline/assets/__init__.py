@@ -1,1 +1,0 @@
-"""Assets: raw files, manifests and Parquet, each partitioned by UTC date."""

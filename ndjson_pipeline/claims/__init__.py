@@ -1,0 +1,1 @@
+"""What is recorded of manifests as runs claim and end them."""

@@ -1,0 +1,121 @@
+"""Checks on `merged_parquet`: what a run proves or warns of, each a function of its numbers."""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.glue.report import GlueReport
+
+ASSET = "merged_parquet"
+ROW_CONSERVATION = "row_conservation"
+REJECTED_FRACTION = "rejected_fraction"
+MANIFESTS_COMPLETED = "all_manifests_completed"
+SCHEMA_CHANGED = "schema_changed"
+
+# More rejected records than this are worth a look; the conversion itself fails at its own, higher limit.
+MOST_REJECTED_FRACTION = 0.01
+_MOST_NAMED = 20
+
+CHECK_SPECS = [
+    dg.AssetCheckSpec(
+        ROW_CONSERVATION,
+        asset=ASSET,
+        description="Lines in equal rows out and rejected records, for each manifest of the run.",
+    ),
+    dg.AssetCheckSpec(
+        REJECTED_FRACTION,
+        asset=ASSET,
+        description=f"At most {MOST_REJECTED_FRACTION:.0%} of the run's records were rejected.",
+    ),
+    dg.AssetCheckSpec(
+        MANIFESTS_COMPLETED,
+        asset=ASSET,
+        description="No manifest of the run's dates waits, is being converted or has failed.",
+    ),
+    dg.AssetCheckSpec(
+        SCHEMA_CHANGED,
+        asset=ASSET,
+        description="The run brought no new columns into the dataset's schema contract.",
+    ),
+]
+
+
+def row_conservation(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
+    """Compare lines in with rows out and rejected records, manifest by manifest."""
+    unequal = [
+        outcome.manifest_path
+        for report in reports
+        for outcome in report.manifests.values()
+        if outcome.is_completed
+        and outcome.records_read != outcome.records_processed + outcome.records_rejected
+    ]
+    return dg.AssetCheckResult(
+        check_name=ROW_CONSERVATION,
+        passed=not unequal,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={
+            "records_read": sum(report.records_read for report in reports),
+            "records_processed": sum(report.records_processed for report in reports),
+            "records_rejected": sum(report.records_rejected for report in reports),
+            "unequal_manifests": ", ".join(unequal[:_MOST_NAMED]),
+        },
+    )
+
+
+def rejected_fraction(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
+    """Compare the rejected records with all of the run's."""
+    read = sum(report.records_read for report in reports)
+    rejected = sum(report.records_rejected for report in reports)
+    fraction = rejected / read if read else 0.0
+    return dg.AssetCheckResult(
+        check_name=REJECTED_FRACTION,
+        passed=fraction <= MOST_REJECTED_FRACTION,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"rejected_fraction": fraction, "records_rejected": rejected},
+    )
+
+
+def all_manifests_completed(open_records: Sequence[ManifestRecord]) -> dg.AssetCheckResult:
+    """Name the manifests of the run's dates that are not completed.
+
+    Args:
+        open_records: those that wait, are being converted or have failed.
+    """
+    by_status: Mapping[str, int] = {
+        status: sum(1 for record in open_records if record.status.value == status)
+        for status in ("pending", "processing", "failed")
+    }
+    return dg.AssetCheckResult(
+        check_name=MANIFESTS_COMPLETED,
+        passed=not open_records,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            **by_status,
+            "manifests": ", ".join(record.name.filename for record in open_records[:_MOST_NAMED]),
+        },
+    )
+
+
+def schema_changed(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
+    """Name the columns that the run brought into the schema contract.
+
+    New columns break no reader, but whoever selects columns by name should know of them, and a misspelt name
+    of a producer shows here first.
+    """
+    outcomes = [report.schema for report in reports if report.schema is not None]
+    new_columns = list(dict.fromkeys(column for outcome in outcomes for column in outcome.new_columns))
+    metadata: dict[str, dg.MetadataValue] = {
+        "new_columns": dg.MetadataValue.int(len(new_columns)),
+        "columns": dg.MetadataValue.text(", ".join(new_columns[:_MOST_NAMED])),
+    }
+    if outcomes:
+        newest = max(outcomes, key=lambda outcome: outcome.version)
+        metadata["contract_version"] = dg.MetadataValue.int(newest.version)
+        metadata["contract"] = dg.MetadataValue.path(newest.uri)
+    return dg.AssetCheckResult(
+        check_name=SCHEMA_CHANGED,
+        passed=not new_columns,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )

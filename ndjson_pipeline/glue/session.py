@@ -1,0 +1,242 @@
+"""One Glue run for some claimed manifests, with Dagster Pipes beside it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from lambda_ingest.contract.clock import Clock
+from lambda_ingest.contract.dates import parse_utc_timestamp
+from ndjson_pipeline.claims.dagster_runs import is_termination_asked_for
+from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.errors import GlueBusyError, ReportFormatError, StaleHolderError
+from ndjson_pipeline.glue.messages import IdentityContextInjector, IdentityMessageReader
+from ndjson_pipeline.glue.report import GlueReport, parse_glue_report
+from ndjson_pipeline.glue.runs import (
+    ATTEMPTS_ARGUMENT,
+    IDENTITY_ARGUMENT,
+    GlueRun,
+    GlueRuns,
+    attempts_argument,
+    run_identity,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+REPORT_MESSAGE_KIND = "glue_report"
+# Glue's list of runs lags: a run that a dead process had just started is shown within this.
+LIST_LAG = timedelta(seconds=30)
+# A Glue that does not say how a begun run is, is asked again this often: no other must start beside it.
+BUSY_LOOKS = 12
+BUSY_WAIT_SECONDS = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ConversionGroup:
+    """Claimed manifests that one Glue run converts.
+
+    Attributes:
+        claims: the claims.
+        begun: the Glue run that an earlier process began for them, going or ended; None where one is to be
+            started.
+    """
+
+    claims: tuple[Claim, ...]
+    begun: GlueRun | None = None
+
+    @property
+    def identity(self) -> str:
+        """The identity of its Glue run, below which the run's messages lie."""
+        own = run_identity((claim.record.name.filename, claim.attempt) for claim in self.claims)
+        return own if self.begun is None else self.begun.arguments.get(IDENTITY_ARGUMENT, own)
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How a Glue run ended.
+
+    Attributes:
+        run: as Glue shows it.
+        report: what it reported, or None where no report arrived.
+    """
+
+    run: GlueRun
+    report: GlueReport | None
+
+
+class Converter:
+    """Runs Glue for claimed manifests."""
+
+    def __init__(
+        self,
+        runs: GlueRuns,
+        records: ManifestRecordStore,
+        s3: "S3Client",
+        *,
+        manifest_bucket: str,
+        clock: Clock,
+    ) -> None:
+        self._runs = runs
+        self._records = records
+        self._s3 = s3
+        self._manifest_bucket = manifest_bucket
+        self._clock = clock
+
+    def group(self, claims: Sequence[Claim]) -> list[ConversionGroup]:
+        """Share claims out to Glue runs: those that have begun, and one for the claims that have none.
+
+        Claims that go on with what an earlier process began are looked for in Glue, and looked for again
+        after its list of runs must show what that process started last.
+
+        Raises:
+            GlueBusyError: Glue would not say how a run is.
+        """
+        by_run: dict[str, tuple[GlueRun, list[Claim]]] = {}
+        alone: list[Claim] = []
+        for claim in claims:
+            begun = self._begun(claim)
+            if begun is None:
+                alone.append(claim)
+            else:
+                by_run.setdefault(begun.run_id, (begun, []))[1].append(claim)
+        groups = [ConversionGroup(tuple(held), begun) for begun, held in by_run.values()]
+        return [*groups, ConversionGroup(tuple(alone))] if alone else groups
+
+    def convert(self, context: dg.AssetExecutionContext, group: ConversionGroup) -> Conversion:
+        """Run Glue for a group, or attach to the run that has begun already.
+
+        Raises:
+            GlueRunError: the run could not be started or watched to its end.
+            StaleHolderError: other runs held all of its manifests before it began; if it was started all the
+                same, it was told to stop.
+            DagsterExecutionInterruptedError: the process was interrupted; the Glue run was told to stop
+                where a person asked for the run's end, and goes on where the host ended the process.
+        """
+        identity = group.identity
+        reader = IdentityMessageReader(bucket=self._manifest_bucket, client=self._s3, identity=identity)
+        injector = IdentityContextInjector(
+            bucket=self._manifest_bucket, client=self._s3, identity=identity, run_id=context.run.run_id
+        )
+        with dg.open_pipes_session(
+            context=context, context_injector=injector, message_reader=reader
+        ) as session:
+            run_id = self._start_or_attach(context, group, session.get_bootstrap_cli_arguments())
+            run = self._watch(context, group, run_id)
+        # The session's end waits for the last messages, so the report is here if it was ever sent.
+        report = find_report(session.get_custom_messages())
+        if report is None:
+            context.log.warning("No report came from the Glue run; its state alone counts for its manifests")
+        return Conversion(run, report)
+
+    def _begun(self, claim: Claim) -> GlueRun | None:
+        """Return the Glue run that an earlier process began for a claim."""
+        if claim.begun_at is None:
+            return None
+        shown_at = parse_utc_timestamp(claim.begun_at) + LIST_LAG
+        for _ in range(BUSY_LOOKS):
+            try:
+                found = self._find(claim)
+                lag = (shown_at - self._clock()).total_seconds()
+                if found is None and lag > 0:
+                    self._runs.wait(lag)
+                    found = self._find(claim)
+            except GlueBusyError as error:
+                logger.warning("%s; asking again in %.0f s", error, BUSY_WAIT_SECONDS)
+                self._runs.wait(BUSY_WAIT_SECONDS)
+            else:
+                return found
+        return self._find(claim)
+
+    def _find(self, claim: Claim) -> GlueRun | None:
+        record = claim.record
+        return self._runs.find_begun(record.name.filename, claim.attempt, record.glue_job_run_id)
+
+    def _start_or_attach(
+        self,
+        context: dg.AssetExecutionContext,
+        group: ConversionGroup,
+        pipes_arguments: Mapping[str, str],
+    ) -> str:
+        claims = group.claims
+        begun = group.begun or self._runs.find(group.identity)
+        if begun is not None:
+            context.log.info(f"Attached to Glue run {begun.run_id}, which this attempt began earlier")
+            run_id = begun.run_id
+        else:
+            paths = ",".join(claim.record.manifest_path for claim in claims)
+            arguments = {
+                **pipes_arguments,
+                "--MANIFEST_PATH": paths,
+                ATTEMPTS_ARGUMENT: attempts_argument(
+                    (claim.record.name.filename, claim.attempt) for claim in claims
+                ),
+            }
+            run_id = self._runs.start(arguments, group.identity, confirm=lambda: self._confirm(group))
+            context.log.info(f"Started Glue run {run_id} of {self._runs.job_name}")
+        is_held = False
+        for claim in claims:
+            try:
+                self._records.started(claim, run_id)
+                is_held = True
+            except StaleHolderError as error:
+                # Its later holder decides what counts; the other manifests of the run go on.
+                context.log.warning(str(error))
+        if begun is None and not is_held:
+            self._runs.stop(run_id)
+            raise StaleHolderError(
+                f"Glue run {run_id} was told to stop: later attempts hold all of its manifests by now"
+            )
+        return run_id
+
+    def _watch(self, context: dg.AssetExecutionContext, group: ConversionGroup, run_id: str) -> GlueRun:
+        try:
+            return self._runs.watch(run_id)
+        except dg.DagsterExecutionInterruptedError:
+            if not is_termination_asked_for(context.instance, context.run.run_id):
+                context.log.warning(f"Interrupted by its host, not by a person: Glue run {run_id} goes on")
+            elif not self._holds_any(group):
+                context.log.warning(f"Terminated: Glue run {run_id} is another run's by now, and goes on")
+            else:
+                context.log.warning(f"Terminated: stopping Glue run {run_id}")
+                self._runs.stop(run_id)
+            raise
+
+    def _confirm(self, group: ConversionGroup) -> None:
+        """Make sure, right before Glue is told to start, that it is still this process's to tell.
+
+        One that stood still since its claim, or waited for a free place, may have been taken for dead; Glue
+        would not refuse a second run for the same attempt.
+
+        Raises:
+            StaleHolderError: it holds none of the manifests any more.
+        """
+        if not self._holds_any(group):
+            raise StaleHolderError("no Glue run was started: other runs hold all of its manifests by now")
+
+    def _holds_any(self, group: ConversionGroup) -> bool:
+        """Tell whether a claim of the group is still held as it was made."""
+        for claim in group.claims:
+            record = self._records.read(claim.record.name)
+            if record is not None and (record.dagster_run_id, record.attempt) == (
+                claim.run_id,
+                claim.attempt,
+            ):
+                return True
+        return False
+
+
+def find_report(messages: Sequence[Any]) -> GlueReport | None:
+    """Return the report among a run's custom messages, the newest where there are several."""
+    for message in reversed(messages):
+        if isinstance(message, dict) and message.get("kind") == REPORT_MESSAGE_KIND:
+            try:
+                return parse_glue_report(message.get("report_uri"), message.get("report") or {})
+            except ReportFormatError as error:
+                logger.warning("%s", error)
+    return None

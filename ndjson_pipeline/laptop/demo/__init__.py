@@ -1,0 +1,1 @@
+"""One demonstration of the platform: files in, Parquet out, every number checked."""

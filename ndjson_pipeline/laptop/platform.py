@@ -1,0 +1,162 @@
+"""The local AWS and a Dagster process against it, started together, ended together."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ndjson_pipeline.deployment.clients import Deployment, deployment_of
+from ndjson_pipeline.deployment.instance.home import LOCAL, prepare_home
+from ndjson_pipeline.deployment.settings import DAGSTER_URL_VARIABLE, ENVIRONMENT_VARIABLE
+from ndjson_pipeline.errors import PipelineError
+from ndjson_pipeline.laptop.dagster_process import DagsterProcess
+from ndjson_pipeline.local_aws import LocalAwsProcess, LocalAwsSettings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+SECONDS_TO_FIRST_TICK = 90.0
+_POLL_SECONDS = 0.5
+
+
+class PlatformNotReadyError(PipelineError):
+    """Dagster did not begin to work in time."""
+
+
+class LocalPlatform:
+    """A context manager that runs the whole platform below one folder.
+
+    Args:
+        directory: where everything it writes goes: logs, Dagster's storage, the folders of Glue runs.
+        dagster_command: the Dagster command to run.
+        port: the local AWS's port; 0 for any free one.
+        settings: what differs from the local AWS's defaults.
+        instance: the Dagster instance's settings, a file of `ndjson_pipeline.deployment.instance`; what it
+            takes from the environment must be there.
+        dagster_url: where the UI will answer, for the links in alerts; None gives none.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        dagster_command: Sequence[str],
+        *,
+        port: int = 0,
+        settings: LocalAwsSettings | None = None,
+        instance: str = LOCAL,
+        dagster_url: str | None = None,
+    ) -> None:
+        self.directory = directory
+        self.dagster_home = directory / "dagster"
+        self._stack = contextlib.ExitStack()
+        self.aws = LocalAwsProcess(port, directory=directory / "aws", settings=settings)
+        self._dagster_command = dagster_command
+        self._instance = instance
+        self._dagster_url = dagster_url
+        self._dagster: DagsterProcess | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that point a process at this platform, and at nothing else."""
+        return {
+            **self.aws.client_environment(),
+            ENVIRONMENT_VARIABLE: self.aws.names.environment,
+            # Empty says that there is none, whatever the caller's own environment has.
+            DAGSTER_URL_VARIABLE: self._dagster_url or "",
+        }
+
+    @property
+    def dagster_log(self) -> Path:
+        """The output of Dagster's processes."""
+        return self.directory / "dagster.log"
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                home = pool.submit(prepare_home, self.dagster_home, self._instance)
+                stack.enter_context(self.aws)
+                home.result()
+            self._dagster = stack.enter_context(self._new_dagster())
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
+
+    def check_alive(self) -> None:
+        """Do nothing while Dagster runs.
+
+        Raises:
+            DagsterProcessError: it has ended; the message has the end of its log.
+        """
+        if self._dagster is not None:
+            self._dagster.check_alive()
+
+    @contextlib.contextmanager
+    def stopped_dagster(self) -> Iterator[None]:
+        """End Dagster as at the platform's end, and start it again after the block, with the same home."""
+        if self._dagster is None:
+            raise PlatformNotReadyError("Dagster can be stopped only while the platform runs")
+        self._dagster.__exit__(None, None, None)
+        yield
+        self._dagster.__enter__()
+
+    def start_dagster_again(self) -> None:
+        """Start Dagster again after it died, with the same home.
+
+        What the dead one left running stays until the platform ends.
+        """
+        self._dagster = self._stack.enter_context(self._new_dagster())
+
+    def _new_dagster(self) -> DagsterProcess:
+        return DagsterProcess(
+            self._dagster_command,
+            home=self.dagster_home,
+            environment=self.environment,
+            log_path=self.dagster_log,
+        )
+
+    def deployment(self) -> Deployment:
+        """Return names and clients of this platform, for this process; sets its environment.
+
+        boto3 finds endpoint and credentials in the environment alone, so a process that works with a local
+        platform works with no other AWS.
+        """
+        os.environ.update(self.environment)
+        return deployment_of(os.environ)
+
+    def instance(self) -> "DagsterInstance":
+        """Return Dagster's storage, to look at."""
+        import dagster as dg  # noqa: PLC0415 - loads for a second, while the platform starts
+
+        return dg.DagsterInstance.from_config(str(self.dagster_home))
+
+    def await_sensors(
+        self, instance: "DagsterInstance", monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Return once the manifest sensor has ticked.
+
+        Raises:
+            PlatformNotReadyError: it did not in time.
+            DagsterProcessError: Dagster ended.
+        """
+        deadline = monotonic() + SECONDS_TO_FIRST_TICK
+        while monotonic() < deadline:
+            self.check_alive()
+            for state in instance.all_instigator_state():
+                is_sensor = state.instigator_name == "manifest_sensor"
+                if is_sensor and instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1):
+                    return
+            time.sleep(_POLL_SECONDS)
+        raise PlatformNotReadyError(
+            f"the manifest sensor did not tick within {SECONDS_TO_FIRST_TICK:g} s; see {self.dagster_log}"
+        )

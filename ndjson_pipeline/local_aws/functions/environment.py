@@ -1,0 +1,38 @@
+"""The environment variables that the Lambdas are given."""
+
+from ndjson_pipeline.deployment.names import Names
+from ndjson_pipeline.local_aws.clients import AwsClients
+from ndjson_pipeline.local_aws.errors import MissingResourceError
+from ndjson_pipeline.local_aws.resources import INPUT_PREFIX
+
+
+def lambda_environment(environment: str = "dev", *, clients: AwsClients | None = None) -> dict[str, str]:
+    """Return the settings of all three Lambdas for what `create_resources` made; the size check is off.
+
+    Args:
+        environment: `dev` or `prod`.
+        clients: where to look; by default whatever endpoint, region or in-process mock boto3 finds.
+
+    Raises:
+        MissingResourceError: the events queue is not there.
+    """
+    clients = clients or AwsClients.from_environment()
+    names = Names(environment=environment, account=clients.sts.get_caller_identity()["Account"])
+    try:
+        queue_url = clients.sqs.get_queue_url(QueueName=names.queue)["QueueUrl"]
+    except clients.sqs.exceptions.QueueDoesNotExist as error:
+        raise MissingResourceError(
+            f"queue {names.queue} does not exist in {clients.region}; "
+            f"call create_resources({environment!r}) first"
+        ) from error
+    return {
+        "MANIFEST_BUCKET": names.manifest_bucket,
+        "TRACKING_TABLE": names.tracking_table,
+        "METRICS_TABLE": names.metrics_table,
+        "QUARANTINE_BUCKET": names.quarantine_bucket,
+        "INPUT_BUCKET": names.input_bucket,
+        "INPUT_PREFIX": INPUT_PREFIX,
+        "QUEUE_URL": queue_url,
+        "ALERT_TOPIC_ARN": f"arn:aws:sns:{clients.region}:{names.account}:{names.alert_topic}",
+        "EXPECTED_FILE_SIZE_MB": "0",
+    }

@@ -1,0 +1,1 @@
+"""Glue, which moto only records: runs as processes, under local Spark."""

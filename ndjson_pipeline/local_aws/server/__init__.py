@@ -1,0 +1,1 @@
+"""The server, in this process or in one of its own."""

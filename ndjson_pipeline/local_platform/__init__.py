@@ -1,1 +1,0 @@
-"""The whole platform on a laptop: the local AWS, with Dagster working against it."""

@@ -1,1 +1,0 @@
-"""Ops: what an operator does by hand from the UI."""

@@ -1,1 +1,0 @@
-"""Reports of the Lambda and of Glue, read as values."""

@@ -1,0 +1,323 @@
+"""Manifests whose run is gone are settled by asking Glue."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.test_utils import create_run_for_test
+
+from lambda_ingest.contract.clock import utc_now
+from lambda_ingest.contract.dates import utc_timestamp
+from lambda_ingest.contract.keys import ManifestName
+from ndjson_pipeline.definitions import build_defs
+from ndjson_pipeline.glue import ended_runs
+from ndjson_pipeline.glue.messages import messages_prefix, read_custom_messages
+from ndjson_pipeline.glue.reconciliation import ReconcileRules
+from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT, IDENTITY_ARGUMENT
+from ndjson_pipeline.resources import PipelineResource
+from ndjson_pipeline.sensors import reconcile_sensor as module
+from ndjson_pipeline.sensors.reconcile_sensor import reconcile_sensor
+from ndjson_pipeline_tests.pipeline.harness import (
+    ManifestTable,
+    client_error,
+    day,
+    glue_report_document,
+    outcome,
+)
+
+
+class GlueRunsSeen:
+    """A Glue client that shows the runs it is given, newest last."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.stopped: list[str] = []
+        self.errors: dict[str, Exception] = {}
+
+    def show(self, run_id: str, state: str, *, ended_minutes: float = 5, **arguments: str) -> None:
+        now = utc_now()
+        self.runs[run_id] = {
+            "Id": run_id,
+            "JobName": "job",
+            "JobRunState": state,
+            "StartedOn": now - timedelta(minutes=30),
+            "CompletedOn": now - timedelta(minutes=ended_minutes),
+            "Arguments": {f"--{name}": value for name, value in arguments.items()},
+        }
+
+    def get_job_run(self, *, JobName: str, RunId: str) -> dict[str, Any]:  # noqa: N803
+        if RunId in self.errors:
+            raise self.errors[RunId]
+        if RunId not in self.runs:
+            raise client_error("EntityNotFoundException", "GetJobRun")
+        return {"JobRun": self.runs[RunId]}
+
+    def get_paginator(self, _: str) -> "GlueRunsSeen":
+        return self
+
+    def paginate(self, *, JobName: str) -> Iterator[dict[str, Any]]:  # noqa: N803
+        yield {"JobRuns": list(self.runs.values())[::-1]}
+
+    def batch_stop_job_run(self, *, JobName: str, JobRunIds: list[str]) -> dict[str, Any]:  # noqa: N803
+        self.stopped += JobRunIds
+        return {"Errors": []}
+
+
+@dataclass
+class World:
+    """The sensor, with what it sees."""
+
+    manifests: ManifestTable
+    instance: dg.DagsterInstance
+    glue: GlueRunsSeen
+    cursor: str | None = None
+
+    def processing(
+        self, sequence: int, run_id: str, *, minutes: float = 30, **attributes: Any
+    ) -> ManifestName:
+        return self.manifests.commit(
+            sequence,
+            day(),
+            **{
+                "status": "processing",
+                "attempt": 1,
+                "dagster_run_id": run_id,
+                "processing_start_time": utc_timestamp(utc_now() - timedelta(minutes=minutes)),
+                **attributes,
+            },
+        )
+
+    def run(self, status: dg.DagsterRunStatus) -> str:
+        return create_run_for_test(self.instance, job_name="convert_manifests", status=status).run_id
+
+    def report(self, identity: str, *names: ManifestName, error: str | None = None) -> None:
+        """Lay down what the Glue script sent before its reader died."""
+        document = glue_report_document(*(outcome(self.manifests.path(name), error=error) for name in names))
+        payload = {"kind": "glue_report", "report_uri": "s3://m/logs/glue/r.json", "report": document}
+        line = json.dumps({"method": "report_custom_message", "params": {"payload": payload}})
+        self.manifests.deployment.s3.put_object(
+            Bucket=self.manifests.deployment.names.manifest_bucket,
+            Key=f"{messages_prefix(identity)}/1.json",
+            Body=line.encode(),
+        )
+
+    def tick(self) -> list[dg.AssetMaterialization]:
+        with dg.build_sensor_context(
+            instance=self.instance,
+            cursor=self.cursor,
+            sensor_name="reconcile_sensor",
+            resources={"pipeline": PipelineResource()},
+            definitions=build_defs(),
+        ) as context:
+            result = reconcile_sensor(context)
+        assert isinstance(result, dg.SensorResult)
+        self.cursor = result.cursor
+        return list(result.asset_events)
+
+
+@pytest.fixture
+def world(manifests: ManifestTable, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> World:
+    glue = GlueRunsSeen()
+    # A deployment is frozen; only the client that the resource hands on is another.
+    original = PipelineResource.glue_runs
+
+    def glue_runs(self: PipelineResource, log: Any) -> Any:
+        runs = original(self, log)
+        runs._glue = glue
+        return runs
+
+    monkeypatch.setattr(PipelineResource, "glue_runs", glue_runs)
+    return World(manifests, instance, glue)
+
+
+def test_what_a_glue_run_reported_is_read_once_however_many_manifests_it_had(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = world.run(dg.DagsterRunStatus.FAILURE)
+    names = [world.processing(sequence, run_id, glue_job_run_id="jr_1") for sequence in range(1, 6)]
+    world.glue.show("jr_1", "SUCCEEDED", RUN_IDENTITY="identity")
+    world.report("identity", *names)
+    reads: list[str] = []
+    monkeypatch.setattr(
+        ended_runs,
+        "read_custom_messages",
+        lambda s3, bucket, identity: reads.append(identity) or read_custom_messages(s3, bucket, identity),
+    )
+    (event,) = world.tick()
+    assert event.metadata["records_processed"].value == 35
+    assert reads == ["identity"]
+
+
+def test_a_run_that_was_killed_after_glue_succeeded_is_completed_with_its_numbers(world: World) -> None:
+    run_id = world.run(dg.DagsterRunStatus.STARTED)
+    name = world.processing(1, run_id, glue_job_run_id="jr_1")
+    world.glue.show("jr_1", "SUCCEEDED", RUN_IDENTITY="identity")
+    world.report("identity", name)
+    (event,) = world.tick()
+    item = world.manifests.item(name)
+    assert (item["status"], item["records_processed"], item["attempt"]) == ("completed", 7, 1)
+    assert event.partition == day()
+    assert event.metadata["records_processed"].value == 7
+    run = world.instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.status is dg.DagsterRunStatus.FAILURE
+    assert world.tick() == []
+
+
+def test_manifests_of_one_glue_run_are_one_materialization_whose_time_counts_once(world: World) -> None:
+    names = [world.processing(sequence, "unknown-run", glue_job_run_id="jr_1") for sequence in (1, 2)]
+    other = world.processing(3, "unknown-run", glue_job_run_id="jr_2")
+    for run_id, held in (("jr_1", names), ("jr_2", [other])):
+        world.glue.show(run_id, "SUCCEEDED", RUN_IDENTITY=run_id)
+        world.glue.runs[run_id] |= {"ExecutionTime": 90, "WorkerType": "G.1X", "NumberOfWorkers": 2}
+        world.report(run_id, *held)
+    first, second = world.tick()
+    numbers = [
+        tuple(event.metadata[key].value for key in ("manifests_completed", "records_read", "dpu_hours"))
+        for event in (first, second)
+    ]
+    assert numbers == [(2, 16, 0.05), (1, 8, 0.05)]
+    assert first.metadata["cost_usd"].value == pytest.approx(0.05 * 0.44)
+    assert first.metadata["settled_by"].value == "reconcile_sensor"
+    assert first.metadata["glue_job_run_ids"].value == "jr_1"
+
+
+def test_without_a_report_glues_state_counts(world: World) -> None:
+    name = world.processing(1, "unknown-run", glue_job_run_id="jr_1")
+    world.glue.show("jr_1", "SUCCEEDED")
+    assert len(world.tick()) == 1
+    assert world.manifests.item(name)["status"] == "completed"
+
+
+def test_a_failed_glue_run_that_reported_is_failed_without_a_retry(world: World) -> None:
+    name = world.processing(1, world.run(dg.DagsterRunStatus.FAILURE), glue_job_run_id="jr_1")
+    world.glue.show("jr_1", "FAILED", RUN_IDENTITY="identity")
+    world.report("identity", name, error="a file is gone")
+    assert world.tick() == []
+    item = world.manifests.item(name)
+    assert (item["status"], item["error_message"], item["retry_due"]) == ("failed", "a file is gone", False)
+
+
+def test_a_glue_run_that_died_without_a_word_is_tried_again(world: World) -> None:
+    name = world.processing(1, world.run(dg.DagsterRunStatus.FAILURE), glue_job_run_id="jr_1")
+    world.glue.show("jr_1", "FAILED")
+    world.tick()
+    item = world.manifests.item(name)
+    assert (item["status"], item["retry_due"]) == ("failed", True)
+    assert item["alert_pending"] == item["dagster_run_id"]
+
+
+def test_the_last_attempt_is_not_tried_again(world: World) -> None:
+    name = world.processing(1, world.run(dg.DagsterRunStatus.FAILURE), glue_job_run_id="jr_1", attempt=3)
+    world.glue.show("jr_1", "FAILED")
+    world.tick()
+    assert world.manifests.item(name)["retry_due"] is False
+
+
+def test_a_run_that_died_before_it_stored_its_glue_run_is_found_by_the_attempt(world: World) -> None:
+    name = world.processing(1, "unknown-run")
+    world.glue.show("jr_other", "SUCCEEDED", MANIFEST_ATTEMPTS=f"{name.filename}@2")
+    world.glue.show("jr_1", "SUCCEEDED", MANIFEST_ATTEMPTS=f"manifest-x.json@1,{name.filename}@1")
+    world.tick()
+    assert world.manifests.item(name)["status"] == "completed"
+    assert {IDENTITY_ARGUMENT, ATTEMPTS_ARGUMENT} == {"--RUN_IDENTITY", "--MANIFEST_ATTEMPTS"}
+
+
+def test_a_run_that_died_before_it_started_glue_is_tried_again(world: World) -> None:
+    name = world.processing(1, world.run(dg.DagsterRunStatus.CANCELED))
+    world.tick()
+    item = world.manifests.item(name)
+    assert (item["status"], item["retry_due"]) == ("failed", True)
+    assert "left no Glue run" in item["error_message"]
+
+
+def test_what_is_being_worked_on_is_left_alone(world: World) -> None:
+    live = world.processing(1, world.run(dg.DagsterRunStatus.STARTED), glue_job_run_id="jr_1")
+    orphan = world.processing(2, "unknown-run", glue_job_run_id="jr_1")
+    fresh = world.processing(3, "unknown-run", minutes=0)
+    world.glue.show("jr_1", "RUNNING")
+    assert world.tick() == []
+    assert {world.manifests.item(name)["status"] for name in (live, orphan, fresh)} == {"processing"}
+    assert world.glue.stopped == []
+
+
+def test_a_glue_run_past_its_deadline_is_stopped(world: World) -> None:
+    name = world.processing(1, "unknown-run", glue_job_run_id="jr_1")
+    world.glue.show("jr_1", "RUNNING")
+    world.glue.runs["jr_1"]["StartedOn"] = utc_now() - timedelta(hours=4)
+    world.tick()
+    assert world.glue.stopped == ["jr_1"]
+    assert world.manifests.item(name)["status"] == "processing"
+
+
+def test_a_record_that_glue_will_not_tell_of_leaves_the_others_alone(world: World) -> None:
+    busy = world.processing(1, "unknown-run", glue_job_run_id="jr_1")
+    denied = world.processing(2, "unknown-run", glue_job_run_id="jr_2")
+    settled = world.processing(3, "unknown-run", glue_job_run_id="jr_3")
+    world.glue.errors = {
+        "jr_1": client_error("ThrottlingException", "GetJobRun"),
+        "jr_2": client_error("AccessDeniedException", "GetJobRun"),
+    }
+    world.glue.show("jr_3", "SUCCEEDED")
+    world.tick()
+    statuses = [world.manifests.item(name)["status"] for name in (busy, denied, settled)]
+    assert statuses == ["processing", "processing", "completed"]
+
+
+def test_a_started_run_that_holds_nothing_for_long_is_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = world.run(dg.DagsterRunStatus.STARTED)
+    world.tick()
+    assert world.instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
+    later = utc_now() + ReconcileRules().idle_run + timedelta(minutes=1)
+    monkeypatch.setattr(module, "utc_now", lambda: later)
+    world.tick()
+    world.tick()
+    assert world.instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+
+
+def test_a_run_that_holds_nothing_for_a_moment_between_two_dates_is_not_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = world.run(dg.DagsterRunStatus.STARTED)
+    later = utc_now() + ReconcileRules().idle_run + timedelta(minutes=1)
+    monkeypatch.setattr(module, "utc_now", lambda: later)
+    world.glue.show("jr_1", "RUNNING")
+    world.tick()
+    name = world.processing(1, run_id, glue_job_run_id="jr_1")
+    world.tick()
+    world.manifests.commit(1, day(), status="completed", attempt=1, dagster_run_id=run_id)
+    world.tick()
+    run = world.instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.status is dg.DagsterRunStatus.STARTED, name
+
+
+def test_a_job_of_an_operator_is_not_ended_however_long(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = create_run_for_test(world.instance, job_name="sweep_now", status=dg.DagsterRunStatus.STARTED)
+    later = utc_now() + ReconcileRules().idle_run + timedelta(minutes=1)
+    monkeypatch.setattr(module, "utc_now", lambda: later)
+    world.tick()
+    world.tick()
+    found = world.instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.status is dg.DagsterRunStatus.STARTED
+
+
+def test_a_started_run_that_holds_a_manifest_is_left_alone_however_long(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = world.run(dg.DagsterRunStatus.STARTED)
+    world.processing(1, run_id, glue_job_run_id="jr_1")
+    world.glue.show("jr_1", "RUNNING")
+    later = utc_now() + ReconcileRules().idle_run + timedelta(minutes=1)
+    monkeypatch.setattr(module, "utc_now", lambda: later)
+    world.tick()
+    assert world.instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
