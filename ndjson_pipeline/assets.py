@@ -15,12 +15,11 @@ from ndjson_pipeline.conversion.checks import (
     schema_changed,
 )
 from ndjson_pipeline.conversion.date import DateResult, convert_date
-from ndjson_pipeline.conversion.metadata import Metadata, Places, conversion_metadata
+from ndjson_pipeline.conversion.metadata import Metadata, conversion_metadata
+from ndjson_pipeline.deployment.names import GLUE_POOL
 from ndjson_pipeline.deployment.partitions import daily_partitions
 from ndjson_pipeline.resources import PipelineResource
 
-# Runs that hold Glue's places: the instance's limit on this pool keeps them below Glue's MaxConcurrentRuns.
-GLUE_POOL = "glue"
 # How many open records of each status the check of the dates' manifests reads.
 OPEN_RECORDS_READ = 1000
 # A date's last files are flushed after midnight, so where every day has files, two conversions lie a day and
@@ -71,7 +70,7 @@ def merged_parquet(
         date_prefix: convert_date(context, pipeline, date_prefix) for date_prefix in context.partition_keys
     }
     failures = {path: reason for result in results.values() for path, reason in result.failures.items()}
-    metadata = {date_prefix: _metadata(result, pipeline.places) for date_prefix, result in results.items()}
+    metadata = {date_prefix: _metadata(result, pipeline) for date_prefix, result in results.items()}
     checks = _checks(pipeline.records(), results)
     if not failures:
         for date_prefix, numbers in metadata.items():
@@ -126,10 +125,15 @@ def _checks(records: ManifestRecordStore, results: dict[str, DateResult]) -> lis
     ]
 
 
-def _metadata(result: DateResult, places: Places) -> Metadata:
+def _metadata(result: DateResult, pipeline: PipelineResource) -> Metadata:
     """Return the numbers of one date that the UI plots."""
     return {
-        **conversion_metadata(result.conversions, result.completed, places),
+        **conversion_metadata(
+            result.conversions,
+            result.completed,
+            region=pipeline.deployment.region,
+            dpu_hour_price_usd=pipeline.dpu_hour_price_usd,
+        ),
         "manifests_completed_before": dg.MetadataValue.int(result.completed_before),
         "manifests_failed": dg.MetadataValue.int(len(result.failures)),
         "manifests_skipped": dg.MetadataValue.int(len(result.skipped)),

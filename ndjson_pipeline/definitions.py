@@ -6,8 +6,8 @@ import dagster as dg
 
 from ndjson_pipeline.assets import manifests, merged_parquet, raw_ndjson
 from ndjson_pipeline.jobs import (
+    audit_input_listing,
     convert_manifests,
-    reconcile_input_listing,
     reprocess_failed_manifests,
     sweep_now,
 )
@@ -26,7 +26,7 @@ def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.
     """
     return dg.Definitions(
         assets=[raw_ndjson, manifests, merged_parquet],
-        jobs=[convert_manifests, reprocess_failed_manifests, sweep_now, reconcile_input_listing],
+        jobs=[convert_manifests, reprocess_failed_manifests, sweep_now, audit_input_listing],
         sensors=[manifest_sensor, lambda_report_sensor, failure_alert_sensor, reconcile_sensor],
         resources={**default_resources(), **(resource_overrides or {})},
         # A run is one step that waits for Glue; a process of its own for it would only cost its start.

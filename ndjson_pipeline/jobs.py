@@ -74,7 +74,7 @@ def sweep(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
     description="Has the sweeper compare the date's listing with its records and send lost events again.",
     out=dg.Out(dg.Nothing),
 )
-def reconcile_listing(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
+def audit_listing(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
     """Audit one date.
 
     Raises:
@@ -128,9 +128,9 @@ def sweep_now() -> None:
         "any time."
     ),
 )
-def reconcile_input_listing() -> None:
+def audit_input_listing() -> None:
     """Send a date's lost events again."""
-    reconcile_listing()
+    audit_listing()
 
 
 def converts(run: dg.DagsterRun) -> bool:

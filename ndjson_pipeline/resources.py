@@ -7,7 +7,6 @@ import dagster as dg
 
 from lambda_ingest.contract.clock import utc_now
 from ndjson_pipeline.claims.store import ManifestRecordStore
-from ndjson_pipeline.conversion.metadata import Places
 from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.glue.cost import LIST_PRICE_USD
 from ndjson_pipeline.glue.reconciliation import ReconcileRules
@@ -28,7 +27,7 @@ class PipelineResource(dg.ConfigurableResource[None]):
         concurrency_retries: how many such waits there are.
         settle_grace_seconds: a run whose Glue run ended this long ago, and that has not said so, is gone.
         start_grace_seconds: so is one that claimed manifests this long ago and has not started Glue.
-        orphan_grace_seconds: what a run that is gone has left is settled after this.
+        abandoned_grace_seconds: what a run that is gone has left is settled after this.
         claim_grace_seconds: what a run has not claimed within this from its start is launched again.
         idle_run_seconds: a run that goes on this long and holds no manifest is ended.
         dpu_hour_price_usd: what a DPU-hour costs; the default is us-east-1's list price.
@@ -41,7 +40,7 @@ class PipelineResource(dg.ConfigurableResource[None]):
     concurrency_retries: int = 3
     settle_grace_seconds: float = _RULES.settle_grace.total_seconds()
     start_grace_seconds: float = _RULES.start_grace.total_seconds()
-    orphan_grace_seconds: float = _RULES.orphan_grace.total_seconds()
+    abandoned_grace_seconds: float = _RULES.abandoned_grace.total_seconds()
     claim_grace_seconds: float = _RULES.claim_grace.total_seconds()
     idle_run_seconds: float = _RULES.idle_run.total_seconds()
     dpu_hour_price_usd: float = LIST_PRICE_USD
@@ -52,17 +51,12 @@ class PipelineResource(dg.ConfigurableResource[None]):
         return current_deployment()
 
     @property
-    def places(self) -> Places:
-        """Where links lead, and what DPU-hours cost."""
-        return Places(self.deployment.region, self.dpu_hour_price_usd)
-
-    @property
     def reconcile_rules(self) -> ReconcileRules:
         """When a run counts as gone; it stops its own Glue run at the deadline, the reconciler after that."""
         return ReconcileRules(
             settle_grace=timedelta(seconds=self.settle_grace_seconds),
             start_grace=timedelta(seconds=self.start_grace_seconds),
-            orphan_grace=timedelta(seconds=self.orphan_grace_seconds),
+            abandoned_grace=timedelta(seconds=self.abandoned_grace_seconds),
             claim_grace=timedelta(seconds=self.claim_grace_seconds),
             idle_run=timedelta(seconds=self.idle_run_seconds),
             deadline=timedelta(seconds=self.deadline_seconds) + _DEADLINE_GRACE,

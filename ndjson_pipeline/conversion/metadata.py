@@ -1,7 +1,6 @@
 """What the UI shows and plots of the conversion of a date."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import dagster as dg
 
@@ -14,21 +13,12 @@ from ndjson_pipeline.glue.settlement import Settlement
 Metadata = dict[str, dg.MetadataValue]
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where a deployment's things are, and what its DPU-hours cost.
-
-    Attributes:
-        region: of the console's pages.
-        dpu_hour_price_usd: what a DPU-hour costs.
-    """
-
-    region: str
-    dpu_hour_price_usd: float
-
-
 def conversion_metadata(
-    conversions: Sequence[Conversion], completed: Sequence[Settlement], places: Places
+    conversions: Sequence[Conversion],
+    completed: Sequence[Settlement],
+    *,
+    region: str,
+    dpu_hour_price_usd: float,
 ) -> Metadata:
     """Return the numbers of one date.
 
@@ -38,7 +28,8 @@ def conversion_metadata(
     Args:
         conversions: the Glue runs that worked for the date; one that is given twice counts once.
         completed: the date's manifests that were completed by them.
-        places: where things are and what they cost.
+        region: of the console's pages.
+        dpu_hour_price_usd: what a DPU-hour costs.
     """
     by_run = {conversion.run.run_id: conversion for conversion in conversions}
     reports = [conversion.report for conversion in by_run.values() if conversion.report is not None]
@@ -69,24 +60,24 @@ def conversion_metadata(
             round(100 * (1 - output_mb / input_mb), 2) if input_mb else 0.0
         ),
         "execution_time_seconds": dg.MetadataValue.float(round(seconds, 3)),
-        **_billed(list(by_run.values()), places),
+        **_billed(list(by_run.values()), dpu_hour_price_usd),
     }
     if by_run:
         last = list(by_run.values())[-1].run
         metadata["glue_job_run_ids"] = dg.MetadataValue.text(", ".join(by_run))
-        metadata["glue_run"] = dg.MetadataValue.url(glue_run_url(places.region, last.job_name, last.run_id))
+        metadata["glue_run"] = dg.MetadataValue.url(glue_run_url(region, last.job_name, last.run_id))
     uris = [report.uri for report in reports if report.uri is not None]
     if uris:
         metadata["glue_reports"] = dg.MetadataValue.text(", ".join(uris))
-        metadata["report"] = dg.MetadataValue.url(s3_object_url(places.region, *split_s3_uri(uris[-1])))
+        metadata["report"] = dg.MetadataValue.url(s3_object_url(region, *split_s3_uri(uris[-1])))
     folders = [outcome.output_folder for outcome in outcomes if outcome.output_folder is not None]
     if folders:
         metadata["output_folder"] = dg.MetadataValue.path(folders[-1])
-        metadata["output"] = dg.MetadataValue.url(s3_folder_url(places.region, *split_s3_uri(folders[-1])))
+        metadata["output"] = dg.MetadataValue.url(s3_folder_url(region, *split_s3_uri(folders[-1])))
     return metadata
 
 
-def _billed(conversions: Sequence[Conversion], places: Places) -> Metadata:
+def _billed(conversions: Sequence[Conversion], dpu_hour_price_usd: float) -> Metadata:
     """Return DPU-hours and their price; nothing where Glue does not say enough of one of the runs."""
     hours = [dpu_hours(conversion.run) for conversion in conversions]
     known = [one for one in hours if one is not None]
@@ -95,5 +86,5 @@ def _billed(conversions: Sequence[Conversion], places: Places) -> Metadata:
     total = sum(known, 0.0)
     return {
         "dpu_hours": dg.MetadataValue.float(round(total, 6)),
-        "cost_usd": dg.MetadataValue.float(round(total * places.dpu_hour_price_usd, 6)),
+        "cost_usd": dg.MetadataValue.float(round(total * dpu_hour_price_usd, 6)),
     }

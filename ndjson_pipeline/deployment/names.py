@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# Runs that hold Glue's places: the instance's limit on this pool keeps them below Glue's MaxConcurrentRuns.
+GLUE_POOL = "glue"
+
 
 @dataclass(frozen=True)
 class Names:

@@ -24,7 +24,7 @@ class ReconcileRules:
     Attributes:
         settle_grace: a live run records how its Glue run ended within this.
         start_grace: a live run has started Glue within this, the waits for a free place included.
-        orphan_grace: a record whose run has ended, or that Dagster does not know, is left alone this long:
+        abandoned_grace: a record whose run has ended, or that Dagster does not know, is left alone this long:
             Glue's list of runs lags, and another Dagster may hold it.
         claim_grace: a run has claimed its manifests within this from its start; what still waits then was
             left behind by a process that is gone.
@@ -35,7 +35,7 @@ class ReconcileRules:
 
     settle_grace: timedelta = timedelta(minutes=2)
     start_grace: timedelta = timedelta(minutes=15)
-    orphan_grace: timedelta = timedelta(seconds=30)
+    abandoned_grace: timedelta = timedelta(seconds=30)
     claim_grace: timedelta = timedelta(minutes=2)
     idle_run: timedelta = timedelta(minutes=10)
     deadline: timedelta = timedelta(hours=3, minutes=5)
@@ -54,7 +54,7 @@ def judge(
         rules: how long things may take.
     """
     if glue is None:
-        grace = rules.start_grace if run is RunView.IN_FLIGHT else rules.orphan_grace
+        grace = rules.start_grace if run is RunView.IN_FLIGHT else rules.abandoned_grace
         return Verdict.LOST if now - claimed_at > grace else Verdict.LEAVE
     if not glue.is_terminal:
         started = glue.started_on or claimed_at

@@ -20,7 +20,7 @@ class LocalAwsSettings:
         environment: `dev` or `prod`; part of every name.
         region: where everything is.
         resources: what `create_resources` may be told.
-        builder_handler: Python entry point behind the queue, `package.module.function`.
+        manifest_builder_handler: Python entry point behind the queue, `package.module.function`.
         sweeper_handler: Python entry point behind the timer.
         generator_handler: Python entry point of the function that writes test input.
         lambda_timeout_seconds: after how long an invocation is ended.
@@ -43,7 +43,7 @@ class LocalAwsSettings:
     environment: str = "dev"
     region: str = DEFAULT_REGION
     resources: ResourceSettings = field(default_factory=ResourceSettings)
-    builder_handler: str = "lambda_ingest.manifest_builder.handler"
+    manifest_builder_handler: str = "lambda_ingest.manifest_builder.handler"
     sweeper_handler: str = "lambda_ingest.sweeper.handler"
     generator_handler: str = "lambda_ingest.generate_ndjson.handler"
     lambda_timeout_seconds: float = LAMBDA_TIMEOUT_SECONDS

@@ -15,7 +15,7 @@ from ndjson_pipeline.assets import merged_parquet
 from ndjson_pipeline.claims.dagster_runs import RunView, view_of
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
-from ndjson_pipeline.conversion.metadata import Places, conversion_metadata
+from ndjson_pipeline.conversion.metadata import conversion_metadata
 from ndjson_pipeline.deployment.partitions import daily_partitions
 from ndjson_pipeline.errors import GlueBusyError, StaleHolderError
 from ndjson_pipeline.glue.ended_runs import EndedRuns
@@ -50,7 +50,7 @@ def reconcile_sensor(context: dg.SensorEvaluationContext, pipeline: PipelineReso
         except (BotoCoreError, ClientError, GlueBusyError) as error:
             # One record that AWS would not tell of leaves the others alone; the next tick asks again.
             context.log.warning(f"Could not reconcile {record.manifest_path}: {error}")
-    events = _materializations(completed, pipeline.places)
+    events = _materializations(completed, pipeline)
     holders = {record.dagster_run_id for record in processing}
     idle = _idle_runs(context, holders, now - pipeline.reconcile_rules.idle_run)
     ended = _end_runs(context, [run for run in idle if run.run_id in _read_cursor(context.cursor)])
@@ -108,7 +108,9 @@ def _reconcile(
     return [(settlement, conversion)] if conversion is not None and settlement.failure is None else []
 
 
-def _materializations(completed: Iterable[Completed], places: Places) -> list[dg.AssetMaterialization]:
+def _materializations(
+    completed: Iterable[Completed], pipeline: PipelineResource
+) -> list[dg.AssetMaterialization]:
     """Return one materialization for each date and Glue run, so that its time and price count once."""
     groups: dict[tuple[str, str], list[Completed]] = {}
     for settlement, conversion in completed:
@@ -119,7 +121,12 @@ def _materializations(completed: Iterable[Completed], places: Places) -> list[dg
             asset_key=merged_parquet.key,
             partition=date_prefix,
             metadata={
-                **conversion_metadata([held[0][1]], [settlement for settlement, _ in held], places),
+                **conversion_metadata(
+                    [held[0][1]],
+                    [settlement for settlement, _ in held],
+                    region=pipeline.deployment.region,
+                    dpu_hour_price_usd=pipeline.dpu_hour_price_usd,
+                ),
                 "settled_by": "reconcile_sensor",
             },
         )

@@ -38,7 +38,7 @@ defs = build_defs(
             concurrency_wait_seconds=2.0,
             settle_grace_seconds=6.0,
             start_grace_seconds=60.0,
-            orphan_grace_seconds=4.0,
+            abandoned_grace_seconds=4.0,
             claim_grace_seconds=8.0,
             idle_run_seconds=20.0,
         )

@@ -54,7 +54,7 @@ def pumped(tmp_path: Path, **changes: object):
     records = tmp_path / "records"
     records.mkdir()
     settings = {
-        "builder_handler": "queue_functions.handler",
+        "manifest_builder_handler": "queue_functions.handler",
         "sweeper_handler": "queue_functions.tick",
         "python_path": (FUNCTIONS,),
         "lambda_variables": {"RECORD_DIRECTORY": str(records)},

@@ -9,7 +9,6 @@ import dagster as dg
 from lambda_ingest.contract.keys import ManifestName
 from ndjson_pipeline.claims.dagster_runs import ATTEMPT_TAG, MANIFESTS_TAG, manifests_tag
 from ndjson_pipeline.claims.store import ManifestRecordStore
-from ndjson_pipeline.conversion.metadata import Places
 from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
@@ -29,6 +28,8 @@ ASSET = dg.AssetKey("merged_parquet")
 class StubPipeline:
     """The `pipeline` resource with another Glue."""
 
+    dpu_hour_price_usd = 0.44
+
     def __init__(
         self, manifests: ManifestTable, glue: FakeGlue, records: ManifestRecordStore | None = None
     ) -> None:
@@ -41,10 +42,6 @@ class StubPipeline:
     @property
     def deployment(self) -> Deployment:
         return self._manifests.deployment
-
-    @property
-    def places(self) -> Places:
-        return Places("us-east-1", 0.44)
 
     def records(self) -> ManifestRecordStore:
         return self._records

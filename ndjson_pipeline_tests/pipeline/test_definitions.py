@@ -65,7 +65,7 @@ def test_an_operator_finds_the_jobs() -> None:
         "convert_manifests",
         "reprocess_failed_manifests",
         "sweep_now",
-        "reconcile_input_listing",
+        "audit_input_listing",
     }
 
 

@@ -238,27 +238,27 @@ class TestReconcileInputListing:
         operator.put(f"{day(-100)}-lost.ndjson")
         operator.put(f"{day(-101)}-other.ndjson")
         operator.events()
-        result = operator.launch("reconcile_input_listing", day(-100))
+        result = operator.launch("audit_input_listing", day(-100))
         assert result.success
         assert operator.functions.calls == [("ndjson-parquet-sweeper-dev", {"dates": [day(-100)]})]
-        shown = metadata_of(result, "reconcile_listing")
+        shown = metadata_of(result, "audit_listing")
         assert shown["answer"]["events_resent"] == {day(-100): 1}
         assert (shown["events_resent"], shown["events_undecidable"]) == (1, 0)
         assert operator.events() == 1
 
     def test_a_part_that_failed_fails_the_run(self, operator: Operator) -> None:
         operator.functions.answer = lambda _event: {"failed": ["events of 2026-01-30"]}
-        assert not operator.launch("reconcile_input_listing", day()).success
+        assert not operator.launch("audit_input_listing", day()).success
 
     def test_a_date_that_the_time_did_not_reach_is_said(
         self, operator: Operator, capsys: pytest.CaptureFixture[str]
     ) -> None:
         operator.functions.answer = lambda _event: {"failed": [], "events_incomplete": [day()]}
-        assert operator.launch("reconcile_input_listing", day()).success
+        assert operator.launch("audit_input_listing", day()).success
         assert "did not reach" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["reprocess_failed_manifests", "sweep_now", "reconcile_input_listing"])
+@pytest.mark.parametrize("name", ["reprocess_failed_manifests", "sweep_now", "audit_input_listing"])
 def test_each_job_tells_an_operator_what_it_does(name: str) -> None:
     job = build_defs().resolve_job_def(name)
     assert len(job.description or "") > 100

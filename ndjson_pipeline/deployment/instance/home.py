@@ -4,6 +4,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ndjson_pipeline.deployment.names import GLUE_POOL
+
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
@@ -39,8 +41,6 @@ def make_places(instance: "DagsterInstance") -> None:
     can't write to PostgreSQL: it tries to insert what is there, goes on in the transaction that failed, and
     launches every run for want of a limit.
     """
-    from ndjson_pipeline.assets import GLUE_POOL  # noqa: PLC0415 - as above
-
     storage = instance.event_log_storage
     known = {limit.name: limit for limit in storage.get_pool_limits()}.get(GLUE_POOL)
     if known is not None and known.from_default:

@@ -182,7 +182,7 @@ class LocalAws:
             **settings.lambda_variables,
         }
         handlers = {
-            self.names.manifest_builder_function: settings.builder_handler,
+            self.names.manifest_builder_function: settings.manifest_builder_handler,
             self.names.sweeper_function: settings.sweeper_handler,
             self.names.generator_function: settings.generator_handler,
         }

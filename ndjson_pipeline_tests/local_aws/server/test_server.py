@@ -20,7 +20,7 @@ QUIET = LocalAwsSettings(queue_enabled=False, timer_enabled=False)
 def test_everything_ends(tmp_path):
     threads, processes = set(threading.enumerate()), children()
     settings = LocalAwsSettings(
-        builder_handler="queue_functions.handler",
+        manifest_builder_handler="queue_functions.handler",
         sweeper_handler="direct_functions.handler",
         python_path=(FUNCTIONS,),
         lambda_variables={"RECORD_DIRECTORY": str(tmp_path)},

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ndjson_pipeline.conversion.metadata import Places, conversion_metadata
+from ndjson_pipeline.conversion.metadata import conversion_metadata
 from ndjson_pipeline.glue.report import parse_glue_report
 from ndjson_pipeline.glue.runs import GlueRun
 from ndjson_pipeline.glue.session import Conversion
@@ -17,7 +17,7 @@ from ndjson_pipeline_tests.pipeline.harness import (
     outcome,
 )
 
-PLACES = Places("eu-central-1", 0.5)
+PLACES: dict[str, Any] = {"region": "eu-central-1", "dpu_hour_price_usd": 0.5}
 CLAIMS = [make_claim(1), make_claim(2)]
 PATHS = [claim.record.manifest_path for claim in CLAIMS]
 
@@ -53,7 +53,7 @@ BOTH = conversion(outcome(PATHS[0]), outcome(PATHS[1]))
 
 
 def test_the_numbers_of_a_date_are_those_of_its_manifests() -> None:
-    assert values(conversion_metadata([BOTH], completed(BOTH), PLACES)) == {
+    assert values(conversion_metadata([BOTH], completed(BOTH), **PLACES)) == {
         "manifests_completed": 2,
         "records_read": 16,
         "records_processed": 14,
@@ -83,7 +83,7 @@ def test_the_numbers_of_a_date_are_those_of_its_manifests() -> None:
 
 
 def test_the_ui_plots_numbers_and_follows_links() -> None:
-    metadata = conversion_metadata([BOTH], completed(BOTH), PLACES)
+    metadata = conversion_metadata([BOTH], completed(BOTH), **PLACES)
     for name in ("glue_run", "report", "output"):
         assert isinstance(metadata[name], dg.UrlMetadataValue)
     plotted = (dg.IntMetadataValue, dg.FloatMetadataValue)
@@ -93,7 +93,7 @@ def test_the_ui_plots_numbers_and_follows_links() -> None:
 
 def test_a_manifest_that_failed_adds_no_records_but_the_run_costs_what_it_costs() -> None:
     one = conversion(outcome(PATHS[0]), outcome(PATHS[1], rows=0, rejected=3, error="bad"), state="FAILED")
-    numbers = values(conversion_metadata([one], completed(one), PLACES))
+    numbers = values(conversion_metadata([one], completed(one), **PLACES))
     assert (numbers["manifests_completed"], numbers["records_read"], numbers["records_rejected"]) == (1, 8, 1)
     assert numbers["dpu_hours"] == 0.05
 
@@ -102,7 +102,7 @@ def test_a_run_that_is_given_twice_counts_once_and_two_runs_are_summed() -> None
     other = conversion(outcome(PATHS[1]), run_id="jr_2")
     first = conversion(outcome(PATHS[0]))
     settled = [*completed(first)[:1], *settle([CLAIMS[1]], other.run, other.report)]
-    numbers = values(conversion_metadata([first, first, other], settled, PLACES))
+    numbers = values(conversion_metadata([first, first, other], settled, **PLACES))
     assert (numbers["records_read"], numbers["dpu_hours"]) == (16, 0.1)
     assert numbers["execution_time_seconds"] == 25.0
     assert numbers["glue_job_run_ids"] == "jr_1, jr_2"
@@ -110,7 +110,7 @@ def test_a_run_that_is_given_twice_counts_once_and_two_runs_are_summed() -> None
 
 def test_without_a_report_glue_gives_time_and_price_alone() -> None:
     bare = Conversion(glue_run(), None)
-    numbers = values(conversion_metadata([bare], completed(bare), PLACES))
+    numbers = values(conversion_metadata([bare], completed(bare), **PLACES))
     assert (numbers["manifests_completed"], numbers["records_read"]) == (2, 0)
     assert (numbers["execution_time_seconds"], numbers["dpu_hours"]) == (90.0, 0.05)
     assert "report" not in numbers
@@ -119,18 +119,18 @@ def test_without_a_report_glue_gives_time_and_price_alone() -> None:
 
 def test_a_report_that_could_not_be_written_has_no_link() -> None:
     unwritten = conversion(outcome(PATHS[0]), outcome(PATHS[1]), uri=None)
-    numbers = values(conversion_metadata([unwritten], completed(unwritten), PLACES))
+    numbers = values(conversion_metadata([unwritten], completed(unwritten), **PLACES))
     assert numbers["records_read"] == 16
     assert not {"report", "glue_reports"} & set(numbers)
 
 
 def test_a_price_that_is_not_known_of_every_run_is_left_out() -> None:
     known, unknown = BOTH, Conversion(glue_run("jr_2", WorkerType=None), None)
-    numbers = conversion_metadata([known, unknown], completed(known), PLACES)
+    numbers = conversion_metadata([known, unknown], completed(known), **PLACES)
     assert not {"dpu_hours", "cost_usd"} & set(numbers)
 
 
 def test_a_date_without_conversions_has_zeroes_that_plot() -> None:
-    numbers = values(conversion_metadata([], [], PLACES))
+    numbers = values(conversion_metadata([], [], **PLACES))
     assert (numbers["manifests_completed"], numbers["dpu_hours"]) == (0, pytest.approx(0))
     assert "glue_run" not in numbers

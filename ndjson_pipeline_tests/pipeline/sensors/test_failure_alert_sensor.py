@@ -220,7 +220,7 @@ def test_a_run_that_was_canceled_in_the_middle_is_alerted_once_with_its_manifest
     assert alert["WillRetry"] is False
 
 
-@pytest.mark.parametrize("job_name", ["sweep_now", "reprocess_failed_manifests", "reconcile_input_listing"])
+@pytest.mark.parametrize("job_name", ["sweep_now", "reprocess_failed_manifests", "audit_input_listing"])
 def test_a_job_of_an_operator_that_failed_is_no_failure_of_glue(world: World, job_name: str) -> None:
     create_run_for_test(world.instance, job_name=job_name, status=dg.DagsterRunStatus.FAILURE)
     world.tick()
