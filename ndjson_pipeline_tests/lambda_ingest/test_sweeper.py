@@ -1,18 +1,13 @@
 """The sweeper finishes what no event will finish."""
 
 import json
-import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from lambda_ingest.audit.dates import MOST_DATES, audited_dates, recent_dates
-from lambda_ingest.audit.listing import without_match
+from lambda_ingest.audit.dates import recent_dates
 from lambda_ingest.errors import SweepEventError
-from lambda_ingest.settings import Settings
-from ndjson_pipeline_tests.lambda_ingest.harness import NOON, TODAY, YESTERDAY, Ingest, names
+from ndjson_pipeline_tests.lambda_ingest.harness import TODAY, Ingest, names
 from ndjson_pipeline_tests.lambda_ingest.stubs import Failing
 
 
@@ -169,10 +164,6 @@ def test_a_part_that_fails_is_named_and_leaves_the_others_alone(live: Ingest) ->
     assert len(answer["failed"]) == 2 * len(recent_dates(live.clock(), 3))
 
 
-def test_only_a_few_recent_dates_are_listed() -> None:
-    assert recent_dates(NOON, 3) == ["2026-01-31", TODAY, YESTERDAY, "2026-01-28", "2026-01-27"]
-
-
 def days_ago(ingest: Ingest, days: int) -> str:
     return (ingest.clock.now - timedelta(days=days)).date().isoformat()
 
@@ -225,51 +216,9 @@ def test_a_date_that_the_time_did_not_reach_is_named(live: Ingest) -> None:
     assert live.sweep(dates=[day])["events_incomplete"] == [day]
 
 
-@pytest.mark.parametrize(
-    ("dates", "reason"),
-    [
-        ("2026-01-30", "must be a list"),
-        ([], "must be a list"),
-        (None, "must be a list"),
-        ([TODAY] * (MOST_DATES + 1), "must be a list"),
-        ([7], "7 is no date"),
-        (["2026-1-30"], "'2026-1-30' is no date"),
-        (["2026-02-30"], "'2026-02-30' is no date"),
-        (["2024-12-31"], "2024-12-31 lies not between 2025-01-01 and"),
-        (["2026-02-01"], "2026-02-01 lies not between 2025-01-01 and 2026-01-31"),
-        ([TODAY, "x", "2024-12-31"], "'x' is no date as YYYY-MM-DD; 2024-12-31 lies"),
-    ],
-)
-def test_dates_that_make_no_sense_are_refused_with_the_reason(dates: object, reason: str) -> None:
-    with pytest.raises(SweepEventError, match=re.escape(reason)):
-        audited_dates({"dates": dates}, Settings("bucket", "table"), NOON)
-
-
-def test_dates_without_an_audit_are_refused() -> None:
-    with pytest.raises(SweepEventError, match="leave one of them out"):
-        audited_dates({"dates": [TODAY], "audit": False}, Settings("bucket", "table"), NOON)
-
-
 def test_nothing_is_swept_where_the_dates_make_no_sense(ingest: Ingest) -> None:
     ingest.deliver(*(ingest.put(name) for name in names(3)))
     ingest.clock.advance(days=1)
     with pytest.raises(SweepEventError):
         ingest.sweep(dates=["garbage"])
     assert ingest.manifest_records() == []
-
-
-def test_what_a_timer_sends_audits_the_recent_dates() -> None:
-    event = {"version": "0", "source": "aws.scheduler", "detail": {}}
-    request = audited_dates(event, Settings("bucket", "table", audit_days=1), NOON)
-    assert request.dates == ("2026-01-31", TODAY, YESTERDAY)
-
-
-@given(st.sets(st.text(max_size=4)), st.sets(st.text(max_size=4)))
-def test_a_merge_finds_what_has_no_match(left: set[str], right: set[str]) -> None:
-    def in_order(keys: set[str]) -> list[str]:
-        return sorted(keys, key=lambda key: key.encode("utf-8", "surrogatepass"))
-
-    pairs = without_match(
-        in_order(left), in_order(right), left_key=lambda key: key, right_key=lambda key: key
-    )
-    assert {key for key, match in pairs if match is None} == left - right

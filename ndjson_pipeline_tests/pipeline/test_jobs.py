@@ -19,7 +19,7 @@ from ndjson_pipeline.claims.dagster_runs import MANIFESTS_TAG, manifests_tag
 from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.deployment.clients import Deployment
-from ndjson_pipeline.local_aws.functions import environment as lambda_environment
+from ndjson_pipeline.local_aws import lambda_environment
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sensors.manifest_sensor import manifest_sensor
 from ndjson_pipeline_tests.lambda_ingest.harness import FakeContext

@@ -23,7 +23,7 @@ from lambda_ingest.contract.sample_input import (
 from lambda_ingest.files.validation import AcceptedFile, validate
 from lambda_ingest.generate_ndjson import handler
 from lambda_ingest.settings import Settings
-from ndjson_pipeline.local_aws.functions import environment as lambda_environment
+from ndjson_pipeline.local_aws import lambda_environment
 from ndjson_pipeline_tests.lambda_ingest.harness import NOON, FakeClock, FakeContext, Ingest
 
 NAME = re.compile(r"\d{4}-\d{2}-\d{2}-test\d{4}-\d{6}-[0-9a-f]{8}\.ndjson")

@@ -5,7 +5,7 @@ import pytest
 from dagster._core.storage import tags as dagster_tags
 from dagster._core.test_utils import create_run_for_test
 
-from ndjson_pipeline.claims import dagster_runs as run_ancestry
+from ndjson_pipeline.claims import dagster_runs
 from ndjson_pipeline.claims.dagster_runs import MANIFESTS_TAG, Ancestry, Purpose, RunView, ancestry_of
 
 FAILED, STARTED = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.STARTED
@@ -22,9 +22,9 @@ class Family:
     def add(self, *, is_automatic: bool = False, status: dg.DagsterRunStatus = FAILED) -> str:
         tags = dict(self.common)
         if self.ids:
-            tags |= {run_ancestry.PARENT_RUN_TAG: self.ids[-1], run_ancestry.ROOT_RUN_TAG: self.ids[0]}
+            tags |= {dagster_runs.PARENT_RUN_TAG: self.ids[-1], dagster_runs.ROOT_RUN_TAG: self.ids[0]}
         if is_automatic:
-            tags[run_ancestry.RETRY_NUMBER_TAG] = str(len(self.ids))
+            tags[dagster_runs.RETRY_NUMBER_TAG] = str(len(self.ids))
         run = create_run_for_test(self.instance, job_name="convert_manifests", status=status, tags=tags)
         self.ids.append(run.run_id)
         return run.run_id
@@ -41,10 +41,10 @@ def family(instance: dg.DagsterInstance) -> Family:
 
 
 def test_the_tags_are_dagsters_own() -> None:
-    assert run_ancestry.PARENT_RUN_TAG == dagster_tags.PARENT_RUN_ID_TAG
-    assert run_ancestry.ROOT_RUN_TAG == dagster_tags.ROOT_RUN_ID_TAG
-    assert run_ancestry.RETRY_NUMBER_TAG == dagster_tags.RETRY_NUMBER_TAG
-    assert run_ancestry.RETRY_NUMBER_TAG in dagster_tags.TAGS_TO_MAYBE_OMIT_ON_RETRY
+    assert dagster_runs.PARENT_RUN_TAG == dagster_tags.PARENT_RUN_ID_TAG
+    assert dagster_runs.ROOT_RUN_TAG == dagster_tags.ROOT_RUN_ID_TAG
+    assert dagster_runs.RETRY_NUMBER_TAG == dagster_tags.RETRY_NUMBER_TAG
+    assert dagster_runs.RETRY_NUMBER_TAG in dagster_tags.TAGS_TO_MAYBE_OMIT_ON_RETRY
 
 
 def test_a_run_of_the_sensor_has_no_ancestors(family: Family) -> None:
@@ -116,5 +116,5 @@ def test_an_ancestor_that_was_deleted_is_unknown_and_the_root_is_reached_all_the
 def test_tags_that_lead_in_a_circle_end(family: Family, instance: dg.DagsterInstance) -> None:
     first = family.add()
     second = family.add()
-    instance.add_run_tags(first, {run_ancestry.PARENT_RUN_TAG: second})
+    instance.add_run_tags(first, {dagster_runs.PARENT_RUN_TAG: second})
     assert set(family.ancestry().ancestors) == {first, second}

@@ -107,7 +107,7 @@ def claimed(store: ManifestRecordStore, record: ManifestRecord, run_id: str, mov
 
 
 def test_the_table_of_moves_is_complete() -> None:
-    assert set(EXPECTED) == set(product(ManifestStatus, Move))
+    assert set(EXPECTED) == set(product(ManifestStatus, [*Move, *End]))
 
 
 @pytest.mark.parametrize(("status", "move", "who", "result"), CASES)
@@ -115,7 +115,7 @@ def test_a_record_moves_as_its_status_and_holder_allow(
     table: ManifestTable,
     store: ManifestRecordStore,
     status: ManifestStatus,
-    move: Move,
+    move: Move | End,
     who: str,
     result: str,
 ) -> None:
@@ -151,7 +151,7 @@ def test_a_record_moves_as_its_status_and_holder_allow(
         assert after == before
 
 
-def end(store: ManifestRecordStore, claim: Claim, move: Move) -> None:
+def end(store: ManifestRecordStore, claim: Claim, move: End) -> None:
     if move is COMPLETE:
         store.complete(claim, 5)
     else:
@@ -293,7 +293,7 @@ def test_a_claim_of_a_record_that_is_gone_is_refused_and_makes_none(
 
 @pytest.mark.parametrize("move", [COMPLETE, FAIL])
 def test_an_end_is_told_twice_by_its_holder_and_written_once(
-    table: ManifestTable, store: ManifestRecordStore, pending: ManifestRecord, move: Move
+    table: ManifestTable, store: ManifestRecordStore, pending: ManifestRecord, move: End
 ) -> None:
     claim = claimed(store, pending, "run-1")
     end(store, claim, move)
