@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from glue_jobs.errors import ArgumentsError
-from glue_jobs.writing.output import CODECS
+from glue_jobs.writing.names import CODECS
 
 REQUIRED: Final = ("JOB_NAME", "MANIFEST_PATH", "MANIFEST_BUCKET", "OUTPUT_BUCKET", "COMPRESSION_TYPE")
 PIPES_CONTEXT: Final = "dagster-pipes-context"

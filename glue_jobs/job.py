@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from glue_jobs.convert import PartTask
 from glue_jobs.errors import GlueJobError, ManifestReadError, ManifestsFailedError, SchemaContractError
 from glue_jobs.manifests.agreement import agree
 from glue_jobs.manifests.commit import commit
@@ -27,8 +26,8 @@ from glue_jobs.reporting.report import (
 from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.contract import SchemaContractStore
 from glue_jobs.storage import CONCURRENT_REQUESTS
-from glue_jobs.writing.output import part_key
-from glue_jobs.writing.rejects import rejects_key
+from glue_jobs.task import PartTask
+from glue_jobs.writing.names import output_key, rejects_key
 from lambda_ingest.contract.records import BYTES_PER_MB
 
 if TYPE_CHECKING:
@@ -224,7 +223,7 @@ class _Run:
                 part=part,
                 files=files,
                 output_bucket=arguments.output_bucket,
-                output_key=part_key(arguments.output_prefix, manifest.name, part, arguments.codec),
+                output_key=output_key(arguments.output_prefix, manifest.name, part, arguments.codec),
                 codec=arguments.codec,
                 processed_at=processed_at,
                 settled=Columns(dict(contract.types), arguments.accepts_new_columns),

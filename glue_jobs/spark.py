@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import glue_jobs
-from glue_jobs.convert import PartResult, PartTask, convert_part
 from glue_jobs.errors import SparkRunError
 from glue_jobs.reporting.progress import ProgressWatch, Totals
 from glue_jobs.storage import s3_client
+from glue_jobs.task import PartResult, PartTask, convert_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -18,13 +18,13 @@ import pyarrow as pa
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from glue_jobs.convert import PartResult, PartTask, convert_part
 from glue_jobs.manifests.agreement import agree
 from glue_jobs.manifests.planning import part_count, share_files
 from glue_jobs.manifests.work import ManifestWork
 from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.contract import SchemaContractStore
 from glue_jobs.spark import SparkPartRunner
+from glue_jobs.task import PartResult, PartTask, convert_part
 from glue_jobs.writing.encode import ROW_GROUP_BYTES
 from lambda_ingest.contract.manifest import ManifestFile
 

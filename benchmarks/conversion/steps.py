@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.conversion import engines, inputs
-from glue_jobs.convert import convert_part
+from glue_jobs.task import convert_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ STEPS: Final = {
         ("fit.py", "has_odd_doubles"),
         ("fit.py", "conform"),
     ),
-    "learn new columns": (("parsed.py", "learn"),),
+    "learn new columns": (("learning.py", "columns_with_table"),),
     "encode (Arrow's Parquet)": (("core.py", "write_table"),),
     "write": (("upload.py", "write"), ("upload.py", "finish")),
 }

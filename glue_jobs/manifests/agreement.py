@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from glue_jobs.convert import has_columns
 from glue_jobs.errors import SchemaContractError
 from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.observed import Observed
@@ -15,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from glue_jobs.convert import PartTask
     from glue_jobs.manifests.work import ManifestWork
     from glue_jobs.schema.contract import SchemaContract, SchemaContractStore
+    from glue_jobs.task import PartResult, PartTask
 
 # Parts converted again may bring a first `_rescued`. More than that only runs at the same time could.
 _ROUNDS: Final = 5
@@ -69,9 +68,17 @@ def agree(
             replace(result.task, settled=columns, has_rescued=contract.has_rescued)
             for work in going
             for result in work.results
-            if not has_columns(result, dict(contract.types), contract.has_rescued)
+            if not _follows(result, contract)
         ]
         if not again:
             return contract
         convert_again(again)
     raise SchemaContractError(f"parts of the run don't come to follow {store.uri}; run again")
+
+
+def _follows(result: PartResult, contract: SchemaContract) -> bool:
+    """Return whether a part's file has just the contract's columns, in order; true where it has no file."""
+    if result.upload is None:
+        return True
+    has_types = list(result.columns.types.items()) == list(contract.types.items())
+    return has_types and result.has_rescued == contract.has_rescued

@@ -6,8 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from glue_jobs.errors import OutputWriteError
-from glue_jobs.writing.output import list_keys, manifest_stem, remove_others
-from glue_jobs.writing.rejects import rejects_stem
+from glue_jobs.writing.leftovers import list_keys, remove_others
+from glue_jobs.writing.names import output_stem, rejects_stem
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,7 +35,7 @@ def commit(arguments: JobArguments, client: S3Client, work: ManifestWork) -> Non
     manifest = work.manifest
     if work.error is not None or manifest is None:
         return
-    stem = manifest_stem(arguments.output_prefix, manifest.name)
+    stem = output_stem(arguments.output_prefix, manifest.name)
     missing = work.missing
     if missing:
         named = "; ".join(f"{note.uri}: {note.reason}" for note in missing)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from glue_jobs.reporting.report import ManifestOutcome, ParquetFile
+from glue_jobs.reporting.report import FileNote, ManifestOutcome, ParquetFile
 from glue_jobs.schema.observed import Observed
 from lambda_ingest.contract.keys import s3_uri
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from glue_jobs.convert import FileNote, PartResult, PartTask
+    from glue_jobs.task import PartResult, PartTask
     from lambda_ingest.contract.manifest import Manifest
 
 

@@ -14,6 +14,8 @@ from glue_jobs.schema.columns import contains
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from glue_jobs.schema.columns import Columns
+
 _IN_ROW: Final = re.compile(r"in row (\d+)$")
 _IN_COLUMN: Final = re.compile(r"Column\(/(.*)\) (?:changed|was)", re.DOTALL)
 
@@ -29,6 +31,15 @@ class Refusal:
 
     row: int | None
     path: str | None
+
+
+def read_records(data: bytes, columns: Columns) -> pa.Table | Refusal:
+    """Read a block, with the columns' types where they fit all of it."""
+    result = read_block(data, columns.schema)
+    if isinstance(result, Refusal) and result.row is None:
+        # A number that is no whole one, in a column of those: which, is seen when all are doubles.
+        result = read_block(data, columns.without_whole_numbers)
+    return result
 
 
 def read_block(data: bytes, expected: pa.Schema) -> pa.Table | Refusal:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from glue_jobs.parsing.records import MAX_NESTING, SHALLOW_BYTES, is_too_deep
 from glue_jobs.reading.lines import BLANKS, is_utf8
-from glue_jobs.schema.values import HARMLESS_BYTES, MAX_NESTING, is_too_deep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class LineShapes:
     def _is_any_too_deep(self) -> bool:
         starts = np.append(0, self._newlines + 1)
         ends = np.append(self._newlines, len(self.data))
-        long_lines = np.flatnonzero(ends - starts >= HARMLESS_BYTES)
+        long_lines = np.flatnonzero(ends - starts >= SHALLOW_BYTES)
         return any(
             self._has_many_openings(start, end) and is_too_deep(self.data[start:end])
             for start, end in zip(starts[long_lines].tolist(), ends[long_lines].tolist(), strict=True)

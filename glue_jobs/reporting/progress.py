@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
+from lambda_ingest.contract.records import BYTES_PER_MB
+
 logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS: Final = 5.0
-_BYTES_PER_MB: Final = 1_048_576
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Totals:
 
 def progress_line(totals: Totals, of_all: int, seconds: float) -> str:
     """Write a line such as `files 40 of 100, 1,234 records, 133.6 MB, 61.0 MB/s`."""
-    megabytes = totals.input_bytes / _BYTES_PER_MB
+    megabytes = totals.input_bytes / BYTES_PER_MB
     rate = megabytes / seconds if seconds > 0 else 0.0
     return (
         f"files {totals.files} of {of_all}, {totals.records:,} records, {megabytes:.1f} MB, {rate:.1f} MB/s"

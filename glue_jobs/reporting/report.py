@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
-    from glue_jobs.convert import FileNote
-
 logger = logging.getLogger(__name__)
 
 COMPLETED = "completed"
@@ -41,6 +39,19 @@ class ParquetFile:
     size_bytes: int
     record_count: int
     manifest_path: str
+
+
+@dataclass(frozen=True)
+class FileNote:
+    """An input file of which something is to be said.
+
+    Attributes:
+        uri: the file.
+        reason: what, without content.
+    """
+
+    uri: str
+    reason: str
 
 
 @dataclass(frozen=True)

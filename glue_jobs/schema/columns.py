@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from glue_jobs.schema.scalars import is_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -36,7 +38,7 @@ def is_storable_name(name: str) -> bool:
 
     Lone surrogates have no UTF-8, and DuckDB takes an object whose member has no name for a tuple.
     """
-    return bool(name) and (name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name))
+    return bool(name) and is_text(name)
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,17 @@ class Shape:
         return fold(name) not in self.taken and is_storable_name(name)
 
 
-def shape_of(data_type: pa.DataType) -> Shape:
+def _shape_of(data_type: pa.DataType) -> Shape:
     """Return the shape of a column's type."""
     if pa.types.is_list(data_type):
-        return Shape(data_type, item=shape_of(data_type.value_type))
+        return Shape(data_type, item=_shape_of(data_type.value_type))
     if pa.types.is_struct(data_type):
         return _object_shape(data_type, frozenset())
     return Shape(data_type)
 
 
 def _object_shape(data_type: pa.DataType, reserved: frozenset[str]) -> Shape:
-    members = {member.name: shape_of(member.type) for member in data_type}
+    members = {member.name: _shape_of(member.type) for member in data_type}
     return Shape(data_type, members=members, taken=reserved | frozenset(map(fold, members)))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from glue_jobs.schema.observed import EXACT_DOUBLE
+from glue_jobs.schema.scalars import EXACT_DOUBLE
 
 if TYPE_CHECKING:
     from glue_jobs.schema.columns import Columns

@@ -40,6 +40,18 @@ class Learning:
         types = settle_columns(self.settled.types, total)
         return Columns(types, accepts_new=False)
 
+    def columns_with_table(self, table: pa.Table, more: Observed) -> Columns:
+        """Count what a table has beyond the settled columns, where it may; return the columns that follow.
+
+        Args:
+            table: as the parser gives it.
+            more: counts besides those so far; the table's are added to them.
+        """
+        if not self.settled.accepts_new:
+            return self.columns
+        more.add_table(table, self.settled.shape)
+        return self.columns_with(more) if more.members else self.columns
+
     def take(self, more: Observed, columns: Columns) -> set[str]:
         """Take in counts with the columns that follow from them.
 
@@ -51,8 +63,3 @@ class Learning:
         if changed:
             self.columns = columns
         return changed
-
-
-def types_of(columns: Columns) -> list[tuple[str, pa.DataType]]:
-    """Return names with types, in order."""
-    return list(columns.types.items())

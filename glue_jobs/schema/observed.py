@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from glue_jobs.schema.values import Fraction, Whole, is_double, is_exact_double, is_text, is_whole
+from glue_jobs.schema.scalars import (
+    EXACT_DOUBLE,
+    Fraction,
+    Whole,
+    is_double,
+    is_exact_double,
+    is_text,
+    is_whole,
+)
 
 if TYPE_CHECKING:
     from glue_jobs.schema.columns import Shape
-
-# Up to here a double holds every whole number.
-EXACT_DOUBLE: Final = 2**53
 
 
 @dataclass
@@ -74,7 +79,7 @@ class Observed:
         for name, member in other.members.items():
             self.member(name).merge(member)
 
-    def add_new(self, table: pa.Table, known: Shape) -> None:
+    def add_table(self, table: pa.Table, known: Shape) -> None:
         """Add what a table has beyond known columns, whose types are settled."""
         for name in table.column_names:
             column = table.column(name)
@@ -82,6 +87,13 @@ class Observed:
             if shape is None or (shape.type != column.type and _is_nested(column.type)):
                 for chunk in column.chunks:
                     self.member(name).add_array(chunk)
+
+    def add_record(self, record: dict[str, Any], known: Shape) -> None:
+        """Add what a record has beyond known columns, whose types are settled."""
+        for name, value in record.items():
+            shape = known.members.get(name)
+            if shape is None or shape.item is not None or shape.members:
+                self.member(name).add_value(value)
 
     def add_array(self, values: pa.Array) -> None:
         """Add the values of an array, of types as the JSON parser infers them, text as text."""
@@ -93,7 +105,7 @@ class Observed:
             self.booleans += count
         elif pa.types.is_int64(data_type):
             self.numbers += count
-            self.has_large = self.has_large or is_beyond_doubles(values)
+            self.has_large = self.has_large or _is_beyond_doubles(values)
         elif pa.types.is_float64(data_type):
             self.numbers += count
             self.has_double = True
@@ -108,7 +120,7 @@ class Observed:
                 self.member(member.name).add_array(column)
 
     def add_value(self, value: Any) -> None:
-        """Add a value as `values.load_record` gives it."""
+        """Add a Python value whose numbers are `Whole` or `Fraction`."""
         if isinstance(value, str):
             self._add_scalar(value)
         elif isinstance(value, bool):
@@ -123,7 +135,7 @@ class Observed:
                 self.member(name).add_value(member)
 
     def add_rest(self, rest: dict[str, Any], shape: Shape) -> None:
-        """Add what `values.split_record` left over; what it kept is counted where it went."""
+        """Add what `split_record` left over; what it kept is counted where it went."""
         for name, value in rest.items():
             member = shape.members.get(name)
             if isinstance(value, dict) and member is not None and pa.types.is_struct(member.type):
@@ -159,7 +171,7 @@ class Observed:
             self.texts += 1
 
 
-def is_beyond_doubles(values: pa.Array) -> bool:
+def _is_beyond_doubles(values: pa.Array) -> bool:
     """Return whether whole numbers are too large to be exact in every double."""
     span = pc.min_max(values)
     low, high = span["min"].as_py(), span["max"].as_py()

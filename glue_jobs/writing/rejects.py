@@ -13,29 +13,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from glue_jobs.reading.lines import Rejected
-    from lambda_ingest.contract.keys import ManifestName
 
 _GZIP_WINDOW: Final = 31
 _LEVEL: Final = 6
 
 
-def rejects_stem(prefix: str, name: ManifestName) -> str:
-    """Return what the keys of all rejected records of a manifest begin with, and no other's.
-
-    Args:
-        prefix: folder above the output's, part of the name because two datasets may share the bucket.
-        name: of the manifest.
-    """
-    folder = f"{prefix}/" if prefix else ""
-    return f"rejected/{name.date_prefix}/{folder}part-{name.sequence:06d}-{name.digest}-"
-
-
-def rejects_key(prefix: str, name: ManifestName, part: int) -> str:
-    """Name the rejected records of a part; doing it again replaces them."""
-    return f"{rejects_stem(prefix, name)}{part:04d}.ndjson.gz"
-
-
-def reject_line(rejected: Rejected, source_file: str, manifest_uri: str) -> bytes:
+def _reject_line(rejected: Rejected, source_file: str, manifest_uri: str) -> bytes:
     """Write a rejected record as a line."""
     record: dict[str, object] = {
         "source_file": source_file,
@@ -83,7 +66,7 @@ class RejectsWriter:
             return
         if self._sink is None:
             self._sink = UploadSink(self._client, self._bucket, self._key, "application/gzip")
-        packed = self._packer.compress(reject_line(rejected, source_file, self._manifest_uri))
+        packed = self._packer.compress(_reject_line(rejected, source_file, self._manifest_uri))
         if packed:
             self._sink.write(packed)
 

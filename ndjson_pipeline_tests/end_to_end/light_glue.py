@@ -20,7 +20,7 @@ from pathlib import Path
 import boto3
 
 from glue_jobs import entry
-from glue_jobs.convert import convert_part
+from glue_jobs.task import convert_part
 from glue_jobs.storage import s3_client
 from ndjson_pipeline_tests.end_to_end.deaths import GLUE, Deaths
 

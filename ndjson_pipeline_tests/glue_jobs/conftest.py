@@ -22,11 +22,11 @@ from moto.server import ThreadedMotoServer
 from pyspark.sql import SparkSession
 
 from glue_jobs.arguments import JobArguments, parse_arguments
-from glue_jobs.convert import PartResult, PartTask, convert_part
 from glue_jobs.job import Environment, run_job
 from glue_jobs.reporting.pipes import Announcer
 from glue_jobs.spark import PartRunner, start_spark
 from glue_jobs.storage import s3_client
+from glue_jobs.task import PartResult, PartTask, convert_part
 from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.manifest import Manifest, ManifestFile, digest_of
 

@@ -16,7 +16,7 @@ SCRIPT = textwrap.dedent(
     import io, json, sys
     from datetime import UTC, datetime
     from glue_jobs.schema.columns import Columns
-    from glue_jobs.convert import PartTask, convert_part
+    from glue_jobs.task import PartTask, convert_part
     from lambda_ingest.contract.manifest import ManifestFile
 
     def peak_kb():

@@ -22,14 +22,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glue_jobs.convert import PartTask
 from glue_jobs.errors import ManifestsFailedError, SparkRunError
 from glue_jobs.job import run_job
 from glue_jobs.schema.columns import Columns
 from glue_jobs.spark import SparkPartRunner
+from glue_jobs.task import PartTask
 from lambda_ingest.contract.manifest import ManifestFile
 from ndjson_pipeline_tests.glue_jobs.conftest import DATE, NOW, make_environment
-from ndjson_pipeline_tests.glue_jobs.parsing.test_segments import ANY_RECORD
+from ndjson_pipeline_tests.glue_jobs.generated import ANY_RECORD
 from ndjson_pipeline_tests.glue_jobs.records import canonical, record_of
 
 pytestmark = pytest.mark.spark

@@ -3,8 +3,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from glue_jobs.parsing.line_shapes import LineShapes
+from glue_jobs.parsing.records import MAX_NESTING, SHALLOW_BYTES
 from glue_jobs.reading.lines import Segment
-from glue_jobs.schema.values import HARMLESS_BYTES, MAX_NESTING
 
 LINES = st.sampled_from(
     [b"", b" ", b"\r", b"{", b"}", b"{}", b'{"a":1}', b'{"a":1}{"b":2}', b"[1]", b"\xff", b'{"a":"\xc3\xa4"}']
@@ -38,11 +38,11 @@ def test_each_line_of_records_begins_and_ends_as_an_object_and_all_is_utf8(data)
     ("line", "is_harmless"),
     [
         (
-            b'{"a":' + b"[" * MAX_NESTING + b"]" * MAX_NESTING + b',"b":"' + b"x" * HARMLESS_BYTES + b'"}',
+            b'{"a":' + b"[" * MAX_NESTING + b"]" * MAX_NESTING + b',"b":"' + b"x" * SHALLOW_BYTES + b'"}',
             False,
         ),
-        (b'{"a":"' + b"[" * HARMLESS_BYTES + b'"}', True),
-        (b'{"a":[' + b"[]," * HARMLESS_BYTES + b"[]]}", True),
+        (b'{"a":"' + b"[" * SHALLOW_BYTES + b'"}', True),
+        (b'{"a":[' + b"[]," * SHALLOW_BYTES + b"[]]}", True),
         # So short that the parser survives it; what becomes of the line is decided later.
         (b'{"a":' + b"[" * 300 + b"]" * 300 + b"}", True),
     ],

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from glue_jobs.parsing.segments import parse_segment, sample_of
 from glue_jobs.reading.lines import LineCutter, Segment
 from glue_jobs.schema.columns import Columns
-from glue_jobs.schema.fit import conform, has_odd_doubles
+from glue_jobs.schema.fit import conform
 from glue_jobs.schema.learning import Learning
+from ndjson_pipeline_tests.glue_jobs.generated import ANY_RECORD, RECORDS
 from ndjson_pipeline_tests.glue_jobs.records import canonical, record_of, without_nulls
 
 
@@ -303,14 +304,6 @@ def test_a_record_over_two_lines_is_two_bad_lines_even_where_the_count_would_fit
     assert parsed.lines == 3
 
 
-def test_odd_doubles_are_seen_however_deep():
-    assert has_odd_doubles(pa.table({"x": [[{"a": 1.0}], [{"a": -(2.0**60)}]]}))
-    assert has_odd_doubles(pa.table({"x": [1.0, float("nan")]}))
-    assert has_odd_doubles(pa.table({"x": [float("nan")]}))
-    assert not has_odd_doubles(pa.table({"x": [1.5, None], "n": [2**60, 1]}))
-    assert not has_odd_doubles(pa.table({"x": pa.array([None], pa.float64())}))
-
-
 def test_a_long_line_is_no_trouble():
     text = "x" * 50_000_000
     data = json.dumps({"a": 1, "t": text}).encode() + b'\n{"a":2,"t":"y"}\n'
@@ -326,27 +319,6 @@ def test_a_sample_is_whole_lines():
     assert sample_of(b"no newline") == b""
 
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
-    ["2020-01-01", "2020-01-01T00:00:00Z", "1", "null", "{}"]
-)
-RECORDS = st.lists(
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "i": st.none() | st.integers(-(2**63), 2**63 - 1),
-            "f": st.none() | st.floats(allow_nan=False, allow_infinity=False),
-            "b": st.none() | st.booleans(),
-            "t": st.none() | TEXT,
-            "l": st.none() | st.lists(st.none() | TEXT, max_size=3),
-            "n": st.none() | st.lists(st.lists(st.none() | st.integers(0, 5), max_size=3), max_size=3),
-            "s": st.none() | st.fixed_dictionaries({"x": st.none() | TEXT, "d.o.t": st.integers(0, 5)}),
-        },
-    ),
-    min_size=1,
-    max_size=8,
-)
-
-
 @settings(max_examples=60, deadline=None)
 @given(RECORDS, st.sampled_from([b"\n", b"\r\n", b"\n\n"]), st.booleans())
 def test_json_values_come_back(records, line_end, escaped):
@@ -355,20 +327,6 @@ def test_json_values_come_back(records, line_end, escaped):
     assert parsed.rejected == ()
     assert parsed.lines == len(records)
     assert [canonical(row) for row in rows(parsed)] == [canonical(record) for record in records]
-
-
-ANY_TEXT = TEXT | st.text(max_size=4)
-ANY_NUMBER = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
-ANY_VALUE = st.recursive(
-    st.none() | st.booleans() | ANY_NUMBER | ANY_TEXT,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abAB") | ANY_TEXT, inner, max_size=3)
-    ),
-    max_leaves=6,
-)
-ANY_RECORD = st.dictionaries(
-    st.sampled_from(["a", "b", "c", "A", "_rescued"]) | ANY_TEXT, ANY_VALUE, max_size=4
-)
 
 
 @settings(max_examples=150, deadline=None)

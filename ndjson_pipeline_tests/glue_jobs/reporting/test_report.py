@@ -3,8 +3,8 @@ import logging
 
 import pytest
 
-from glue_jobs.convert import FileNote
 from glue_jobs.reporting.report import (
+    FileNote,
     JobInfo,
     ManifestOutcome,
     ParquetFile,

@@ -1,10 +1,10 @@
 import pyarrow as pa
 import pytest
 
-from glue_jobs.schema.columns import MAX_DEPTH, Columns, fold
+from glue_jobs.parsing.records import load_record
+from glue_jobs.schema.columns import MAX_DEPTH
 from glue_jobs.schema.observed import Observed
 from glue_jobs.schema.settle import MAX_MEMBERS, settle_columns
-from glue_jobs.schema.values import load_record
 
 
 def seen(*lines):
@@ -70,15 +70,6 @@ def test_of_spellings_that_readers_take_for_one_that_of_most_values_is_the_colum
     assert settled('{"s":{"K":1}}', '{"s":{"k":1,"K":2}}')["s"] == pa.struct([("K", pa.int64())])
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [("ID", "id"), ("\u0130", "i"), ("\u0131", "I"), ("\u212a", "k"), ("\u017f", "S"), ("\u00c9", "\u00e9")],
-)
-def test_folds_as_readers_do(one, other):
-    assert fold(one) == fold(other)
-    assert fold("\u00df") != fold("ss")
-
-
 def test_what_is_too_deep_or_too_much_makes_no_column():
     deep = '{"a":' + "[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH + "}"
     assert settled(deep) == {}
@@ -88,8 +79,3 @@ def test_what_is_too_deep_or_too_much_makes_no_column():
     found = settled(*lines, lines[-1], lines[-2])
     assert len(found) == MAX_MEMBERS
     assert {f"k{MAX_MEMBERS + 4}", f"k{MAX_MEMBERS + 3}"} <= found.keys()
-
-
-def test_changes_are_named():
-    one = Columns({"a": pa.int64(), "B": pa.int64()})
-    assert one.changed_names(Columns({"a": pa.int64(), "c": pa.int64()})) == {"b", "c"}

@@ -1,12 +1,7 @@
-import gzip
-import json
-
 import pytest
 
 from glue_jobs.errors import OutputWriteError
-from glue_jobs.reading.lines import Rejected
 from glue_jobs.writing import upload
-from glue_jobs.writing.rejects import RejectsWriter
 from glue_jobs.writing.upload import UploadSink
 
 
@@ -40,14 +35,3 @@ def test_refusals_name_the_object(lake, monkeypatch):
     with pytest.raises(OutputWriteError, match=r"s3://absent-\w+/k can't be written"):
         sink.write(b"x" * 50)
     sink.abort()
-
-
-def test_many_rejected_records_go_in_parts(lake, monkeypatch):
-    monkeypatch.setattr(upload, "PART_BYTES", 5 * 1_048_576)
-    writer = RejectsWriter(lake.client, lake.quarantine, "rejected/x.gz", "s3://m/1")
-    raw = bytes(range(256)) * 40
-    for number in range(1000):
-        writer.write(Rejected(number, 0, "bad", raw + number.to_bytes(4) * 1000), "s3://i/1")
-    assert writer.finish() == "rejected/x.gz"
-    lines = gzip.decompress(lake.get(lake.quarantine, "rejected/x.gz")).splitlines()
-    assert [json.loads(line)["line_number"] for line in lines] == list(range(1000))

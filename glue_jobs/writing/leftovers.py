@@ -1,4 +1,4 @@
-"""Output files: their names, the removal of those that an earlier attempt left."""
+"""Objects that an earlier attempt left."""
 
 from __future__ import annotations
 
@@ -14,39 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-    from lambda_ingest.contract.keys import ManifestName
-
-# What --COMPRESSION_TYPE may say, and the name's part that tells readers of the folder.
-CODECS: Final = {"snappy": "snappy", "zstd": "zstd", "gzip": "gzip", "none": "uncompressed"}
 _DELETE_BATCH: Final = 1000
-
-
-def output_folder(prefix: str, date_prefix: str) -> str:
-    """Return the folder of a date, with a slash at its end.
-
-    Args:
-        prefix: folder above it, without slashes at its ends; may be empty.
-        date_prefix: `YYYY-MM-DD`.
-    """
-    folder = f"merged-parquet-{date_prefix}/"
-    return f"{prefix}/{folder}" if prefix else folder
-
-
-def manifest_stem(prefix: str, name: ManifestName) -> str:
-    """Return what the keys of all output files of a manifest begin with, and no other's."""
-    return f"{output_folder(prefix, name.date_prefix)}part-{name.sequence:06d}-{name.digest}-"
-
-
-def part_key(prefix: str, name: ManifestName, part: int, codec: str) -> str:
-    """Name an output file.
-
-    Args:
-        prefix: folder above the date's folder.
-        name: of its manifest.
-        part: its number in the manifest, from 0.
-        codec: a key of `CODECS`.
-    """
-    return f"{manifest_stem(prefix, name)}{part:04d}.{CODECS[codec]}.parquet"
 
 
 def list_keys(client: S3Client, bucket: str, stem: str) -> list[str]:

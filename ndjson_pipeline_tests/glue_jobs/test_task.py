@@ -7,13 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glue_jobs import convert
-from glue_jobs.convert import PartTask, convert_part
 from glue_jobs.schema.columns import Columns
+from glue_jobs.task import PartTask, convert_part
 from glue_jobs.writing.encode import ParquetEncoder
 from lambda_ingest.contract.manifest import ManifestFile
 from ndjson_pipeline_tests.glue_jobs.conftest import NOW
-from ndjson_pipeline_tests.glue_jobs.parsing.test_segments import ANY_RECORD, RECORDS
+from ndjson_pipeline_tests.glue_jobs.generated import ANY_RECORD, RECORDS
 from ndjson_pipeline_tests.glue_jobs.records import canonical, record_of
 
 
@@ -79,7 +78,7 @@ def test_codecs_and_dictionary_of_sources(lake, tmp_path, codec, stored):
 
 
 def test_row_groups_are_bounded_and_later_columns_are_in_all_of_them(lake, monkeypatch):
-    monkeypatch.setattr(convert, "ROW_GROUP_BYTES", 1000)
+    monkeypatch.setattr("glue_jobs.task.ROW_GROUP_BYTES", 1000)
     files = [lake.put(str(index), [{f"c{index}": index}] * 100) for index in range(6)]
     result = convert_visibly(task_of(lake, files), lake.client)
     assert result.error_message is None
@@ -165,7 +164,7 @@ def test_missing_files_are_named_while_others_are_converted(lake):
 
 @pytest.mark.parametrize("group_bytes", [1, 10**9])
 def test_what_is_rescued_by_types_of_the_first_lines_is_taken_back(lake, monkeypatch, group_bytes):
-    monkeypatch.setattr(convert, "ROW_GROUP_BYTES", group_bytes)
+    monkeypatch.setattr("glue_jobs.task.ROW_GROUP_BYTES", group_bytes)
     files = [
         lake.put("a", [{"a": 1, "e": []}, {"a": "x"}]),
         lake.put("b", [{"a": text, "e": [text]} for text in ("y", "z")]),
@@ -183,7 +182,7 @@ def test_what_is_rescued_by_types_of_the_first_lines_is_taken_back(lake, monkeyp
 
 
 def test_a_first_misfit_after_rows_are_encoded(lake, monkeypatch):
-    monkeypatch.setattr(convert, "ROW_GROUP_BYTES", 1)
+    monkeypatch.setattr("glue_jobs.task.ROW_GROUP_BYTES", 1)
     files = [lake.put("a", [{"a": 1}] * 5), lake.put("b", [{"a": "x"}])]
     result = convert_visibly(task_of(lake, files, known={"a": pa.int64()}), lake.client)
     assert (result.records_written, result.records_rescued, result.has_rescued) == (6, 1, True)
@@ -199,7 +198,7 @@ def test_what_nobody_expected_is_an_error_of_the_part_without_its_text(lake, mon
     def fail(*_):
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(convert, "parse_segment", fail)
+    monkeypatch.setattr("glue_jobs.task.parse_segment", fail)
     result = convert_visibly(task_of(lake, [lake.put("a", [{"i": 1}])]), lake.client)
     assert result.error_message == "RuntimeError while converting to folder/part.parquet; see executor's log"
 

@@ -12,8 +12,9 @@ from glue_jobs.errors import GlueJobError, MissingInputError, RowCountError
 from glue_jobs.parsing.segments import parse_segment, sample_of
 from glue_jobs.reading.inputs import open_files
 from glue_jobs.reading.lines import LineCutter, Rejected, Segment
+from glue_jobs.reporting.report import FileNote
 from glue_jobs.schema.columns import Columns
-from glue_jobs.schema.learning import Learning, types_of
+from glue_jobs.schema.learning import Learning
 from glue_jobs.schema.observed import Observed
 from glue_jobs.writing.encode import ROW_GROUP_BYTES, ParquetEncoder
 from glue_jobs.writing.rejects import RejectsWriter
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from mypy_boto3_s3 import S3Client
 
-    from glue_jobs.parsing.parsed import Parsed
+    from glue_jobs.parsing.segments import Parsed
     from glue_jobs.reading.inputs import InputFile
     from lambda_ingest.contract.manifest import ManifestFile
 
@@ -67,19 +68,6 @@ class PartTask:
     quarantine_bucket: str | None
     rejects_key: str
     region: str | None
-
-
-@dataclass(frozen=True)
-class FileNote:
-    """A file of which something is to be said.
-
-    Attributes:
-        uri: the file.
-        reason: what, without content.
-    """
-
-    uri: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -300,10 +288,3 @@ class _Conversion:
         self._waiting.clear()
         self._waiting_bytes = 0
         self._seconds["encode"] += time.perf_counter() - started
-
-
-def has_columns(result: PartResult, types: dict[str, pa.DataType], has_rescued: bool) -> bool:
-    """Return whether a part's file has just these columns, in this order; true where it has no file."""
-    if result.upload is None:
-        return True
-    return types_of(result.columns) == list(types.items()) and result.has_rescued == has_rescued

@@ -1,0 +1,18 @@
+import pyarrow as pa
+import pytest
+
+from glue_jobs.schema.columns import Columns, fold
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("ID", "id"), ("\u0130", "i"), ("\u0131", "I"), ("\u212a", "k"), ("\u017f", "S"), ("\u00c9", "\u00e9")],
+)
+def test_folds_as_readers_do(one, other):
+    assert fold(one) == fold(other)
+    assert fold("\u00df") != fold("ss")
+
+
+def test_changes_are_named():
+    one = Columns({"a": pa.int64(), "B": pa.int64()})
+    assert one.changed_names(Columns({"a": pa.int64(), "c": pa.int64()})) == {"b", "c"}
