@@ -8,6 +8,14 @@ PENDING_FILES_INDEX = "pending-files"
 MANIFESTS_BY_STATUS_INDEX = "manifests-by-status"
 # Only pending files carry it, so the index of that name holds what is open and nothing of history.
 PENDING_DATE_ATTRIBUTE = "pending_date"
+# Sparse, too: each holds the manifests that carry its attribute, whatever their status, and so costs what is
+# due and not what once failed.
+ALERTS_PENDING_INDEX = "alerts-pending"
+ALERT_PENDING_ATTRIBUTE = "alert_pending"
+RETRIES_DUE_INDEX = "retries-due"
+RETRY_AT_ATTRIBUTE = "retry_at"
+FAILED_MANIFESTS_INDEX = "failed-manifests"
+FAILED_DATE_ATTRIBUTE = "failed_date"
 BYTES_PER_MB = 1_048_576
 
 

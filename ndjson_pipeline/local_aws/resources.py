@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lambda_ingest.contract.records import (
+    ALERT_PENDING_ATTRIBUTE,
+    ALERTS_PENDING_INDEX,
+    FAILED_DATE_ATTRIBUTE,
+    FAILED_MANIFESTS_INDEX,
     MANIFESTS_BY_STATUS_INDEX,
     PENDING_DATE_ATTRIBUTE,
     PENDING_FILES_INDEX,
+    RETRIES_DUE_INDEX,
+    RETRY_AT_ATTRIBUTE,
 )
 from ndjson_pipeline.deployment.names import Names
 from ndjson_pipeline.deployment.packaging import (
@@ -124,6 +130,9 @@ def _create_tracking_table(clients: AwsClients, names: Names) -> None:
             {"AttributeName": "created_at", "AttributeType": "S"},
             {"AttributeName": "status", "AttributeType": "S"},
             {"AttributeName": "file_count", "AttributeType": "N"},
+            {"AttributeName": ALERT_PENDING_ATTRIBUTE, "AttributeType": "S"},
+            {"AttributeName": RETRY_AT_ATTRIBUTE, "AttributeType": "S"},
+            {"AttributeName": FAILED_DATE_ATTRIBUTE, "AttributeType": "S"},
         ],
         indexes=[
             {
@@ -145,8 +154,24 @@ def _create_tracking_table(clients: AwsClients, names: Names) -> None:
                 "Projection": {"ProjectionType": "ALL"},
                 "ProvisionedThroughput": _throughput(),
             },
+            _sparse_index(ALERTS_PENDING_INDEX, ALERT_PENDING_ATTRIBUTE),
+            _sparse_index(RETRIES_DUE_INDEX, RETRY_AT_ATTRIBUTE),
+            _sparse_index(FAILED_MANIFESTS_INDEX, FAILED_DATE_ATTRIBUTE),
         ],
     )
+
+
+def _sparse_index(name: str, attribute: str) -> "GlobalSecondaryIndexTypeDef":
+    """Return an index of the manifests that carry an attribute, in order of their names."""
+    return {
+        "IndexName": name,
+        "KeySchema": [
+            {"AttributeName": attribute, "KeyType": "HASH"},
+            {"AttributeName": "file_key", "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": "ALL"},
+        "ProvisionedThroughput": _throughput(),
+    }
 
 
 def _create_metrics_table(clients: AwsClients, names: Names) -> None:
