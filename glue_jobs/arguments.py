@@ -34,7 +34,7 @@ class JobArguments:
     Attributes:
         job_name: the Glue job's name.
         job_run_id: Glue's id of this run; None by hand.
-        manifest_uris: S3 URIs of the manifests, each once, in order.
+        manifest_paths: S3 URIs of the manifests, or of objects that list some, each once, in order.
         manifest_bucket: receives the report.
         output_bucket: receives the Parquet.
         output_prefix: folder above the dates' folders, without slashes at its ends; may be empty.
@@ -49,7 +49,7 @@ class JobArguments:
 
     job_name: str
     job_run_id: str | None
-    manifest_uris: tuple[str, ...]
+    manifest_paths: tuple[str, ...]
     manifest_bucket: str
     output_bucket: str
     output_prefix: str
@@ -85,7 +85,7 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
     return JobArguments(
         job_name=values["JOB_NAME"].strip(),
         job_run_id=values.get("JOB_RUN_ID", "").strip() or None,
-        manifest_uris=tuple(dict.fromkeys(uris)),
+        manifest_paths=tuple(dict.fromkeys(uris)),
         manifest_bucket=values["MANIFEST_BUCKET"].strip(),
         output_bucket=values["OUTPUT_BUCKET"].strip(),
         output_prefix=values.get("OUTPUT_PREFIX", "").strip().strip("/"),

@@ -13,7 +13,7 @@ from glue_jobs.errors import GlueJobError, ManifestReadError, ManifestsFailedErr
 from glue_jobs.manifests.agreement import agree
 from glue_jobs.manifests.commit import commit
 from glue_jobs.manifests.planning import part_count, share_files
-from glue_jobs.manifests.reading import read_manifest
+from glue_jobs.manifests.reading import manifest_uris, read_manifest
 from glue_jobs.manifests.work import ManifestWork
 from glue_jobs.reporting.report import (
     RunOutcome,
@@ -98,7 +98,7 @@ class _Run:
         self._arguments = arguments
         self._environment = environment
         self._started = time.perf_counter()
-        self._works = [ManifestWork(uri) for uri in arguments.manifest_uris]
+        self._works: list[ManifestWork] = []
         self._schema: SchemaOutcome | None = None
         self._store = SchemaContractStore(
             environment.s3,
@@ -112,6 +112,8 @@ class _Run:
         """Convert what can be read."""
         tell = self._environment.announcer.line
         processed_at = self._environment.now()
+        uris = manifest_uris(self._environment.s3, self._arguments.manifest_paths)
+        self._works = [ManifestWork(uri) for uri in uris]
         self._read_manifests()
         readable = [work for work in self._works if work.error is None]
         if not readable:

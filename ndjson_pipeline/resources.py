@@ -6,8 +6,10 @@ from datetime import timedelta
 import dagster as dg
 
 from lambda_ingest.contract.clock import utc_now
+from lambda_ingest.contract.keys import split_s3_uri
 from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.deployment.clients import Deployment, current_deployment
+from ndjson_pipeline.glue.capacity import Capacity
 from ndjson_pipeline.glue.cost import LIST_PRICE_USD
 from ndjson_pipeline.glue.reconciliation import ReconcileRules
 from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
@@ -51,6 +53,12 @@ class PipelineResource(dg.ConfigurableResource[None]):
         return current_deployment()
 
     @property
+    def capacity(self) -> Capacity:
+        """How much a Glue run is given, and how many workers."""
+        settings = self.deployment.settings
+        return Capacity(settings.worker_type, settings.number_of_workers, settings.max_workers)
+
+    @property
     def reconcile_rules(self) -> ReconcileRules:
         """When a run counts as gone; it stops its own Glue run at the deadline, the reconciler after that."""
         return ReconcileRules(
@@ -80,7 +88,13 @@ class PipelineResource(dg.ConfigurableResource[None]):
                 concurrency_waits=waits,
             ),
             log=log,
+            read_list=self._read_text,
         )
+
+    def _read_text(self, uri: str) -> str:
+        """Return the text of an object."""
+        bucket, key = split_s3_uri(uri)
+        return self.deployment.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
 
 def default_resources() -> dict[str, object]:

@@ -32,7 +32,7 @@ FLOORS = {
         ["resources", "laptop"],
         ["glue", "local_aws"],
         ["claims", "deployment"],
-        ["errors"],
+        ["errors", "concurrency"],
     ],
 }
 

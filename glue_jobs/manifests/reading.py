@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,7 +12,40 @@ from lambda_ingest.contract.keys import ManifestName, split_s3_uri
 from lambda_ingest.contract.manifest import Manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mypy_boto3_s3 import S3Client
+
+# A URI that ends so is an object that lists manifests, for an argument of a process has a longest length.
+LIST_SUFFIX: Final = ".txt"
+
+
+def manifest_uris(client: S3Client, given: Iterable[str]) -> tuple[str, ...]:
+    """Return the manifests that the arguments name, each once, in order.
+
+    Args:
+        client: S3.
+        given: URIs of manifests, or of objects that list some: a line each, of which the first word counts.
+
+    Raises:
+        ManifestReadError: a list can't be read, or names none.
+    """
+    uris: dict[str, None] = {}
+    for uri in given:
+        uris.update(dict.fromkeys(_listed(client, uri) if uri.endswith(LIST_SUFFIX) else [uri]))
+    return tuple(uris)
+
+
+def _listed(client: S3Client, uri: str) -> list[str]:
+    try:
+        bucket, key = split_s3_uri(uri)
+        lines = client.get_object(Bucket=bucket, Key=key)["Body"].read().decode().splitlines()
+    except (ContractError, UnicodeDecodeError, ClientError, BotoCoreError) as error:
+        raise ManifestReadError(f"the list of manifests {uri} can't be read: {error}") from error
+    listed = [line.split()[0] for line in lines if line.strip()]
+    if not listed:
+        raise ManifestReadError(f"the list of manifests {uri} names none; expected a URI in each line")
+    return listed
 
 
 def read_manifest(client: S3Client, uri: str) -> Manifest:

@@ -10,6 +10,9 @@ from lambda_ingest.contract.keys import ManifestName
 
 MANIFESTS_TAG = "ndjson/manifests"
 ATTEMPT_TAG = "ndjson/attempt"
+# Its own id, once a run has claimed its manifests: it waits for nothing more.
+CLAIMED_TAG = "ndjson/claimed"
+MOST_TAGGED = 100
 # What stands in a record in a run's place where a sensor failed the manifest, since no run could.
 SENSOR_HOLDER_PREFIX = "sensor:"
 # Dagster's own tags; `dagster._core.storage.tags` keeps them, out of its public interface.
@@ -57,28 +60,33 @@ def is_termination_asked_for(instance: dg.DagsterInstance, run_id: str) -> bool:
 def manifests_tag(names: Iterable[ManifestName]) -> str:
     """Write manifests of one date as `000001-1f0c2a9b,000002-...`; the partition gives the date.
 
-    Short, because PostgreSQL indexes a tag's value and refuses entries of more than some 2,700 bytes.
+    Of many, the first ones and the last, with the count between: PostgreSQL indexes a tag's value, and
+    refuses entries of more than some 2,700 bytes. The records say of each manifest which run has it.
     """
-    return ",".join(f"{name.sequence:06d}-{name.digest}" for name in sorted(names))
+    short = [f"{name.sequence:06d}-{name.digest}" for name in sorted(names)]
+    if len(short) <= MOST_TAGGED:
+        return ",".join(short)
+    left_out = len(short) - MOST_TAGGED
+    return ",".join([*short[: MOST_TAGGED - 1], f"... {left_out} more ...", short[-1]])
 
 
-def parse_manifests_tag(date_prefix: str, value: str) -> list[ManifestName]:
-    """Read what `manifests_tag` wrote.
+def claimed_tags(run_id: str, claimed: Mapping[ManifestName, int]) -> dict[str, str]:
+    """Return the tags of a run once it waits no longer.
 
-    Raises:
-        ManifestKeyError: the tag has another shape.
+    Args:
+        run_id: its own.
+        claimed: the manifests that it claimed, each with its attempt; where it found none, the tags of what
+            it was launched for stay.
     """
-    return [
-        ManifestName.parse(f"manifest-{date_prefix}-batch-{short}.json")
-        for short in value.split(",")
-        if short
-    ]
+    tags = {CLAIMED_TAG: run_id}
+    if claimed:
+        tags |= {MANIFESTS_TAG: manifests_tag(claimed), ATTEMPT_TAG: str(max(claimed.values()))}
+    return tags
 
 
-def tagged_manifests(tags: Mapping[str, str], date_prefix: str) -> list[ManifestName] | None:
-    """Return the manifests that a run was launched for, or None where it is for all of its dates."""
-    value = tags.get(MANIFESTS_TAG)
-    return None if value is None else parse_manifests_tag(date_prefix, value)
+def has_claimed(run: dg.DagsterRun) -> bool:
+    """Tell whether a run has claimed what it is for; a run in its place inherits its tags, not its claims."""
+    return run.tags.get(CLAIMED_TAG) == run.run_id
 
 
 class Purpose(Enum):

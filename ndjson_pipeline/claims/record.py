@@ -28,6 +28,7 @@ class ManifestRecord:
         records_processed: rows written by the last attempt that completed.
         processing_start_time: when the last attempt claimed it, UTC text.
         retry_due: whether the last attempt crashed, and another should follow by itself.
+        retry_at: when that should be, UTC text; None means at once.
         alert_pending: the run whose failure was recorded here and that nobody was told of yet.
     """
 
@@ -44,6 +45,7 @@ class ManifestRecord:
     records_processed: int | None = None
     processing_start_time: str | None = None
     retry_due: bool = False
+    retry_at: str | None = None
     alert_pending: str | None = None
 
     @property

@@ -72,6 +72,26 @@ class ManifestRecordStore:
             ExpressionAttributeValues=to_item({":status": status.value}),
         )
 
+    def open_of(self, date_prefix: str, status: ManifestStatus) -> list[ManifestRecord]:
+        """Return the records of a date and a status, by the index, which lags; costs what has that status."""
+        return self._collect(
+            None,
+            IndexName=MANIFESTS_BY_STATUS_INDEX,
+            KeyConditionExpression="#status = :status",
+            FilterExpression="date_prefix = :date",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues=to_item({":status": status.value, ":date": date_prefix}),
+        )
+
+    def retries_due(self, now: datetime, limit: int = 10_000) -> list[ManifestRecord]:
+        """Return up to `limit` failed records that are to be tried again by now, by the index, which lags."""
+        stamp = utc_timestamp(now)
+        return [
+            record
+            for record in self.failed_and_unsettled(limit)
+            if record.retry_due and (record.retry_at or stamp) <= stamp
+        ]
+
     def failed_and_unsettled(self, limit: int) -> list[ManifestRecord]:
         """Return up to `limit` failed records whose alert or retry is due, by the index, which lags."""
         return self._collect(

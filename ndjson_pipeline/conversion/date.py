@@ -7,19 +7,29 @@ from typing import TypeAlias
 import dagster as dg
 
 from lambda_ingest.contract.clock import utc_now
+from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.claims.dagster_runs import ancestry_of, is_termination_asked_for, tagged_manifests
+from ndjson_pipeline.claims.dagster_runs import (
+    MANIFESTS_TAG,
+    Ancestry,
+    Purpose,
+    ancestry_of,
+    claimed_tags,
+    has_claimed,
+    is_termination_asked_for,
+)
 from ndjson_pipeline.claims.decision import LeftAlone, decide
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.concurrency import do_all
 from ndjson_pipeline.errors import (
     GlueBusyError,
     GlueDeadlineError,
     PipelineError,
-    RecordFormatError,
     StaleHolderError,
 )
+from ndjson_pipeline.glue.capacity import Capacity
 from ndjson_pipeline.glue.ended_runs import EndedRuns
 from ndjson_pipeline.glue.runs import GlueRuns
 from ndjson_pipeline.glue.session import Conversion, Converter
@@ -60,12 +70,17 @@ def convert_date(
         records,
         deployment.s3,
         manifest_bucket=deployment.names.manifest_bucket,
+        capacity=pipeline.capacity,
         clock=utc_now,
     )
     ended_runs = EndedRuns(runs, deployment.s3, deployment.names.manifest_bucket, context.log)
-    moves = _moves(context, records, ended_runs, date_prefix, result)
-    for batch in _batches(runs, moves):
+    ancestry = ancestry_of(context.run, context.instance.get_run_by_id)
+    moves = _moves(context, records, ended_runs, ancestry, date_prefix, result)
+    is_launched = MANIFESTS_TAG in context.run.tags
+    for batch in _batches(context, runs, pipeline.capacity, moves, takes_one_share=is_launched):
         _convert_batch(context, records, converter, batch, result)
+    if is_launched:
+        _note_claims(context, [])
     if not moves:
         context.log.info(f"Nothing to convert for {date_prefix}, or nothing any more")
     for filename, reason in result.skipped.items():
@@ -77,28 +92,13 @@ def _moves(
     context: dg.AssetExecutionContext,
     records: ManifestRecordStore,
     ended_runs: EndedRuns,
+    ancestry: Ancestry,
     date_prefix: str,
     result: DateResult,
 ) -> list[PlannedMove]:
     """Return the moves that the run is to make, and note why each other manifest is left alone."""
-    names = tagged_manifests(context.run.tags, date_prefix)
-    found: list[ManifestRecord] = []
-    if names is None:
-        found = records.of_date(date_prefix)
-    else:
-        for name in names:
-            try:
-                record = records.read(name)
-            except RecordFormatError as error:
-                result.skipped[name.filename] = str(error)
-                continue
-            if record is None:
-                result.skipped[name.filename] = "it has no record any more"
-            else:
-                found.append(record)
-    ancestry = ancestry_of(context.run, context.instance.get_run_by_id)
     moves: list[PlannedMove] = []
-    for record in found:
+    for record in _candidates(records, context.run.run_id, ancestry, date_prefix):
         decision = decide(record, context.run.run_id, ancestry)
         if not isinstance(decision, LeftAlone):
             moves.append((record, decision))
@@ -107,6 +107,35 @@ def _moves(
     if result.completed_before:
         context.log.info(f"{result.completed_before} manifests were converted before; their numbers count")
     return moves
+
+
+def _candidates(
+    records: ManifestRecordStore, run_id: str, ancestry: Ancestry, date_prefix: str
+) -> list[ManifestRecord]:
+    """Return the records that a run may be for, in order of their names.
+
+    A run of the sensor is for what waits when it starts, and costs what is open. One in a dead run's place is
+    also for what that one had, and a person's or a backfill's for all of its date: both read the date.
+    """
+    if ancestry.purpose is Purpose.DATES:
+        return records.of_date(date_prefix)
+    now = utc_now()
+    found = {
+        record.name: record
+        for record in (
+            *records.open_of(date_prefix, ManifestStatus.PENDING),
+            *(record for record in records.retries_due(now) if record.date_prefix == date_prefix),
+        )
+    }
+    holders = {run_id, *ancestry.ancestors}
+    former = (
+        records.of_date(date_prefix)
+        if ancestry.ancestors
+        else records.open_of(date_prefix, ManifestStatus.PROCESSING)
+    )
+    # Strongly read, or held by this very run: it says more than an index that lags.
+    found |= {record.name: record for record in former if record.dagster_run_id in holders}
+    return [found[name] for name in sorted(found)]
 
 
 def _counts_as_completed(record: ManifestRecord, ended_runs: EndedRuns, result: DateResult) -> bool:
@@ -131,18 +160,33 @@ def _counts_as_completed(record: ManifestRecord, ended_runs: EndedRuns, result: 
     return True
 
 
-def _batches(runs: GlueRuns, moves: Sequence[PlannedMove]) -> Iterator[list[PlannedMove]]:
+def _batches(
+    context: dg.AssetExecutionContext,
+    runs: GlueRuns,
+    capacity: Capacity,
+    moves: Sequence[PlannedMove],
+    *,
+    takes_one_share: bool,
+) -> Iterator[list[PlannedMove]]:
     """Yield what is claimed together: the takeovers of each Glue run, then all that needs a fresh one.
 
     A batch is claimed only once the one before it has ended, so that no claim waits for another Glue run: the
     reconciler would take it for one whose process is gone.
+
+    Args:
+        context: of the run.
+        runs: of the Glue job.
+        capacity: bounds what one Glue run is given.
+        moves: that the run is to make.
+        takes_one_share: whether what exceeds one Glue run is left to wait: for a run of the sensor, which
+            launches the next one, and which other dates wait for, too.
     """
     by_run: dict[str, list[PlannedMove]] = {}
-    fresh: list[PlannedMove] = []
+    fresh: dict[ManifestName, PlannedMove] = {}
     for planned in moves:
         record, move = planned
         if move is not Move.TAKE_OVER:
-            fresh.append(planned)
+            fresh[record.name] = planned
             continue
         try:
             begun = runs.find_begun(record.name.filename, record.attempt, record.glue_job_run_id)
@@ -152,8 +196,13 @@ def _batches(runs: GlueRuns, moves: Sequence[PlannedMove]) -> Iterator[list[Plan
         else:
             by_run.setdefault(begun.run_id if begun else "", []).append(planned)
     yield from by_run.values()
-    if fresh:
-        yield fresh
+    shares = capacity.shares(record for record, _ in fresh.values())
+    if takes_one_share and len(shares) > 1:
+        left = sum(map(len, shares[1:]))
+        context.log.info(f"{left} manifests wait for the next run: one Glue run is given no more than this")
+        shares = shares[:1]
+    for share in shares:
+        yield [fresh[record.name] for record in share]
 
 
 def _convert_batch(
@@ -166,9 +215,9 @@ def _convert_batch(
     """Claim a batch, convert it, and record how each of its manifests ended."""
     unsettled: list[Claim] = []
     try:
-        for claim in _claim(context.run.run_id, records, batch, result):
-            # One by one: those made before an error must not stay processing.
-            unsettled.append(claim)
+        _claim(context.run.run_id, records, batch, unsettled, result)
+        if MANIFESTS_TAG in context.run.tags:
+            _note_claims(context, unsettled)
         for group in converter.group(unsettled):
             conversion = converter.convert(context, group)
             result.conversions.append(conversion)
@@ -193,16 +242,29 @@ def _convert_batch(
 
 
 def _claim(
-    run_id: str, records: ManifestRecordStore, batch: Sequence[PlannedMove], result: DateResult
-) -> Iterator[Claim]:
-    """Make the moves of a batch, and note why a manifest was not to be had."""
-    for record, move in batch:
+    run_id: str,
+    records: ManifestRecordStore,
+    batch: Sequence[PlannedMove],
+    unsettled: list[Claim],
+    result: DateResult,
+) -> None:
+    """Make the moves of a batch, several at once, and note why a manifest was not to be had.
+
+    Every claim that was made is noted before an error is raised, for it must not stay processing.
+    """
+
+    def take(planned: PlannedMove) -> Claim | None:
+        record, move = planned
         if move is Move.TAKE_OVER:
-            claim = records.take_over(record, run_id)
-        else:
-            claim = records.claim(record, run_id, move)
+            return records.take_over(record, run_id)
+        return records.claim(record, run_id, move)
+
+    done, error = do_all(take, batch)
+    unsettled += [claim for _, claim in done if claim is not None]
+    if error is not None:
+        raise error
+    for (record, _), claim in done:
         if claim is not None:
-            yield claim
             continue
         holder = records.read(record.name) or record
         is_held = holder.status is ManifestStatus.PROCESSING
@@ -211,6 +273,16 @@ def _claim(
             if is_held
             else f"it is {holder.status.value} already"
         )
+
+
+def _note_claims(context: dg.AssetExecutionContext, claims: Sequence[Claim]) -> None:
+    """Let the run's tags say what it claimed: the sensor may launch the date's next run from here on."""
+    run = context.instance.get_run_by_id(context.run.run_id)
+    if run is None or has_claimed(run):
+        return
+    context.instance.add_run_tags(
+        run.run_id, claimed_tags(run.run_id, {claim.record.name: claim.attempt for claim in claims})
+    )
 
 
 def _record(

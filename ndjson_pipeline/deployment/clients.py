@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 
 from ndjson_pipeline.deployment.names import Names
-from ndjson_pipeline.deployment.settings import DAGSTER_URL_VARIABLE, ENVIRONMENT_VARIABLE, PipelineSettings
+from ndjson_pipeline.deployment.settings import VARIABLES, PipelineSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -57,9 +57,7 @@ def deployment_of(variables: Mapping[str, str]) -> Deployment:
         BotoCoreError: no credentials, or AWS can't be reached.
     """
     relevant = {
-        name: value
-        for name, value in variables.items()
-        if name.startswith("AWS_") or name in {ENVIRONMENT_VARIABLE, DAGSTER_URL_VARIABLE}
+        name: value for name, value in variables.items() if name.startswith("AWS_") or name in VARIABLES
     }
     return _connect(tuple(sorted(relevant.items())))
 

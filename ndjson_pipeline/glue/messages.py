@@ -129,6 +129,14 @@ def read_custom_messages(s3: "S3Client", bucket: str, identity: str) -> list[Any
     return custom
 
 
+def list_key(identity: str) -> str:
+    """Return where the manifests of a run of this identity are listed, if they are too many for an argument.
+
+    Each line is a manifest's URI and its attempt. The Glue job takes an object of this ending for a list.
+    """
+    return f"{PIPES_PREFIX}{identity}/manifests.txt"
+
+
 def messages_prefix(identity: str) -> str:
     """Return where the messages of a run of this identity lie."""
     return f"{PIPES_PREFIX}{identity}/messages"

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from ndjson_pipeline.errors import GlueBusyError, GlueDeadlineError, GlueRunErro
 if TYPE_CHECKING:
     from mypy_boto3_glue.client import GlueClient
 
+# The script's own: manifests, comma-separated, or an object that lists them.
+MANIFESTS_ARGUMENT = "--MANIFEST_PATH"
 # Glue has no idempotency token, so a run is found again by this argument; the script ignores it.
 IDENTITY_ARGUMENT = "--RUN_IDENTITY"
 # Which manifests a run is for, at which attempts, so that a run is found by any one of them.
@@ -118,6 +120,19 @@ class WatchRules:
     concurrency_waits: tuple[float, ...] = (60.0, 120.0, 240.0)
 
 
+@dataclass(frozen=True)
+class Workers:
+    """What a run is given to work with.
+
+    Attributes:
+        kind: such as `G.1X`.
+        count: how many, driver included.
+    """
+
+    kind: str
+    count: int
+
+
 def run_identity(attempts: Iterable[tuple[str, int]]) -> str:
     """Return the identity of a run: the same for the same manifests at the same attempts.
 
@@ -143,6 +158,7 @@ class GlueRuns:
         job_name: str,
         rules: WatchRules,
         log: logging.Logger,
+        read_list: Callable[[str], str],
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -150,6 +166,8 @@ class GlueRuns:
         self._job_name = job_name
         self._rules = rules
         self._log = log
+        self._read_list = read_list
+        self._listed: dict[str, Collection[str]] = {}
         self._sleep = sleep
         self._monotonic = monotonic
 
@@ -165,7 +183,17 @@ class GlueRuns:
     def find_attempt(self, manifest_filename: str, attempt: int) -> GlueRun | None:
         """Return the newest run that was started for this attempt of a manifest, or None."""
         wanted = attempts_argument([(manifest_filename, attempt)])
-        return self._find(lambda run: wanted in run.arguments.get(ATTEMPTS_ARGUMENT, "").split(","))
+        return self._find(lambda run: wanted in self._attempts_of(run))
+
+    def _attempts_of(self, run: GlueRun) -> Collection[str]:
+        """Return what a run was started for, as `attempts_argument` writes each; a list is read once."""
+        argument = run.arguments.get(ATTEMPTS_ARGUMENT, "")
+        if not argument.startswith("s3://"):
+            return argument.split(",")
+        if argument not in self._listed:
+            lines = (line.split() for line in self._read_list(argument).splitlines())
+            self._listed[argument] = {f"{uri.rpartition('/')[2]}@{attempt}" for uri, attempt in lines}
+        return self._listed[argument]
 
     def _find(self, is_wanted: Callable[[GlueRun], bool]) -> GlueRun | None:
         searched = 0
@@ -205,13 +233,19 @@ class GlueRuns:
         self._sleep(seconds)
 
     def start(
-        self, arguments: Mapping[str, str], identity: str, *, confirm: Callable[[], None] = lambda: None
+        self,
+        arguments: Mapping[str, str],
+        identity: str,
+        *,
+        workers: Workers,
+        confirm: Callable[[], None] = lambda: None,
     ) -> str:
         """Start a run and return its id; waits, a few times, where too many runs are going.
 
         Args:
             arguments: of the script.
             identity: by which the run is found again.
+            workers: what it is given; the job's own numbers don't count.
             confirm: called right before each try; what it raises ends the tries.
 
         Raises:
@@ -222,7 +256,10 @@ class GlueRuns:
             confirm()
             try:
                 response = self._glue.start_job_run(
-                    JobName=self._job_name, Arguments={**arguments, IDENTITY_ARGUMENT: identity}
+                    JobName=self._job_name,
+                    Arguments={**arguments, IDENTITY_ARGUMENT: identity},
+                    WorkerType=workers.kind,  # type: ignore[arg-type]
+                    NumberOfWorkers=workers.count,
                 )
             except ClientError as error:
                 wait = next(waits, None)

@@ -10,16 +10,20 @@ import dagster as dg
 
 from lambda_ingest.contract.clock import Clock
 from lambda_ingest.contract.dates import parse_utc_timestamp
+from lambda_ingest.contract.keys import s3_uri
 from ndjson_pipeline.claims.dagster_runs import is_termination_asked_for
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
 from ndjson_pipeline.errors import GlueBusyError, ReportFormatError, StaleHolderError
-from ndjson_pipeline.glue.messages import IdentityContextInjector, IdentityMessageReader
+from ndjson_pipeline.glue.capacity import Capacity
+from ndjson_pipeline.glue.messages import IdentityContextInjector, IdentityMessageReader, list_key
 from ndjson_pipeline.glue.report import GlueReport, parse_glue_report
 from ndjson_pipeline.glue.runs import (
     ATTEMPTS_ARGUMENT,
     IDENTITY_ARGUMENT,
+    MANIFESTS_ARGUMENT,
     GlueRun,
     GlueRuns,
+    Workers,
     attempts_argument,
     run_identity,
 )
@@ -33,6 +37,8 @@ LIST_LAG = timedelta(seconds=30)
 # A Glue that does not say how a begun run is, is asked again this often: no other must start beside it.
 BUSY_LOOKS = 12
 BUSY_WAIT_SECONDS = 10.0
+# Linux gives a process 128 KB an argument; what is longer than this is listed by an object in S3.
+LONGEST_ARGUMENT = 8_192
 
 logger = logging.getLogger(__name__)
 
@@ -80,9 +86,11 @@ class Converter:
         s3: "S3Client",
         *,
         manifest_bucket: str,
+        capacity: Capacity,
         clock: Clock,
     ) -> None:
         self._runs = runs
+        self._capacity = capacity
         self._records = records
         self._s3 = s3
         self._manifest_bucket = manifest_bucket
@@ -169,16 +177,14 @@ class Converter:
             context.log.info(f"Attached to Glue run {begun.run_id}, which this attempt began earlier")
             run_id = begun.run_id
         else:
-            paths = ",".join(claim.record.manifest_path for claim in claims)
-            arguments = {
-                **pipes_arguments,
-                "--MANIFEST_PATH": paths,
-                ATTEMPTS_ARGUMENT: attempts_argument(
-                    (claim.record.name.filename, claim.attempt) for claim in claims
-                ),
-            }
-            run_id = self._runs.start(arguments, group.identity, confirm=lambda: self._confirm(group))
-            context.log.info(f"Started Glue run {run_id} of {self._runs.job_name}")
+            workers = self._capacity.workers_for(sum(claim.record.total_size_mb for claim in claims))
+            run_id = self._runs.start(
+                {**pipes_arguments, **self._manifest_arguments(group)},
+                group.identity,
+                workers=Workers(self._capacity.worker_type, workers),
+                confirm=lambda: self._confirm(group),
+            )
+            context.log.info(f"Started Glue run {run_id} of {self._runs.job_name} with {workers} workers")
         is_held = False
         for claim in claims:
             try:
@@ -193,6 +199,23 @@ class Converter:
                 f"Glue run {run_id} was told to stop: later attempts hold all of its manifests by now"
             )
         return run_id
+
+    def _manifest_arguments(self, group: ConversionGroup) -> dict[str, str]:
+        """Return the arguments that name a group's manifests; many are listed by an object."""
+        paths = ",".join(claim.record.manifest_path for claim in group.claims)
+        attempts = [(claim.record.name.filename, claim.attempt) for claim in group.claims]
+        if len(paths) <= LONGEST_ARGUMENT:
+            return {MANIFESTS_ARGUMENT: paths, ATTEMPTS_ARGUMENT: attempts_argument(attempts)}
+        key = list_key(group.identity)
+        lines = [f"{claim.record.manifest_path} {claim.attempt}" for claim in group.claims]
+        self._s3.put_object(
+            Bucket=self._manifest_bucket,
+            Key=key,
+            Body="\n".join(lines).encode(),
+            ContentType="text/plain",
+        )
+        uri = s3_uri(self._manifest_bucket, key)
+        return {MANIFESTS_ARGUMENT: uri, ATTEMPTS_ARGUMENT: uri}
 
     def _watch(self, context: dg.AssetExecutionContext, group: ConversionGroup, run_id: str) -> GlueRun:
         try:

@@ -4,15 +4,12 @@ It watches the manifests below the prefix by their committed records, not by lis
 without a record is no manifest, and an index of what is open costs the same whatever lies behind it.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from lambda_ingest.contract.clock import utc_now
-from lambda_ingest.contract.errors import ContractError
-from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import (
     ATTEMPT_TAG,
@@ -20,21 +17,34 @@ from ndjson_pipeline.claims.dagster_runs import (
     MANIFESTS_TAG,
     PARTITION_TAG,
     SENSOR_HOLDER_PREFIX,
-    parse_manifests_tag,
+    has_claimed,
 )
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import ManifestRecordStore
+from ndjson_pipeline.deployment.names import GLUE_POOL
 from ndjson_pipeline.deployment.partitions import daily_partitions, partition_problem
 from ndjson_pipeline.jobs import convert_manifests
 from ndjson_pipeline.resources import PipelineResource
-from ndjson_pipeline.sensors.launches import MAX_LAUNCHES, Launch, plan_launches
+from ndjson_pipeline.sensors.launches import (
+    MAX_LAUNCHES,
+    DateRuns,
+    Launch,
+    LaunchDial,
+    plan_launches,
+    waits_since,
+)
 
 # How many waiting manifests a tick looks at. The index does not sort by age, so what lies beyond is reached
 # only as these are claimed.
 PENDING_PER_TICK = 10_000
 # A tick has a minute, and each costs two writes.
 FAILED_PER_TICK = 200
+# Launches that came to nothing are looked for this far back, however long a manifest waits.
+LONGEST_LOOK_BACK = timedelta(days=1)
+# Dagster's own: the queue starts runs of a higher one first; without it a run has 0.
+PRIORITY_TAG = "dagster/priority"
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 @dg.sensor(
@@ -43,102 +53,148 @@ FAILED_PER_TICK = 200
     # early, and the sensor would tick every ten. A tick is one query of an index, so it may be each look.
     minimum_interval_seconds=4,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Launches a run of merged_parquet for the manifests that wait, one a date and tick.",
+    description=(
+        "Launches a run of merged_parquet for each date whose manifests wait, unless one waits already; the "
+        "run takes what waits when it starts."
+    ),
 )
 def manifest_sensor(
     context: dg.SensorEvaluationContext, pipeline: PipelineResource
 ) -> dg.SensorResult | dg.SkipReason:
     """Request the runs of one tick."""
-    records = pipeline.records()
-    pending = records.with_status(ManifestStatus.PENDING, PENDING_PER_TICK)
+    records, settings, now = pipeline.records(), pipeline.deployment.settings, utc_now()
+    waiting = records.with_status(ManifestStatus.PENDING, PENDING_PER_TICK)
     # What crashed is tried again, by the same path as what waits for the first time.
-    pending += [record for record in records.failed_and_unsettled(PENDING_PER_TICK) if record.retry_due]
-    if not pending:
+    waiting += records.retries_due(now, PENDING_PER_TICK)
+    if not waiting:
         return dg.SkipReason("No committed manifest waits")
-    failed = _fail_unlaunchable(context, records, pending)
-    in_flight = _in_flight_manifests(context, pipeline.reconcile_rules.claim_grace)
-    launches = plan_launches(pending, in_flight, daily_partitions.has_partition_key)
-    earlier = _earlier_launches(context, launches)
-    requests = [
-        request
-        for launch in launches
-        if (request := _request(context, records, launch, earlier[launch])) is not None
-    ]
+    failed = _fail_unlaunchable(context, records, waiting, now)
+    launches = plan_launches(
+        waiting,
+        _runs_by_date(context, pipeline.reconcile_rules.claim_grace, now),
+        has_partition=daily_partitions.has_partition_key,
+        dial=LaunchDial(settings.launch_min_mb, settings.launch_max_wait),
+        places=_places(context.instance),
+        now=now,
+    )
+    requests = _requests(context, records, launches, now)
     if not requests and failed:
         return dg.SkipReason(f"{failed} manifests were failed, because their dates can be no partition")
     if not requests:
-        return dg.SkipReason(f"{len(pending)} manifests wait for runs that are queued, or for their day")
+        return dg.SkipReason(
+            f"{len(waiting)} manifests wait: for a run of their date that is queued, for the dial, for a "
+            "place that another date holds, or for their day"
+        )
     return dg.SensorResult(run_requests=requests)
 
 
-def _in_flight_manifests(context: dg.SensorEvaluationContext, claim_grace: timedelta) -> set[ManifestName]:
-    """Return the manifests of queued and going runs; the claim guards against what this misses."""
-    names: set[ManifestName] = set()
-    now = utc_now()
+def _runs_by_date(
+    context: dg.SensorEvaluationContext, claim_grace: timedelta, now: datetime
+) -> dict[str, DateRuns]:
+    """Count the queued and going runs of each date that this sensor launched."""
+    runs: dict[str, DateRuns] = {}
     # By status alone: with the job's name too, SQLite walks every run the job ever had.
     for record in context.instance.get_run_records(dg.RunsFilter(statuses=IN_FLIGHT)):
         run = record.dagster_run
-        if run.job_name != convert_manifests.name:
+        date_prefix = run.tags.get(PARTITION_TAG)
+        if run.job_name != convert_manifests.name or date_prefix is None or MANIFESTS_TAG not in run.tags:
             continue
+        held = runs.get(date_prefix, DateRuns())
         started = record.start_time
-        if started is not None and now - datetime.fromtimestamp(started, UTC) > claim_grace:
-            # What still waits although its run began long ago was left behind by a process that is gone.
-            continue
-        try:
-            names.update(
-                parse_manifests_tag(run.tags.get(PARTITION_TAG, ""), run.tags.get(MANIFESTS_TAG, ""))
-            )
-        except ContractError as error:
-            context.log.warning(f"Run {run.run_id} has a tag {MANIFESTS_TAG} of another shape: {error}")
-    return names
+        if has_claimed(run):
+            runs[date_prefix] = DateRuns(held.waiting, held.going + 1)
+        elif started is None or now - datetime.fromtimestamp(started, UTC) <= claim_grace:
+            runs[date_prefix] = DateRuns(held.waiting + 1, held.going)
+        # What began long ago and has claimed nothing has no process any more.
+    return runs
+
+
+def _places(instance: dg.DagsterInstance) -> int:
+    """Return how many runs the pool lets convert at the same time."""
+    limits = {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}
+    return limits.get(GLUE_POOL) or instance.global_op_concurrency_default_limit or 1
 
 
 def _fail_unlaunchable(
-    context: dg.SensorEvaluationContext, records: ManifestRecordStore, pending: Iterable[ManifestRecord]
+    context: dg.SensorEvaluationContext,
+    records: ManifestRecordStore,
+    waiting: Iterable[ManifestRecord],
+    now: datetime,
 ) -> int:
     """Fail the manifests whose date can be no partition: they would wait for ever, and nobody would know."""
-    now = utc_now()
-    problems = [
-        (record, problem)
-        for record in pending
-        if (problem := partition_problem(record.date_prefix, now)) is not None
-    ]
-    for record, problem in problems[:FAILED_PER_TICK]:
-        _fail(context, records, record, f"it can't be converted: {problem}")
-    return len(problems[:FAILED_PER_TICK])
+    waiting = list(waiting)
+    problems = {
+        date_prefix: problem
+        for date_prefix in {record.date_prefix for record in waiting}
+        if (problem := partition_problem(date_prefix, now)) is not None
+    }
+    unlaunchable = [record for record in waiting if record.date_prefix in problems][:FAILED_PER_TICK]
+    for record in unlaunchable:
+        _fail(context, records, record, f"it can't be converted: {problems[record.date_prefix]}")
+    return len(unlaunchable)
 
 
 def _fail(
     context: dg.SensorEvaluationContext, records: ManifestRecordStore, record: ManifestRecord, reason: str
 ) -> None:
     """Fail a manifest that no run converts; claimed first, so that its alert goes out like a run's."""
-    move = Move.RETRY if record.retry_due else Move.CLAIM
+    move = Move.CLAIM if record.status is ManifestStatus.PENDING else Move.RETRY
     claim = records.claim(record, f"{SENSOR_HOLDER_PREFIX}{context.sensor_name}", move)
     if claim is not None:
         records.fail(claim, reason)
         context.log.error(f"{record.manifest_path} failed: {reason}")
 
 
-def _earlier_launches(context: dg.SensorEvaluationContext, launches: Sequence[Launch]) -> dict[Launch, int]:
-    """Return how many runs there were for each launch already, at its attempt; one look for all of them."""
+def _requests(
+    context: dg.SensorEvaluationContext,
+    records: ManifestRecordStore,
+    launches: Sequence[Launch],
+    now: datetime,
+) -> list[dg.RunRequest]:
+    """Return the run requests; manifests that run after run did not even claim are failed instead."""
     if not launches:
-        return {}
-    filters = dg.RunsFilter(tags={MANIFESTS_TAG: [launch.tag for launch in launches]})
-    runs = Counter(
-        (run.tags.get(PARTITION_TAG), run.tags.get(MANIFESTS_TAG), run.tags.get(ATTEMPT_TAG))
-        for run in context.instance.get_runs(filters)
-    )
-    return {launch: runs[launch.date_prefix, launch.tag, str(launch.attempt)] for launch in launches}
-
-
-def _request(
-    context: dg.SensorEvaluationContext, records: ManifestRecordStore, launch: Launch, launched: int
-) -> dg.RunRequest | None:
-    """Return the run request, or fail manifests that run after run did not even claim."""
-    tags = {MANIFESTS_TAG: launch.tag, ATTEMPT_TAG: str(launch.attempt)}
-    if launched >= MAX_LAUNCHES:
-        reason = f"{launched} runs were launched for it and ended before they claimed it; look at their logs"
-        for record in launch.records:
+        return []
+    oldest = min(launch.waits_since for launch in launches)
+    ended = _ended_without_a_claim(context.instance, max(oldest, now - LONGEST_LOOK_BACK))
+    requests = []
+    for launch in launches:
+        ends = ended.get(launch.date_prefix, [])
+        stuck = [record for record in launch.records if _later(ends, record) >= MAX_LAUNCHES]
+        reason = f"{MAX_LAUNCHES} runs were launched for it and ended before they claimed it; see their logs"
+        for record in stuck:
             _fail(context, records, record, reason)
-        return None
-    return dg.RunRequest(run_key=launch.run_key(launched), partition_key=launch.date_prefix, tags=tags)
+        left = tuple(record for record in launch.records if record not in stuck)
+        if not left:
+            continue
+        chosen = Launch(launch.date_prefix, left, launch.priority)
+        earlier = max(_later(ends, record) for record in left)
+        requests.append(
+            dg.RunRequest(
+                run_key=chosen.run_key(earlier),
+                partition_key=chosen.date_prefix,
+                tags={
+                    MANIFESTS_TAG: chosen.tag,
+                    ATTEMPT_TAG: str(chosen.attempt),
+                    PRIORITY_TAG: str(chosen.priority),
+                },
+            )
+        )
+    return requests
+
+
+def _ended_without_a_claim(instance: dg.DagsterInstance, since: datetime) -> dict[str, list[datetime]]:
+    """Return when the runs of each date were created that ended, since an instant, and claimed nothing."""
+    ends: dict[str, list[datetime]] = {}
+    # By status and time of change, which is how the storage orders them: what ended before costs nothing.
+    for record in instance.get_run_records(dg.RunsFilter(statuses=ENDED, updated_after=since)):
+        run = record.dagster_run
+        date_prefix = run.tags.get(PARTITION_TAG)
+        is_own = run.job_name == convert_manifests.name and MANIFESTS_TAG in run.tags
+        if is_own and date_prefix is not None and not has_claimed(run):
+            ends.setdefault(date_prefix, []).append(record.create_timestamp.replace(tzinfo=UTC))
+    return ends
+
+
+def _later(ends: Iterable[datetime], record: ManifestRecord) -> int:
+    """Count the runs that were created while a manifest waited."""
+    return sum(1 for created in ends if created >= waits_since(record))

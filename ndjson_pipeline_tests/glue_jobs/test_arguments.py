@@ -18,7 +18,7 @@ REQUIRED = [
 def test_reads_both_forms_and_keeps_each_manifest_once():
     arguments = parse_arguments(REQUIRED)
     assert arguments.job_name == "convert"
-    assert arguments.manifest_uris == ("s3://m/a.json", "s3://m/b.json")
+    assert arguments.manifest_paths == ("s3://m/a.json", "s3://m/b.json")
     assert (arguments.manifest_bucket, arguments.output_bucket, arguments.output_prefix) == ("m", "o", "")
     assert arguments.codec == "snappy"
     assert arguments.job_run_id is None

@@ -6,11 +6,12 @@ from typing import Any
 
 import dagster as dg
 
-from lambda_ingest.contract.keys import ManifestName
+from lambda_ingest.contract.keys import ManifestName, split_s3_uri
 from ndjson_pipeline.claims.dagster_runs import ATTEMPT_TAG, MANIFESTS_TAG, manifests_tag
 from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.deployment.clients import Deployment
+from ndjson_pipeline.glue.capacity import Capacity
 from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
 from ndjson_pipeline_tests.pipeline.harness import (
     DATE,
@@ -29,6 +30,7 @@ class StubPipeline:
     """The `pipeline` resource with another Glue."""
 
     dpu_hour_price_usd = 0.44
+    capacity = Capacity()
 
     def __init__(
         self, manifests: ManifestTable, glue: FakeGlue, records: ManifestRecordStore | None = None
@@ -52,9 +54,14 @@ class StubPipeline:
             job_name="job",
             rules=WatchRules(deadline_seconds=600),
             log=log,
+            read_list=self._read_text,
             sleep=self._sleep,
             monotonic=self.clock.monotonic,
         )
+
+    def _read_text(self, uri: str) -> str:
+        bucket, key = split_s3_uri(uri)
+        return self.deployment.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
     def _sleep(self, seconds: float) -> None:
         self.clock.sleep(seconds)

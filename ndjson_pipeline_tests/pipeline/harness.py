@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from dagster_pipes import decode_param
 
+from glue_jobs.manifests.reading import LIST_SUFFIX, manifest_uris
 from glue_jobs.reporting.report import (
     JobInfo,
     ManifestOutcome,
@@ -164,11 +165,19 @@ class FakeGlue:
         arguments = {} if identity is None else {IDENTITY_ARGUMENT: identity}
         self.runs.append({"Id": run_id, "Arguments": arguments})
 
-    def start_job_run(self, *, JobName: str, Arguments: dict[str, str]) -> dict[str, Any]:  # noqa: N803
+    def start_job_run(
+        self,
+        *,
+        JobName: str,  # noqa: N803
+        Arguments: dict[str, str],  # noqa: N803
+        WorkerType: str,  # noqa: N803
+        NumberOfWorkers: int,  # noqa: N803
+    ) -> dict[str, Any]:
         if self.start_errors:
             raise self.start_errors.pop(0)
         run_id = f"jr_{len(self.runs) + 1}"
-        self.runs.append({"Id": run_id, "Arguments": Arguments})
+        workers = {"WorkerType": WorkerType, "NumberOfWorkers": NumberOfWorkers}
+        self.runs.append({"Id": run_id, "Arguments": Arguments, **workers})
         if self._on_start is not None:
             self._on_start(Arguments)
         return {"JobRunId": run_id}
@@ -240,6 +249,8 @@ class PipesScript:
 
     def __call__(self, arguments: Mapping[str, str]) -> None:
         self.manifest_paths = arguments["--MANIFEST_PATH"].split(",")
+        if self.manifest_paths[0].endswith(LIST_SUFFIX):
+            self.manifest_paths = list(manifest_uris(self._s3, self.manifest_paths))
         place = decode_param(arguments["--dagster-pipes-messages"])
         messages = [("opened", {"extras": {}})]
         if self._report is not None:

@@ -1,5 +1,6 @@
 """The asset, run in this process with a Glue that does what it is told."""
 
+import logging
 from typing import Any
 
 import dagster as dg
@@ -8,9 +9,11 @@ import pytest
 from glue_jobs.errors import ManifestReadError
 from glue_jobs.manifests.reading import read_manifest
 from lambda_ingest.contract.clock import utc_now
+from ndjson_pipeline.claims.dagster_runs import MANIFESTS_TAG, has_claimed, manifests_tag
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.glue.capacity import Capacity
 from ndjson_pipeline_tests.pipeline.asset_runner import Runner, converted, statuses
 from ndjson_pipeline_tests.pipeline.harness import (
     ManifestTable,
@@ -42,10 +45,56 @@ def test_all_manifests_of_a_run_are_converted_by_one_glue_run(
     assert (metadata["records_rejected"], metadata["glue_job_run_ids"]) == (2, "jr_1")
 
 
-def test_a_run_converts_no_manifest_but_its_own(runner: Runner, manifests: ManifestTable) -> None:
+def test_a_run_takes_what_waits_when_it_starts_and_says_so(runner: Runner, manifests: ManifestTable) -> None:
     names = [manifests.commit(sequence) for sequence in (1, 2, 3)]
-    assert runner.run(runner.glue_that_converts(), names[1:2]).success
-    assert statuses(manifests, names) == [("pending", 0), ("completed", 1), ("pending", 0)]
+    other_date = manifests.commit(1, "2026-01-29")
+    glue = runner.glue_that_converts()
+    result = runner.run(glue, names[:1])
+    assert statuses(manifests, names) == [("completed", 1)] * 3
+    assert statuses(manifests, [other_date]) == [("pending", 0)]
+    run = runner.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert has_claimed(run)
+    assert run.tags[MANIFESTS_TAG] == manifests_tag(names)
+
+
+def test_a_run_takes_what_one_glue_run_is_given_and_leaves_the_rest_to_the_next(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    most = Capacity().most_mb
+    names = [manifests.commit(n, total_size_mb=int(most / 2)) for n in (1, 2, 3)]
+    glue = runner.glue_that_converts()
+    assert runner.run(glue, names).success
+    assert statuses(manifests, names) == [("completed", 1), ("completed", 1), ("pending", 0)]
+    (started,) = glue.runs
+    assert (started["WorkerType"], started["NumberOfWorkers"]) == ("G.1X", 10)
+
+
+def test_a_run_for_a_date_converts_all_of_it_in_glue_runs_within_the_bound(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    most = Capacity().most_mb
+    names = [manifests.commit(n, total_size_mb=int(most / 2)) for n in (1, 2, 3)]
+    glue = runner.glue_that_converts()
+    assert runner.run(glue, None).success
+    assert statuses(manifests, names) == [("completed", 1)] * 3
+    assert [run["Arguments"]["--MANIFEST_PATH"].count("s3://") for run in glue.runs] == [2, 1]
+
+
+def test_a_date_of_many_manifests_is_handed_over_by_a_list_in_s3(
+    runner: Runner, manifests: ManifestTable
+) -> None:
+    names = [manifests.commit(sequence) for sequence in range(1, 301)]
+    glue = runner.glue_that_converts()
+    result = runner.run(glue, None)
+    assert result.success
+    (started,) = glue.runs
+    assert all(len(value) < 128 * 1024 for value in started["Arguments"].values())
+    assert set(statuses(manifests, names)) == {("completed", 1)}
+    # A later process finds the Glue run by any of its manifests.
+    found = runner.pipeline.glue_runs(logging.getLogger()).find_attempt(names[150].filename, 1)
+    assert found is not None
+    assert found.run_id == "jr_1"
 
 
 def test_of_two_manifests_one_that_fails_does_not_undo_the_other(
@@ -133,22 +182,23 @@ def test_a_report_of_another_shape_counts_as_lost(runner: Runner, manifests: Man
     assert statuses(manifests, [name]) == [("completed", 1)]
 
 
-def test_a_manifest_that_another_run_holds_is_skipped_and_untouched(
-    runner: Runner, manifests: ManifestTable
+@pytest.mark.parametrize("is_for_the_date", [False, True])
+def test_a_manifest_that_another_run_holds_is_left_alone(
+    runner: Runner, manifests: ManifestTable, is_for_the_date: bool
 ) -> None:
     held = manifests.commit(
         1, status="processing", attempt=1, dagster_run_id="another", glue_job_run_id="jr_9"
     )
-    done = manifests.commit(2, status="completed", attempt=1, dagster_run_id="another")
     free = manifests.commit(3)
-    before = [manifests.item(held), manifests.item(done)]
+    before = manifests.item(held)
     glue = runner.glue_that_converts()
-    assert runner.run(glue, [held, done, free]).success
-    assert [manifests.item(held), manifests.item(done)] == before
+    assert runner.run(glue, None if is_for_the_date else [free]).success
+    assert manifests.item(held) == before
     assert statuses(manifests, [free]) == [("completed", 1)]
     assert glue.runs[0]["Arguments"]["--MANIFEST_PATH"] == manifests.path(free)
     (metadata,) = runner.materializations()
-    assert (metadata["manifests_completed"], metadata["manifests_skipped"]) == (1, 2)
+    # A run of the sensor is for what waits; one for the date says what it leaves out.
+    assert (metadata["manifests_completed"], metadata["manifests_skipped"]) == (1, int(is_for_the_date))
 
 
 def test_a_run_whose_manifests_others_hold_starts_no_glue_run(

@@ -1,19 +1,18 @@
 """Tags of runs."""
 
-import pytest
+import dagster as dg
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_ingest.contract.errors import ManifestKeyError
 from lambda_ingest.contract.keys import LAST_SEQUENCE, ManifestName
 from ndjson_pipeline.claims.dagster_runs import (
     ATTEMPT_TAG,
     MANIFESTS_TAG,
+    MOST_TAGGED,
+    claimed_tags,
+    has_claimed,
     manifests_tag,
-    parse_manifests_tag,
-    tagged_manifests,
 )
-from ndjson_pipeline.sensors.launches import MAX_MANIFESTS_PER_RUN
 from ndjson_pipeline_tests.pipeline.harness import DATE, make_name
 
 names_of_one_date = st.lists(
@@ -23,14 +22,21 @@ names_of_one_date = st.lists(
         st.integers(1, LAST_SEQUENCE),
         st.from_regex(r"[0-9a-f]{8}", fullmatch=True),
     ),
-    max_size=MAX_MANIFESTS_PER_RUN,
+    max_size=3 * MOST_TAGGED,
     unique=True,
 )
 
 
-@given(names_of_one_date)
-def test_a_tag_reads_back_as_the_manifests_in_order(names: list[ManifestName]) -> None:
-    assert parse_manifests_tag(DATE, manifests_tag(names)) == sorted(names)
+def test_a_tag_names_the_manifests_in_order() -> None:
+    assert manifests_tag([make_name(2), make_name(1)]) == "000001-00000001,000002-00000002"
+
+
+def test_of_many_it_names_the_first_and_the_last_and_says_how_many_are_between() -> None:
+    tag = manifests_tag(make_name(sequence) for sequence in range(1, MOST_TAGGED + 3))
+    shown = tag.split(",")
+    assert len(shown) == MOST_TAGGED + 1
+    assert shown[0] == "000001-00000001"
+    assert shown[-2:] == ["... 2 more ...", f"{MOST_TAGGED + 2:06d}-{MOST_TAGGED + 2:08x}"]
 
 
 @given(names_of_one_date)
@@ -38,26 +44,22 @@ def test_a_tag_is_short_enough_for_an_index_of_postgresql(names: list[ManifestNa
     assert len(manifests_tag(names).encode()) < 2700
 
 
-@pytest.mark.parametrize(
-    "value", ["nonsense", "1-1f0c2a9b", "000001-XYZ", "000001-1f0c2a9b;000002-1f0c2a9b", "000001-1f0c2a9b, "]
-)
-def test_a_tag_of_another_shape_is_refused(value: str) -> None:
-    with pytest.raises(ManifestKeyError):
-        parse_manifests_tag(DATE, value)
+def test_a_run_that_has_claimed_says_what_and_at_which_attempt() -> None:
+    tags = claimed_tags("run-1", {make_name(1): 1, make_name(2): 3})
+    assert tags[MANIFESTS_TAG] == manifests_tag([make_name(1), make_name(2)])
+    assert tags[ATTEMPT_TAG] == "3"
+    assert has_claimed(dg.DagsterRun("job", run_id="run-1", tags=tags))
 
 
-def test_a_tag_of_a_date_that_is_none_is_refused() -> None:
-    with pytest.raises(ManifestKeyError):
-        parse_manifests_tag("", "000001-1f0c2a9b")
+def test_a_run_that_found_nothing_keeps_the_tags_of_its_launch() -> None:
+    tags = claimed_tags("run-1", {})
+    assert MANIFESTS_TAG not in tags
+    assert has_claimed(dg.DagsterRun("job", run_id="run-1", tags=tags))
 
 
-def test_a_run_without_the_tag_is_for_all_of_its_dates() -> None:
-    assert tagged_manifests({"dagster/partition": DATE}, DATE) is None
-
-
-def test_a_run_with_the_tag_is_for_its_manifests_alone() -> None:
-    tag = manifests_tag([make_name(2), make_name(1)])
-    assert tagged_manifests({MANIFESTS_TAG: tag}, DATE) == [make_name(1), make_name(2)]
+def test_a_run_that_inherited_the_tags_of_another_has_not_claimed() -> None:
+    tags = claimed_tags("run-1", {make_name(1): 1})
+    assert not has_claimed(dg.DagsterRun("job", run_id="run-2", tags=tags))
 
 
 def test_the_tags_are_called_as_the_contract_says() -> None:

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ndjson_pipeline.errors import GlueDeadlineError, GlueRunError, GlueRunLostError
-from ndjson_pipeline.glue.runs import IDENTITY_ARGUMENT, SEARCHED_RUNS, GlueRuns, WatchRules, run_identity
+from ndjson_pipeline.glue.runs import (
+    ATTEMPTS_ARGUMENT,
+    IDENTITY_ARGUMENT,
+    SEARCHED_RUNS,
+    GlueRuns,
+    WatchRules,
+    Workers,
+    run_identity,
+)
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline_tests.pipeline.harness import FakeGlue, StoppedClock, client_error
 
@@ -16,6 +24,9 @@ TERMINAL = ["SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED"]
 BUSY = client_error("ConcurrentRunsExceededException")
 
 Make = Callable[..., GlueRuns]
+
+WORKERS = Workers("G.1X", 3)
+LISTS = {"s3://m/pipes/x/manifests.txt": "s3://m/manifests/a.json 1\ns3://m/manifests/b.json 2"}
 
 
 @pytest.fixture
@@ -33,6 +44,7 @@ def runs_of(clock: StoppedClock, caplog: pytest.LogCaptureFixture) -> Make:
             job_name="job",
             rules=WatchRules(**rules),
             log=logging.getLogger("glue"),
+            read_list=lambda uri: LISTS[uri],
             sleep=clock.sleep,
             monotonic=clock.monotonic,
         )
@@ -80,11 +92,28 @@ def test_the_search_for_a_run_is_bounded_whatever_lies_behind(runs_of: Make) -> 
 def test_a_started_run_bears_its_identity(runs_of: Make) -> None:
     glue = FakeGlue()
     runs = runs_of(glue)
-    assert runs.start({"--MANIFEST_PATH": "s3://a/b"}, "x") == "jr_1"
+    assert runs.start({"--MANIFEST_PATH": "s3://a/b"}, "x", workers=WORKERS) == "jr_1"
     assert glue.runs[0]["Arguments"] == {"--MANIFEST_PATH": "s3://a/b", IDENTITY_ARGUMENT: "x"}
     found = runs.find("x")
     assert found is not None
     assert found.run_id == "jr_1"
+
+
+def test_a_started_run_gets_its_workers(runs_of: Make) -> None:
+    glue = FakeGlue()
+    runs_of(glue).start({}, "x", workers=Workers("G.2X", 7))
+    assert (glue.runs[0]["WorkerType"], glue.runs[0]["NumberOfWorkers"]) == ("G.2X", 7)
+
+
+def test_a_run_whose_manifests_are_listed_in_s3_is_found_by_any_of_them(runs_of: Make) -> None:
+    glue = FakeGlue()
+    (uri,) = LISTS
+    glue.runs.append({"Id": "jr_1", "Arguments": {ATTEMPTS_ARGUMENT: uri}})
+    runs = runs_of(glue)
+    found = runs.find_attempt("b.json", 2)
+    assert found is not None
+    assert found.run_id == "jr_1"
+    assert runs.find_attempt("a.json", 2) is None
 
 
 @pytest.mark.parametrize("refused", [1, 2, 3])
@@ -93,7 +122,7 @@ def test_too_many_going_runs_are_waited_for_twice_as_long_each_time(
 ) -> None:
     glue = FakeGlue()
     glue.start_errors = [BUSY] * refused
-    assert runs_of(glue).start({}, "x") == "jr_1"
+    assert runs_of(glue).start({}, "x", workers=WORKERS) == "jr_1"
     assert clock.sleeps == [60.0, 120.0, 240.0][:refused]
 
 
@@ -101,7 +130,7 @@ def test_after_three_waits_too_many_going_runs_are_an_error(runs_of: Make, clock
     glue = FakeGlue()
     glue.start_errors = [BUSY] * 4
     with pytest.raises(GlueRunError, match="ConcurrentRunsExceededException"):
-        runs_of(glue).start({}, "x")
+        runs_of(glue).start({}, "x", workers=WORKERS)
     assert clock.sleeps == [60.0, 120.0, 240.0]
     assert glue.runs == []
 
@@ -110,7 +139,7 @@ def test_another_refusal_is_an_error_at_once(runs_of: Make, clock: StoppedClock)
     glue = FakeGlue()
     glue.start_errors = [client_error("AccessDeniedException")]
     with pytest.raises(GlueRunError, match="AccessDeniedException"):
-        runs_of(glue).start({}, "x")
+        runs_of(glue).start({}, "x", workers=WORKERS)
     assert clock.sleeps == []
 
 

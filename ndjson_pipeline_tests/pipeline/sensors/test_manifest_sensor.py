@@ -1,6 +1,7 @@
 """Runs that the manifest sensor requests."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.test_utils import create_run_for_test
 
+from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import ManifestName
-from ndjson_pipeline.claims.dagster_runs import ATTEMPT_TAG, MANIFESTS_TAG, manifests_tag
+from ndjson_pipeline.claims.dagster_runs import ATTEMPT_TAG, MANIFESTS_TAG, claimed_tags, manifests_tag
 from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.deployment.instance.home import prepare_home
 from ndjson_pipeline.resources import PipelineResource
@@ -61,9 +63,9 @@ class Sensor:
 
     def note_run(
         self, names: Sequence[ManifestName], status: dg.DagsterRunStatus, *, attempt: int = 1, **tags: str
-    ) -> None:
+    ) -> dg.DagsterRun:
         """Note a run as the daemon launches it from a request."""
-        create_run_for_test(
+        return create_run_for_test(
             self.instance,
             job_name="convert_manifests",
             status=status,
@@ -75,6 +77,28 @@ class Sensor:
                 **tags,
             },
         )
+
+    def launch(self, request: dg.RunRequest) -> dg.DagsterRun:
+        """Queue what was requested, as the daemon does."""
+        return create_run_for_test(
+            self.instance,
+            job_name="convert_manifests",
+            status=dg.DagsterRunStatus.QUEUED,
+            remote_job_origin=ORIGIN,
+            tags={**request.tags, "dagster/partition": str(request.partition_key)},
+        )
+
+    def claimed(self, run: dg.DagsterRun, names: Sequence[ManifestName]) -> None:
+        """Let a run say what it claimed, as it does itself."""
+        self.instance.add_run_tags(run.run_id, claimed_tags(run.run_id, dict.fromkeys(names, 1)))
+
+    def start(self, run: dg.DagsterRun) -> None:
+        """Let a run's process say that it has begun."""
+        event = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, run.job_name)
+        self.instance.report_dagster_event(event, run_id=run.run_id)
+
+    def queued(self) -> int:
+        return self.instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
 
 
 @pytest.fixture
@@ -89,16 +113,19 @@ def test_without_a_waiting_manifest_a_tick_skips(sensor: Sensor, manifests: Mani
     assert sensor.tick() == []
 
 
-def test_waiting_manifests_of_two_dates_become_one_run_each(sensor: Sensor, manifests: ManifestTable) -> None:
+def test_waiting_manifests_of_two_dates_become_one_run_each_todays_first(
+    sensor: Sensor, manifests: ManifestTable
+) -> None:
     older = [manifests.commit(sequence, day(-1)) for sequence in (1, 2)]
     today = [manifests.commit(1, day())]
     requests = sensor.tick()
-    assert [request.partition_key for request in requests] == [day(-1), day()]
+    assert [request.partition_key for request in requests] == [day(), day(-1)]
     assert [request.tags[MANIFESTS_TAG] for request in requests] == [
-        manifests_tag(older),
         manifests_tag(today),
+        manifests_tag(older),
     ]
     assert {request.tags[ATTEMPT_TAG] for request in requests} == {"1"}
+    assert [int(request.tags["dagster/priority"]) for request in requests] == [20, 10]
     assert len({request.run_key for request in requests}) == 2
     assert all(request.run_key for request in requests)
 
@@ -111,15 +138,63 @@ def test_a_tick_repeated_before_its_runs_exist_asks_for_the_same_runs(
 
 
 @pytest.mark.parametrize("status", IN_FLIGHT, ids=lambda status: status.value)
-def test_manifests_of_going_runs_are_left_to_them(
+def test_a_date_whose_run_has_not_claimed_yet_gets_no_other(
     sensor: Sensor, manifests: ManifestTable, status: dg.DagsterRunStatus
 ) -> None:
     names = [manifests.commit(sequence, day()) for sequence in (1, 2, 3)]
-    sensor.note_run(names[:2], status)
-    (request,) = sensor.tick()
-    assert request.tags[MANIFESTS_TAG] == manifests_tag(names[2:])
-    sensor.note_run(names[2:], status)
+    run = sensor.note_run(names[:2], status)
+    # The run takes what waits when it starts, the third too.
     assert sensor.tick() == []
+    sensor.claimed(run, names)
+    (request,) = sensor.tick()
+    assert request.tags[MANIFESTS_TAG] == manifests_tag(names)
+
+
+def test_a_queue_never_holds_more_than_one_run_of_a_date(sensor: Sensor, manifests: ManifestTable) -> None:
+    for sequence in range(1, 30):
+        manifests.commit(sequence, day())
+        for request in sensor.tick():
+            sensor.launch(request)
+    assert sensor.queued() == 1
+
+
+def test_a_run_that_a_retry_repeats_waits_as_its_former_self_did(
+    sensor: Sensor, manifests: ManifestTable
+) -> None:
+    name = manifests.commit(1, day())
+    former = sensor.note_run([name], dg.DagsterRunStatus.FAILURE)
+    sensor.claimed(former, [name])
+    claimed = sensor.instance.get_run_by_id(former.run_id)
+    assert claimed is not None
+    # Dagster copies the tags of the run that it launches again.
+    sensor.note_run([name], dg.DagsterRunStatus.QUEUED, **claimed.tags)
+    assert sensor.tick() == []
+
+
+def test_a_run_that_began_long_ago_and_claimed_nothing_holds_nothing_up(
+    sensor: Sensor, manifests: ManifestTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = manifests.commit(1, day())
+    run = sensor.note_run([name], dg.DagsterRunStatus.STARTING)
+    sensor.start(run)
+    assert sensor.tick() == []
+    later = utc_now() + timedelta(minutes=3)
+    monkeypatch.setattr(module, "utc_now", lambda: later)
+    assert len(sensor.tick()) == 1
+
+
+def test_runs_of_persons_and_backfills_count_as_no_waiting_run(
+    sensor: Sensor, manifests: ManifestTable
+) -> None:
+    manifests.commit(1, day())
+    create_run_for_test(
+        sensor.instance,
+        job_name="convert_manifests",
+        status=dg.DagsterRunStatus.QUEUED,
+        remote_job_origin=ORIGIN,
+        tags={"dagster/partition": day(), "dagster/backfill": "b"},
+    )
+    assert len(sensor.tick()) == 1
 
 
 @pytest.mark.parametrize("status", ENDED, ids=lambda status: status.value)
@@ -212,9 +287,10 @@ def test_rows_of_other_shapes_do_not_break_a_tick(
 def test_a_going_run_with_a_tag_of_another_shape_does_not_break_a_tick(
     sensor: Sensor, manifests: ManifestTable
 ) -> None:
-    name = manifests.commit(1, day())
+    name = manifests.commit(1, day(-1))
+    manifests.commit(1, day())
     sensor.note_run([name], dg.DagsterRunStatus.STARTED, **{MANIFESTS_TAG: "all of them"})
-    assert len(sensor.tick()) == 1
+    assert [request.partition_key for request in sensor.tick()] == [day()]
 
 
 def test_a_manifest_object_without_a_committed_record_is_never_launched(
