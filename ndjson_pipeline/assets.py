@@ -1,27 +1,33 @@
 """The assets, each partitioned by UTC date: raw files, manifests, Parquet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from typing import TypeAlias
 
 import dagster as dg
 
+from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import ManifestStatus
+from ndjson_pipeline.claims.dagster_runs import is_termination_asked_for
+from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import ManifestRecordStore
-from ndjson_pipeline.conversion.checks import (
-    CHECK_SPECS,
-    all_manifests_completed,
-    rejected_fraction,
-    row_conservation,
-    schema_changed,
-)
+from ndjson_pipeline.conversion.checks import CHECK_SPECS, date_checks, evaluation
 from ndjson_pipeline.conversion.date import DateResult, convert_date
-from ndjson_pipeline.conversion.metadata import Metadata, conversion_metadata
+from ndjson_pipeline.conversion.failed_dates import FAILED_READ, show_failed
+from ndjson_pipeline.conversion.metadata import Metadata, date_metadata, run_metadata
 from ndjson_pipeline.deployment.names import GLUE_POOL
 from ndjson_pipeline.deployment.partitions import daily_partitions
 from ndjson_pipeline.resources import PipelineResource
 
-# How many open records of each status the check of the dates' manifests reads.
-OPEN_RECORDS_READ = 1000
+DateEvent: TypeAlias = (
+    dg.MaterializeResult[None]
+    | dg.AssetMaterialization
+    | dg.AssetObservation
+    | dg.AssetCheckResult
+    | dg.AssetCheckEvaluation
+    | dg.Output[None]
+)
+
 # A date's last files are flushed after midnight, so where every day has files, two conversions lie a day and
 # some minutes apart at most; an hour more is late. Three more is as long as a Glue run may take.
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=28))
@@ -55,86 +61,155 @@ manifests = dg.AssetSpec(
     pool=GLUE_POOL,
     check_specs=CHECK_SPECS,
     freshness_policy=FRESHNESS,
+    # A date with failed manifests is not materialized, whatever else of it was converted.
+    output_required=False,
 )
-def merged_parquet(
-    context: dg.AssetExecutionContext, pipeline: PipelineResource
-) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+def merged_parquet(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[DateEvent]:
     """Convert manifests of the run's dates with Glue.
 
     A run of the manifest sensor converts the manifests that its tags name. A run that a person launches, or
     a backfill, converts every manifest of its dates again, whatever became of it, and replaces its output.
     A run that is executed again goes on with the Glue run that its former self began, where it left one;
     what has ended it converts again where a person asked for it, and not where Dagster did by itself.
+
+    Each date is told for itself, as soon as it is done: it is materialized with its totals, or, while it has
+    failed manifests, observed with the same numbers and shown as failed.
     """
-    results = {
-        date_prefix: convert_date(context, pipeline, date_prefix) for date_prefix in context.partition_keys
-    }
-    failures = {path: reason for result in results.values() for path, reason in result.failures.items()}
-    metadata = {date_prefix: _metadata(result, pipeline) for date_prefix, result in results.items()}
-    checks = _checks(pipeline.records(), results)
-    if not failures:
-        for date_prefix, numbers in metadata.items():
-            # Each date's own: metadata of the result itself would go to all of them.
-            context.add_asset_metadata(numbers, partition_key=date_prefix)
-        yield dg.MaterializeResult(check_results=checks)
+    failures: dict[str, str] = {}
+    completed = 0
+    first_error: Exception | None = None
+    for date_prefix in context.partition_keys:
+        result = DateResult()
+        error: Exception | None = None
+        try:
+            convert_date(context, pipeline, date_prefix, result)
+        except dg.DagsterExecutionInterruptedError:
+            _show_terminated(context, pipeline.records(), date_prefix, result)
+            raise
+        except Exception as caught:  # noqa: BLE001 -- raised again after the other dates, which it must not stop
+            context.log.error(f"{date_prefix} could not be converted: {type(caught).__name__}: {caught}")
+            error = first_error = first_error or caught
+        yield from _tell(context, pipeline, date_prefix, result, error)
+        failures.update(result.failures)
+        completed += len(result.completed)
+    if len(context.partition_keys) > 1:
+        # Each date's results were told above; Dagster wants to hear that each check ran.
+        yield from (dg.Output(None, output_name=spec.get_python_identifier()) for spec in CHECK_SPECS)
+    _allow_no_result(context)
+    if first_error is not None:
+        raise first_error
+    if failures:
+        reasons = "\n".join(f"{path}: {reason}" for path, reason in failures.items())
+        raise dg.Failure(
+            description=f"{len(failures)} manifests were not converted:\n{reasons}",
+            metadata={"manifests_failed": len(failures), "manifests_completed": completed},
+            allow_retries=False,
+        )
+
+
+def _allow_no_result(context: dg.AssetExecutionContext) -> None:
+    """Let the step succeed without a materialization.
+
+    `open_pipes_session` makes Dagster demand one of the step, whatever `output_required` says, and has no
+    argument against it.
+    """
+    context.op_execution_context.get_step_execution_context()._requires_typed_event_stream = False
+
+
+def _tell(
+    context: dg.AssetExecutionContext,
+    pipeline: PipelineResource,
+    date_prefix: str,
+    result: DateResult,
+    error: Exception | None,
+) -> Iterator[DateEvent]:
+    """Yield what became of a date, and make its partition failed where manifests of it have failed.
+
+    Args:
+        context: of the run.
+        pipeline: the deployment.
+        date_prefix: the date.
+        result: what this run did to it.
+        error: why the run ended its work on the date early, where it did.
+    """
+    records = pipeline.records()
+    is_failing = error is not None or bool(result.failures)
+    failed = records.failed_of(date_prefix, FAILED_READ, _names(result.failures))
+    checks = _checks(records, date_prefix, result, failed)
+    if len(context.partition_keys) > 1:
+        yield from (evaluation(check, date_prefix) for check in checks)
+    elif failed or is_failing:
+        yield from checks
+    if not failed and not is_failing:
+        metadata = _metadata(pipeline, date_prefix, result, failed)
+        if len(context.partition_keys) > 1:
+            yield dg.AssetMaterialization(context.asset_key, partition=date_prefix, metadata=metadata)
+        else:
+            yield dg.MaterializeResult(metadata=metadata, check_results=checks)
+        # Another run's failure that the index did not show a moment ago must not be painted over.
+        if late := records.failed_of(date_prefix, FAILED_READ):
+            show_failed(context.instance, date_prefix, late)
         return
-    yield from checks
-    for date_prefix, result in results.items():
-        if result.completed or not result.failures:
-            # The run fails for other manifests, but these are converted and their figures count.
-            context.log_event(
-                dg.AssetMaterialization(
-                    context.asset_key, partition=date_prefix, metadata=metadata[date_prefix]
-                )
-            )
-    reasons = "\n".join(f"{path}: {reason}" for path, reason in failures.items())
-    raise dg.Failure(
-        description=f"{len(failures)} manifests were not converted:\n{reasons}",
-        metadata={
-            "manifests_failed": len(failures),
-            "manifests_completed": sum(len(result.completed) for result in results.values()),
-        },
-        allow_retries=False,
-    )
+    metadata = _metadata(pipeline, date_prefix, result, failed)
+    yield dg.AssetObservation(context.asset_key, partition=date_prefix, metadata=metadata)
+    failing_run_id = context.run.run_id if is_failing else None
+    show_failed(context.instance, date_prefix, failed, failing_run_id=failing_run_id)
+    if not is_failing and not records.failed_of(date_prefix, FAILED_READ):
+        # Another run mended the last of them meanwhile, and its materialization may lie before the above.
+        metadata = _metadata(pipeline, date_prefix, result, [])
+        yield dg.AssetMaterialization(context.asset_key, partition=date_prefix, metadata=metadata)
 
 
-def _checks(records: ManifestRecordStore, results: dict[str, DateResult]) -> list[dg.AssetCheckResult]:
-    """Return what the run proves or warns of; costs what is open, never the dates' history."""
+def _show_terminated(
+    context: dg.AssetExecutionContext, records: ManifestRecordStore, date_prefix: str, result: DateResult
+) -> None:
+    """Show a date as failed whose manifests a termination failed: the run itself ends canceled."""
+    if not is_termination_asked_for(context.instance, context.run.run_id):
+        return
+    if failed := records.failed_of(date_prefix, FAILED_READ, _names(result.failures)):
+        show_failed(context.instance, date_prefix, failed)
+
+
+def _checks(
+    records: ManifestRecordStore, date_prefix: str, result: DateResult, failed: Sequence[ManifestRecord]
+) -> list[dg.AssetCheckResult]:
+    """Return what the run proves or warns of; costs what is open, never the date's history."""
     # By run: a retry may meet one Glue run twice, in what it had completed and in what it was still at.
     report_of_run = {
         conversion.run.run_id: conversion.report
-        for result in results.values()
         for conversion in result.conversions
         if conversion.report is not None
     }
-    reports = list(report_of_run.values())
-    open_records = [
-        record
-        for status in (ManifestStatus.PENDING, ManifestStatus.PROCESSING, ManifestStatus.FAILED)
-        for record in records.with_status(status, OPEN_RECORDS_READ)
-        if record.date_prefix in results
-    ]
     # The index lags behind what this very run has just written.
-    ended = {settlement.claim.record.name for result in results.values() for settlement in result.completed}
-    still_open = [record for record in open_records if record.name not in ended]
-    return [
-        row_conservation(reports),
-        rejected_fraction(reports),
-        all_manifests_completed(still_open),
-        schema_changed(reports),
+    ended = {settlement.claim.record.name for settlement in result.completed}
+    ended |= {*_names(result.failures)}
+    going = [
+        record
+        for status in (ManifestStatus.PENDING, ManifestStatus.PROCESSING)
+        for record in records.of_date_with_status(date_prefix, status)
+        if record.name not in ended
     ]
+    return date_checks(list(report_of_run.values()), [*going, *failed])
 
 
-def _metadata(result: DateResult, pipeline: PipelineResource) -> Metadata:
-    """Return the numbers of one date that the UI plots."""
+def _names(manifest_paths: Iterable[str]) -> list[ManifestName]:
+    return [ManifestName.from_uri(path) for path in manifest_paths]
+
+
+def _metadata(
+    pipeline: PipelineResource, date_prefix: str, result: DateResult, failed: Sequence[ManifestRecord]
+) -> Metadata:
+    """Return the numbers of one date that the UI plots, and what this run did."""
     return {
-        **conversion_metadata(
+        **date_metadata(pipeline.records().totals(date_prefix)),
+        "manifests_failed": dg.MetadataValue.int(len(failed)),
+        **run_metadata(
             result.conversions,
             result.completed,
             region=pipeline.deployment.region,
             dpu_hour_price_usd=pipeline.dpu_hour_price_usd,
         ),
-        "manifests_completed_before": dg.MetadataValue.int(result.completed_before),
-        "manifests_failed": dg.MetadataValue.int(len(result.failures)),
-        "manifests_skipped": dg.MetadataValue.int(len(result.skipped)),
+        "run_manifests_completed_before": dg.MetadataValue.int(result.completed_before),
+        "run_manifests_failed": dg.MetadataValue.int(len(result.failures)),
+        "run_manifests_skipped": dg.MetadataValue.int(len(result.skipped)),
     }

@@ -8,6 +8,7 @@ import dagster as dg
 
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.assets import merged_parquet
+from ndjson_pipeline.claims.dagster_runs import CONVERSION_JOB, SHOWS_FAILED_TAG
 from ndjson_pipeline.deployment.partitions import daily_partitions
 from ndjson_pipeline.errors import SweeperError
 from ndjson_pipeline.resources import PipelineResource
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _IMPLICIT_ASSET_JOB = "__ASSET_JOB"
 
 convert_manifests = dg.define_asset_job(
-    "convert_manifests",
+    CONVERSION_JOB,
     selection=[merged_parquet],
     description="Converts the manifests that the run's tags name; launched by the manifest sensor.",
 )
@@ -135,6 +136,8 @@ def audit_input_listing() -> None:
 
 def converts(run: dg.DagsterRun) -> bool:
     """Tell whether a run is one of `merged_parquet`, however it was launched."""
+    if SHOWS_FAILED_TAG in run.tags:
+        return False
     if run.asset_selection:
         return merged_parquet.key in run.asset_selection
     return run.job_name in {convert_manifests.name, _IMPLICIT_ASSET_JOB}

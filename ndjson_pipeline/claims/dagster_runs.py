@@ -8,11 +8,14 @@ import dagster as dg
 
 from lambda_ingest.contract.keys import ManifestName
 
+CONVERSION_JOB = "convert_manifests"
 MANIFESTS_TAG = "ndjson/manifests"
 ATTEMPT_TAG = "ndjson/attempt"
 # Its own id, once a run has claimed its manifests: it waits for nothing more.
 CLAIMED_TAG = "ndjson/claimed"
 MOST_TAGGED = 100
+# On a run that converts nothing, and only stands for a date's failed manifests.
+SHOWS_FAILED_TAG = "ndjson/shows_failed"
 # What stands in a record in a run's place where a sensor failed the manifest, since no run could.
 SENSOR_HOLDER_PREFIX = "sensor:"
 # Dagster's own tags; `dagster._core.storage.tags` keeps them, out of its public interface.

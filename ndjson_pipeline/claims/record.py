@@ -7,6 +7,7 @@ from typing import Any
 from lambda_ingest.contract.errors import ContractError
 from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import MANIFEST_FILE_KEY_PREFIX, ManifestStatus
+from ndjson_pipeline.claims.totals import Counted, parse_counted
 from ndjson_pipeline.errors import RecordFormatError
 
 
@@ -30,6 +31,7 @@ class ManifestRecord:
         retry_due: whether the last attempt crashed, and another should follow by itself.
         retry_at: when that should be, UTC text; None means at once.
         alert_pending: the run whose failure was recorded here and that nobody was told of yet.
+        counted: what it adds to its date's totals; the newest completed attempt's.
     """
 
     name: ManifestName
@@ -47,6 +49,7 @@ class ManifestRecord:
     retry_due: bool = False
     retry_at: str | None = None
     alert_pending: str | None = None
+    counted: Counted | None = None
 
     @property
     def date_prefix(self) -> str:
@@ -93,6 +96,7 @@ def parse_record(item: Mapping[str, Any]) -> ManifestRecord:
             processing_start_time=item.get("processing_start_time"),
             retry_due=item.get("retry_due") is True,
             alert_pending=item.get("alert_pending"),
+            counted=parse_counted(item),
         )
     except KeyError as error:
         raise RecordFormatError(f"{key} has no attribute {error}") from error

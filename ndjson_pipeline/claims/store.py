@@ -1,9 +1,12 @@
 """Reads and conditional writes of manifest records."""
 
 import logging
-from collections.abc import Iterator, Mapping
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -13,14 +16,24 @@ from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.items import from_item, is_condition_failure, item_of_failure, to_item
 from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import (
+    FAILED_DATE_ATTRIBUTE,
+    FAILED_MANIFESTS_INDEX,
     MANIFEST_FILE_KEY_PREFIX,
     MANIFESTS_BY_STATUS_INDEX,
     ManifestStatus,
     manifest_record_key,
 )
+from ndjson_pipeline.claims.completion import (
+    Completion,
+    CompletionWriter,
+    Refused,
+    is_of_attempt,
+    stale_holder,
+)
 from ndjson_pipeline.claims.moves import ALLOWED_FROM, Move
 from ndjson_pipeline.claims.record import ManifestRecord, parse_record
-from ndjson_pipeline.errors import RecordFormatError, StaleHolderError
+from ndjson_pipeline.claims.totals import DateTotals, GlueCharge, ManifestNumbers, totals_key
+from ndjson_pipeline.errors import RecordFormatError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -57,10 +70,20 @@ class Claim:
 class ManifestRecordStore:
     """The manifest records of one tracking table."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", *, table: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        dynamodb: "DynamoDBClient",
+        *,
+        table: str,
+        clock: Clock,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
         self._dynamodb = dynamodb
         self._table = table
         self._clock = clock
+        self._sleep = sleep
+        self._jitter = jitter
 
     def with_status(self, status: ManifestStatus, limit: int) -> list[ManifestRecord]:
         """Return up to `limit` records of a status, by the index, which lags; costs what has that status."""
@@ -101,6 +124,46 @@ class ManifestRecordStore:
             FilterExpression="attribute_exists(alert_pending) OR retry_due = :yes",
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues=to_item({":status": ManifestStatus.FAILED.value, ":yes": True}),
+        )
+
+    def failed_of(
+        self, date_prefix: str, limit: int, also: Iterable[ManifestName] = ()
+    ) -> list[ManifestRecord]:
+        """Return up to `limit` failed records of a date; costs what is failed of that date alone.
+
+        The index names them, and lags: each is strongly read, so that one that was mended does not count.
+
+        Args:
+            date_prefix: the date.
+            limit: how many are enough.
+            also: manifests of it that failed just now, and that the index may not show yet.
+        """
+        indexed = self._iterate(
+            None,
+            {
+                "IndexName": FAILED_MANIFESTS_INDEX,
+                "KeyConditionExpression": f"{FAILED_DATE_ATTRIBUTE} = :date",
+                "ExpressionAttributeValues": to_item({":date": date_prefix}),
+            },
+        )
+        found: dict[ManifestName, ManifestRecord] = {}
+        for name in chain(also, (record.name for record in indexed)):
+            if len(found) == limit:
+                break
+            record = None if name in found else self.read(name)
+            if record is not None and record.status is ManifestStatus.FAILED:
+                found[name] = record
+        return sorted(found.values(), key=lambda record: record.name)
+
+    def of_date_with_status(self, date_prefix: str, status: ManifestStatus) -> list[ManifestRecord]:
+        """Return a date's records of a status, by the index, which lags; costs what has that status."""
+        return self._collect(
+            None,
+            IndexName=MANIFESTS_BY_STATUS_INDEX,
+            KeyConditionExpression="#status = :status",
+            FilterExpression="date_prefix = :date",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues=to_item({":status": status.value, ":date": date_prefix}),
         )
 
     def of_date(self, date_prefix: str) -> list[ManifestRecord]:
@@ -146,7 +209,7 @@ class ManifestRecordStore:
                     "SET #status = :processing, attempt = :next, dagster_run_id = :run, "
                     "processing_start_time = :now, updated_at = :now, #ttl = :ttl "
                     "REMOVE glue_job_run_id, completed_time, failed_time, error_message, records_processed, "
-                    "retry_due"
+                    f"retry_due, {FAILED_DATE_ATTRIBUTE}"
                 ),
                 ConditionExpression=f"#status IN ({', '.join(places)}) AND {attempt}",
                 ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
@@ -228,22 +291,33 @@ class ManifestRecordStore:
         """
         self._update_held(claim, "SET glue_job_run_id = :glue", {":glue": glue_job_run_id})
 
-    def complete(self, claim: Claim, records_processed: int | None) -> None:
-        """Move a claimed record to completed.
+    def complete(self, claim: Claim, numbers: ManifestNumbers | None) -> None:
+        """Move a claimed record to completed, and its date's totals with it.
 
         Args:
             claim: the attempt that completed it.
-            records_processed: rows written, or None where no report tells.
+            numbers: what its output holds, or None where no report tells.
 
         Raises:
             StaleHolderError: a later attempt holds the record, or it has ended already.
         """
-        self._update_held(
-            claim,
-            "SET #status = :status, completed_time = :now"
-            + ("" if records_processed is None else ", records_processed = :records"),
-            {":status": ManifestStatus.COMPLETED.value, ":records": records_processed},
+        for refused in self.complete_all([Completion(claim, numbers)]):
+            raise refused.error
+
+    def complete_all(self, completions: Sequence[Completion]) -> list[Refused]:
+        """Move many claimed records to completed, and return those that are held otherwise by now."""
+        return self._completion_writer().complete(completions)
+
+    def charge(self, charge: GlueCharge) -> bool:
+        """Add a Glue run's time to its date's totals; False where it was counted before."""
+        return self._completion_writer().charge(charge)
+
+    def totals(self, date_prefix: str) -> DateTotals:
+        """Return a date's totals, strongly read."""
+        response = self._dynamodb.get_item(
+            TableName=self._table, Key=to_item(totals_key(date_prefix)), ConsistentRead=True
         )
+        return DateTotals.from_item(from_item(response.get("Item", {})))
 
     def fail(self, claim: Claim, error_message: str, *, retry_due: bool = False) -> None:
         """Move a claimed record to failed, with the reason; its alert is pending from here on.
@@ -259,12 +333,13 @@ class ManifestRecordStore:
         self._update_held(
             claim,
             "SET #status = :status, failed_time = :now, error_message = :error, alert_pending = :alert, "
-            "retry_due = :retry",
+            f"retry_due = :retry, {FAILED_DATE_ATTRIBUTE} = :date",
             {
                 ":status": ManifestStatus.FAILED.value,
                 ":error": error_message[:_LONGEST_ERROR],
                 ":alert": claim.run_id,
                 ":retry": retry_due,
+                ":date": claim.record.date_prefix,
             },
         )
 
@@ -339,18 +414,19 @@ class ManifestRecordStore:
                 raise
             existing = item_of_failure(error) or {}
             wanted = values.get(":status")
-            is_own = (existing.get("attempt"), existing.get("dagster_run_id")) == (
-                claim.attempt,
-                claim.run_id,
-            )
-            if is_own and wanted is not None and existing.get("status") == wanted:
+            if is_of_attempt(existing, claim) and wanted is not None and existing.get("status") == wanted:
                 # An update that took effect and then timed out is refused by its own result at the retry.
                 return
-            raise StaleHolderError(
-                f"run {claim.run_id} no longer holds attempt {claim.attempt} of "
-                f"{claim.record.manifest_path}: it is {existing.get('status', 'gone')} at attempt "
-                f"{existing.get('attempt')} by run {existing.get('dagster_run_id')}; nothing was written"
-            ) from error
+            raise stale_holder(claim, existing) from error
+
+    def _completion_writer(self) -> CompletionWriter:
+        return CompletionWriter(
+            self._dynamodb,
+            table=self._table,
+            stamp=lambda: self._stamp(self._clock()),
+            sleep=self._sleep,
+            jitter=self._jitter,
+        )
 
     def _stamp(self, now: datetime) -> dict[str, Any]:
         return {":now": utc_timestamp(now), ":ttl": int((now + _TTL).timestamp())}

@@ -9,6 +9,7 @@ import dagster as dg
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import ManifestStatus
+from ndjson_pipeline.claims.completion import Completion
 from ndjson_pipeline.claims.dagster_runs import (
     MANIFESTS_TAG,
     Ancestry,
@@ -23,6 +24,7 @@ from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
 from ndjson_pipeline.concurrency import do_all
+from ndjson_pipeline.conversion.metadata import charge_of, numbers_of
 from ndjson_pipeline.errors import (
     GlueBusyError,
     GlueDeadlineError,
@@ -31,6 +33,7 @@ from ndjson_pipeline.errors import (
 )
 from ndjson_pipeline.glue.capacity import Capacity
 from ndjson_pipeline.glue.ended_runs import EndedRuns
+from ndjson_pipeline.glue.report import GlueReport
 from ndjson_pipeline.glue.runs import GlueRuns
 from ndjson_pipeline.glue.session import Conversion, Converter
 from ndjson_pipeline.glue.settlement import Settlement, may_retry, settle
@@ -59,12 +62,18 @@ class DateResult:
 
 
 def convert_date(
-    context: dg.AssetExecutionContext, pipeline: PipelineResource, date_prefix: str
-) -> DateResult:
-    """Claim the date's manifests that this run is for, run Glue for them, and record how each ended."""
+    context: dg.AssetExecutionContext, pipeline: PipelineResource, date_prefix: str, result: DateResult
+) -> None:
+    """Claim the date's manifests that this run is for, run Glue for them, and record how each ended.
+
+    Args:
+        context: of the run.
+        pipeline: the deployment.
+        date_prefix: the date.
+        result: takes what was done, step by step, so that it is known where an error ends the work.
+    """
     records, runs = pipeline.records(), pipeline.glue_runs(context.log)
     deployment = pipeline.deployment
-    result = DateResult()
     converter = Converter(
         runs,
         records,
@@ -78,14 +87,13 @@ def convert_date(
     moves = _moves(context, records, ended_runs, ancestry, date_prefix, result)
     is_launched = MANIFESTS_TAG in context.run.tags
     for batch in _batches(context, runs, pipeline.capacity, moves, takes_one_share=is_launched):
-        _convert_batch(context, records, converter, batch, result)
+        _convert_batch(context, records, converter, batch, result, pipeline.dpu_hour_price_usd)
     if is_launched:
         _note_claims(context, [])
     if not moves:
         context.log.info(f"Nothing to convert for {date_prefix}, or nothing any more")
     for filename, reason in result.skipped.items():
         context.log.warning(f"Skipped {filename}: {reason}")
-    return result
 
 
 def _moves(
@@ -211,6 +219,7 @@ def _convert_batch(
     converter: Converter,
     batch: Sequence[PlannedMove],
     result: DateResult,
+    dpu_hour_price_usd: float,
 ) -> None:
     """Claim a batch, convert it, and record how each of its manifests ended."""
     unsettled: list[Claim] = []
@@ -222,7 +231,10 @@ def _convert_batch(
             conversion = converter.convert(context, group)
             result.conversions.append(conversion)
             unsettled = [claim for claim in unsettled if claim not in group.claims]
-            _record(context, records, settle(group.claims, conversion.run, conversion.report), result)
+            date_prefix = group.claims[0].record.date_prefix
+            records.charge(charge_of(date_prefix, conversion, dpu_hour_price_usd))
+            settlements = settle(group.claims, conversion.run, conversion.report)
+            _record(context, records, settlements, result, conversion.report)
     except (Exception, dg.DagsterExecutionInterruptedError) as error:
         is_interrupted = isinstance(error, dg.DagsterExecutionInterruptedError)
         if is_interrupted and not is_termination_asked_for(context.instance, context.run.run_id):
@@ -290,19 +302,29 @@ def _record(
     records: ManifestRecordStore,
     settlements: list[Settlement],
     result: DateResult,
+    report: GlueReport | None = None,
 ) -> None:
     """Write each manifest's end, unless a later attempt holds it by now."""
+    completed = [settlement for settlement in settlements if settlement.failure is None]
+    completions = [
+        Completion(one.claim, numbers_of(report, one.claim.record.manifest_path)) for one in completed
+    ]
+    refused = {one.claim.record.name: str(one.error) for one in records.complete_all(completions)}
+    for settlement in completed:
+        name = settlement.claim.record.name
+        if name in refused:
+            context.log.warning(refused[name])
+            result.skipped[name.filename] = refused[name]
+        else:
+            result.completed.append(settlement)
     for settlement in settlements:
+        if settlement.failure is None:
+            continue
         claim = settlement.claim
-        path = claim.record.manifest_path
         try:
-            if settlement.failure is None:
-                records.complete(claim, settlement.records_processed)
-                result.completed.append(settlement)
-            else:
-                records.fail(claim, settlement.failure, retry_due=settlement.retry_due)
-                result.failures[path] = settlement.failure
-                context.log.error(f"{path} failed: {settlement.failure}")
+            records.fail(claim, settlement.failure, retry_due=settlement.retry_due)
+            result.failures[claim.record.manifest_path] = settlement.failure
+            context.log.error(f"{claim.record.manifest_path} failed: {settlement.failure}")
         except StaleHolderError as error:
             context.log.warning(str(error))
             result.skipped[claim.record.name.filename] = str(error)

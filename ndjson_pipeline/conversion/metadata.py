@@ -5,22 +5,83 @@ from collections.abc import Sequence
 import dagster as dg
 
 from lambda_ingest.contract.keys import split_s3_uri
+from lambda_ingest.contract.records import BYTES_PER_MB
+from ndjson_pipeline.claims.totals import DateTotals, GlueCharge, ManifestNumbers
 from ndjson_pipeline.conversion.console import glue_run_url, s3_folder_url, s3_object_url
 from ndjson_pipeline.glue.cost import dpu_hours
+from ndjson_pipeline.glue.report import GlueReport
 from ndjson_pipeline.glue.session import Conversion
 from ndjson_pipeline.glue.settlement import Settlement
 
 Metadata = dict[str, dg.MetadataValue]
 
 
-def conversion_metadata(
+def numbers_of(report: GlueReport | None, manifest_path: str) -> ManifestNumbers | None:
+    """Return what the output of a manifest holds, or None where no report tells."""
+    outcome = report.manifests.get(manifest_path) if report is not None else None
+    if outcome is None:
+        return None
+    return ManifestNumbers(
+        records_read=outcome.records_read,
+        records_processed=outcome.records_processed,
+        records_rejected=outcome.records_rejected,
+        records_rescued=outcome.records_rescued,
+        parquet_files=outcome.parquet_files,
+        input_bytes=round(outcome.input_size_mb * BYTES_PER_MB),
+        output_bytes=round(outcome.output_size_mb * BYTES_PER_MB),
+    )
+
+
+def charge_of(date_prefix: str, conversion: Conversion, dpu_hour_price_usd: float) -> GlueCharge:
+    """Return what a Glue run worked for a date, and what it costs.
+
+    Args:
+        date_prefix: the date.
+        conversion: the run, ended.
+        dpu_hour_price_usd: what a DPU-hour costs.
+    """
+    hours = dpu_hours(conversion.run)
+    return GlueCharge(
+        date_prefix=date_prefix,
+        glue_job_run_id=conversion.run.run_id,
+        seconds=_seconds(conversion),
+        dpu_hours=hours,
+        cost_usd=None if hours is None else hours * dpu_hour_price_usd,
+    )
+
+
+def date_metadata(totals: DateTotals) -> Metadata:
+    """Return the numbers of a date: of all of its manifests, whichever runs converted them.
+
+    DPU-hours and their price are left out where Glue does not say enough of one of its runs.
+    """
+    numbers = totals.numbers
+    metadata: Metadata = {
+        "manifests_completed": dg.MetadataValue.int(totals.manifests),
+        "manifests_without_report": dg.MetadataValue.int(totals.manifests_unreported),
+        "records_read": dg.MetadataValue.int(numbers.records_read),
+        "records_processed": dg.MetadataValue.int(numbers.records_processed),
+        "records_rejected": dg.MetadataValue.int(numbers.records_rejected),
+        "records_rescued": dg.MetadataValue.int(numbers.records_rescued),
+        "parquet_files_created": dg.MetadataValue.int(numbers.parquet_files),
+        **_sizes("", numbers.input_bytes / BYTES_PER_MB, numbers.output_bytes / BYTES_PER_MB),
+        "glue_runs": dg.MetadataValue.int(totals.glue_runs),
+        "execution_time_seconds": dg.MetadataValue.float(round(totals.glue_seconds, 3)),
+    }
+    if not totals.glue_runs_unpriced:
+        metadata["dpu_hours"] = dg.MetadataValue.float(round(totals.dpu_hours, 6))
+        metadata["cost_usd"] = dg.MetadataValue.float(round(totals.cost_usd, 6))
+    return metadata
+
+
+def run_metadata(
     conversions: Sequence[Conversion],
     completed: Sequence[Settlement],
     *,
     region: str,
     dpu_hour_price_usd: float,
 ) -> Metadata:
-    """Return the numbers of one date.
+    """Return what one run did to a date, with links to its report, its Glue run and the output.
 
     Records, files and sizes are those of the manifests that were completed. Time and DPU-hours are those of
     the Glue runs, however many manifests failed in them.
@@ -36,30 +97,21 @@ def conversion_metadata(
     known = {path: outcome for report in reports for path, outcome in report.manifests.items()}
     paths = dict.fromkeys(settlement.claim.record.manifest_path for settlement in completed)
     outcomes = [known[path] for path in paths if path in known]
-    input_mb = sum((outcome.input_size_mb for outcome in outcomes), 0.0)
-    output_mb = sum((outcome.output_size_mb for outcome in outcomes), 0.0)
-    seconds = sum(
-        (
-            float(conversion.run.execution_seconds)
-            if conversion.report is None
-            else conversion.report.execution_seconds
-            for conversion in by_run.values()
-        ),
-        0.0,
-    )
     metadata: Metadata = {
-        "manifests_completed": dg.MetadataValue.int(len(paths)),
-        "records_read": dg.MetadataValue.int(sum(outcome.records_read for outcome in outcomes)),
-        "records_processed": dg.MetadataValue.int(sum(outcome.records_processed for outcome in outcomes)),
-        "records_rejected": dg.MetadataValue.int(sum(outcome.records_rejected for outcome in outcomes)),
-        "records_rescued": dg.MetadataValue.int(sum(outcome.records_rescued for outcome in outcomes)),
-        "parquet_files_created": dg.MetadataValue.int(sum(outcome.parquet_files for outcome in outcomes)),
-        "input_size_mb": dg.MetadataValue.float(round(input_mb, 6)),
-        "output_size_mb": dg.MetadataValue.float(round(output_mb, 6)),
-        "compression_ratio": dg.MetadataValue.float(
-            round(100 * (1 - output_mb / input_mb), 2) if input_mb else 0.0
+        "run_manifests_completed": dg.MetadataValue.int(len(paths)),
+        "run_records_read": dg.MetadataValue.int(sum(outcome.records_read for outcome in outcomes)),
+        "run_records_processed": dg.MetadataValue.int(sum(outcome.records_processed for outcome in outcomes)),
+        "run_records_rejected": dg.MetadataValue.int(sum(outcome.records_rejected for outcome in outcomes)),
+        "run_records_rescued": dg.MetadataValue.int(sum(outcome.records_rescued for outcome in outcomes)),
+        "run_parquet_files_created": dg.MetadataValue.int(sum(outcome.parquet_files for outcome in outcomes)),
+        **_sizes(
+            "run_",
+            sum((outcome.input_size_mb for outcome in outcomes), 0.0),
+            sum((outcome.output_size_mb for outcome in outcomes), 0.0),
         ),
-        "execution_time_seconds": dg.MetadataValue.float(round(seconds, 3)),
+        "run_execution_time_seconds": dg.MetadataValue.float(
+            round(sum(map(_seconds, by_run.values()), 0.0), 3)
+        ),
         **_billed(list(by_run.values()), dpu_hour_price_usd),
     }
     if by_run:
@@ -77,6 +129,22 @@ def conversion_metadata(
     return metadata
 
 
+def _sizes(prefix: str, input_mb: float, output_mb: float) -> Metadata:
+    saved = 100 * (1 - output_mb / input_mb) if input_mb else 0.0
+    return {
+        f"{prefix}input_size_mb": dg.MetadataValue.float(round(input_mb, 6)),
+        f"{prefix}output_size_mb": dg.MetadataValue.float(round(output_mb, 6)),
+        f"{prefix}compression_ratio": dg.MetadataValue.float(round(saved, 2)),
+    }
+
+
+def _seconds(conversion: Conversion) -> float:
+    """Return how long a Glue run worked: its script's time where that is known."""
+    if conversion.report is None:
+        return float(conversion.run.execution_seconds)
+    return conversion.report.execution_seconds
+
+
 def _billed(conversions: Sequence[Conversion], dpu_hour_price_usd: float) -> Metadata:
     """Return DPU-hours and their price; nothing where Glue does not say enough of one of the runs."""
     hours = [dpu_hours(conversion.run) for conversion in conversions]
@@ -85,6 +153,6 @@ def _billed(conversions: Sequence[Conversion], dpu_hour_price_usd: float) -> Met
         return {}
     total = sum(known, 0.0)
     return {
-        "dpu_hours": dg.MetadataValue.float(round(total, 6)),
-        "cost_usd": dg.MetadataValue.float(round(total * dpu_hour_price_usd, 6)),
+        "run_dpu_hours": dg.MetadataValue.float(round(total, 6)),
+        "run_cost_usd": dg.MetadataValue.float(round(total * dpu_hour_price_usd, 6)),
     }

@@ -15,7 +15,14 @@ from ndjson_pipeline.assets import merged_parquet
 from ndjson_pipeline.claims.dagster_runs import RunView, view_of
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
-from ndjson_pipeline.conversion.metadata import conversion_metadata
+from ndjson_pipeline.conversion.failed_dates import FAILED_READ, show_failed
+from ndjson_pipeline.conversion.metadata import (
+    Metadata,
+    charge_of,
+    date_metadata,
+    numbers_of,
+    run_metadata,
+)
 from ndjson_pipeline.deployment.partitions import daily_partitions
 from ndjson_pipeline.errors import GlueBusyError, StaleHolderError
 from ndjson_pipeline.glue.ended_runs import EndedRuns
@@ -28,7 +35,7 @@ from ndjson_pipeline.resources import PipelineResource
 
 RECORDS_PER_TICK = 1000
 
-Completed: TypeAlias = tuple[Settlement, Conversion]
+Settled: TypeAlias = tuple[Settlement, Conversion | None]
 
 
 @dg.sensor(
@@ -43,14 +50,14 @@ def reconcile_sensor(context: dg.SensorEvaluationContext, pipeline: PipelineReso
     deployment = pipeline.deployment
     ended_runs = EndedRuns(runs, deployment.s3, deployment.names.manifest_bucket, context.log)
     processing = records.with_status(ManifestStatus.PROCESSING, RECORDS_PER_TICK)
-    completed: list[Completed] = []
+    settled: list[Settled] = []
     for record in processing:
         try:
-            completed += _reconcile(context, pipeline, records, runs, ended_runs, record, now)
+            settled += _reconcile(context, pipeline, records, runs, ended_runs, record, now)
         except (BotoCoreError, ClientError, GlueBusyError) as error:
             # One record that AWS would not tell of leaves the others alone; the next tick asks again.
             context.log.warning(f"Could not reconcile {record.manifest_path}: {error}")
-    events = _materializations(completed, pipeline)
+    events = _materializations(context.instance, pipeline, settled)
     holders = {record.dagster_run_id for record in processing}
     idle = _idle_runs(context, holders, now - pipeline.reconcile_rules.idle_run)
     ended = _end_runs(context, [run for run in idle if run.run_id in _read_cursor(context.cursor)])
@@ -69,8 +76,8 @@ def _reconcile(
     ended_runs: EndedRuns,
     record: ManifestRecord,
     now: datetime,
-) -> list[Completed]:
-    """Bring one record to where it belongs, and return what was completed by it."""
+) -> list[Settled]:
+    """Bring one record to where it belongs, and return how it ended by that."""
     run = context.instance.get_run_by_id(record.dagster_run_id or "")
     view = view_of(run)
     glue = runs.find_begun(record.name.filename, record.attempt, record.glue_job_run_id)
@@ -84,6 +91,8 @@ def _reconcile(
         runs.stop(glue.run_id)
         return []
     conversion = None if glue is None else ended_runs.conversion(glue)
+    if conversion is not None:
+        records.charge(charge_of(record.date_prefix, conversion, pipeline.dpu_hour_price_usd))
     settlement = (
         settle([claim], conversion.run, conversion.report)[0]
         if conversion is not None
@@ -95,7 +104,8 @@ def _reconcile(
     )
     try:
         if settlement.failure is None:
-            records.complete(claim, settlement.records_processed)
+            report = conversion.report if conversion is not None else None
+            records.complete(claim, numbers_of(report, record.manifest_path))
         else:
             records.fail(claim, settlement.failure, retry_due=settlement.retry_due)
     except StaleHolderError as error:
@@ -105,34 +115,52 @@ def _reconcile(
     if run is not None and view is RunView.IN_FLIGHT:
         reason = "Its process is gone; its manifests were settled by asking Glue"
         context.instance.report_run_failed(run, reason)
-    return [(settlement, conversion)] if conversion is not None and settlement.failure is None else []
+    return [(settlement, conversion)]
 
 
 def _materializations(
-    completed: Iterable[Completed], pipeline: PipelineResource
-) -> list[dg.AssetMaterialization]:
-    """Return one materialization for each date and Glue run, so that its time and price count once."""
-    groups: dict[tuple[str, str], list[Completed]] = {}
-    for settlement, conversion in completed:
-        place = (settlement.claim.record.date_prefix, conversion.run.run_id)
-        groups.setdefault(place, []).append((settlement, conversion))
-    return [
-        dg.AssetMaterialization(
-            asset_key=merged_parquet.key,
-            partition=date_prefix,
-            metadata={
-                **conversion_metadata(
-                    [held[0][1]],
-                    [settlement for settlement, _ in held],
+    instance: dg.DagsterInstance, pipeline: PipelineResource, settled: Iterable[Settled]
+) -> list[dg.AssetMaterialization | dg.AssetObservation]:
+    """Return what became of each date by each Glue run: a materialization, or an observation.
+
+    A date that has failed manifests is shown as failed, and what was completed of it is only observed.
+    """
+    records = pipeline.records()
+    by_date: dict[str, list[Settled]] = {}
+    for one in settled:
+        by_date.setdefault(one[0].claim.record.date_prefix, []).append(one)
+    events: list[dg.AssetMaterialization | dg.AssetObservation] = []
+    for date_prefix, of_date in sorted(by_date.items()):
+        if not daily_partitions.has_partition_key(date_prefix):
+            continue
+        names = [settlement.claim.record.name for settlement, _ in of_date if settlement.failure is not None]
+        failed = records.failed_of(date_prefix, FAILED_READ, names)
+        for conversion, completed in _by_glue_run(of_date):
+            metadata: Metadata = {
+                **date_metadata(records.totals(date_prefix)),
+                "manifests_failed": dg.MetadataValue.int(len(failed)),
+                **run_metadata(
+                    [conversion],
+                    completed,
                     region=pipeline.deployment.region,
                     dpu_hour_price_usd=pipeline.dpu_hour_price_usd,
                 ),
-                "settled_by": "reconcile_sensor",
-            },
-        )
-        for (date_prefix, _), held in sorted(groups.items())
-        if daily_partitions.has_partition_key(date_prefix)
-    ]
+                "settled_by": dg.MetadataValue.text("reconcile_sensor"),
+            }
+            event = dg.AssetObservation if failed else dg.AssetMaterialization
+            events.append(event(merged_parquet.key, partition=date_prefix, metadata=metadata))
+        if failed:
+            show_failed(instance, date_prefix, failed)
+    return events
+
+
+def _by_glue_run(settled: Iterable[Settled]) -> list[tuple[Conversion, list[Settlement]]]:
+    """Return what each Glue run completed, so that its time and price are told once."""
+    groups: dict[str, tuple[Conversion, list[Settlement]]] = {}
+    for settlement, conversion in settled:
+        if conversion is not None and settlement.failure is None:
+            groups.setdefault(conversion.run.run_id, (conversion, []))[1].append(settlement)
+    return [groups[run_id] for run_id in sorted(groups)]
 
 
 def _read_cursor(cursor: str | None) -> set[str]:

@@ -101,6 +101,15 @@ class Runner:
             for record in records
         ]
 
+    def observations(self) -> list[Mapping[str, Any]]:
+        """Return the metadata of every observation, the newest first."""
+        records = self.instance.fetch_observations(ASSET, limit=100).records
+        assert all(record.partition_key == DATE for record in records)
+        return [
+            {name: value.value for name, value in record.asset_observation.metadata.items()}
+            for record in records
+        ]
+
     def glue(
         self,
         make_report: Callable[[list[str]], dict[str, Any]] | None,

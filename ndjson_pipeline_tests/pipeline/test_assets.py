@@ -114,8 +114,10 @@ def test_of_two_manifests_one_that_fails_does_not_undo_the_other(
     assert statuses(manifests, names) == [("completed", 1), ("failed", 1)]
     assert manifests.item(bad)["error_message"] == "line 3 is broken"
     assert manifests.item(good)["records_processed"] == 7
-    (metadata,) = runner.materializations()
+    assert runner.materializations() == []
+    (metadata,) = runner.observations()
     assert (metadata["manifests_completed"], metadata["manifests_failed"]) == (1, 1)
+    assert (metadata["records_processed"], metadata["run_records_processed"]) == (7, 7)
 
 
 def test_a_run_whose_manifests_all_fail_materializes_nothing(
@@ -198,7 +200,10 @@ def test_a_manifest_that_another_run_holds_is_left_alone(
     assert glue.runs[0]["Arguments"]["--MANIFEST_PATH"] == manifests.path(free)
     (metadata,) = runner.materializations()
     # A run of the sensor is for what waits; one for the date says what it leaves out.
-    assert (metadata["manifests_completed"], metadata["manifests_skipped"]) == (1, int(is_for_the_date))
+    assert (metadata["run_manifests_completed"], metadata["run_manifests_skipped"]) == (
+        1,
+        int(is_for_the_date),
+    )
 
 
 def test_a_run_whose_manifests_others_hold_starts_no_glue_run(
@@ -449,5 +454,5 @@ def test_a_manifest_that_glue_cannot_use_fails_by_its_name_and_its_neighbours_co
         assert reason in item["error_message"]
         # What failed by its data is not tried again by itself.
         assert (item["retry_due"], item["alert_pending"]) == (False, result.run_id)
-    (metadata,) = runner.materializations()
+    (metadata,) = runner.observations()
     assert (metadata["manifests_completed"], metadata["manifests_failed"]) == (2, 2)

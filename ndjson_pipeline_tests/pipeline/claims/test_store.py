@@ -11,6 +11,7 @@ from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.claims.totals import ManifestNumbers
 from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.errors import StaleHolderError
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable, make_name
@@ -153,7 +154,7 @@ def test_a_record_moves_as_its_status_and_holder_allow(
 
 def end(store: ManifestRecordStore, claim: Claim, move: End) -> None:
     if move is COMPLETE:
-        store.complete(claim, 5)
+        store.complete(claim, ManifestNumbers(records_processed=5))
     else:
         store.fail(claim, "broken")
 
@@ -225,7 +226,7 @@ def test_every_claim_counts_the_attempt_up_and_forgets_the_last_ones_end(
     assert (first.attempt, second.attempt) == (1, 2)
     forgotten = {"glue_job_run_id", "failed_time", "error_message", "completed_time", "records_processed"}
     assert not forgotten & set(table.item(pending.name))
-    store.complete(second, 12)
+    store.complete(second, ManifestNumbers(records_processed=12))
     item = table.item(pending.name)
     assert (item["status"], item["attempt"], item["records_processed"]) == ("completed", 2, 12)
     third = claimed(store, read(store, pending.name), "run-3", RECLAIM)
@@ -246,13 +247,13 @@ def test_a_takeover_keeps_the_attempt_and_its_glue_run_and_shuts_the_former_hold
     assert (item["attempt"], item["glue_job_run_id"], item["dagster_run_id"]) == (1, "jr_1", "run-2")
     for write in (
         lambda: store.started(former, "jr_2"),
-        lambda: store.complete(former, 1),
+        lambda: store.complete(former, None),
         lambda: store.fail(former, "terminated"),
     ):
         with pytest.raises(StaleHolderError, match="run-2"):
             write()
     assert table.item(pending.name) == item
-    store.complete(taken, 5)
+    store.complete(taken, None)
     assert table.item(pending.name)["status"] == "completed"
 
 
@@ -287,7 +288,7 @@ def test_a_claim_of_a_record_that_is_gone_is_refused_and_makes_none(
     assert store.claim(gone, "run-1") is None
     assert store.read(gone.name) is None
     with pytest.raises(StaleHolderError, match="gone"):
-        store.complete(Claim(replace(gone, attempt=1), "run-1"), 1)
+        store.complete(Claim(replace(gone, attempt=1), "run-1"), None)
     assert store.read(gone.name) is None
 
 

@@ -1,11 +1,13 @@
 """The numbers of a date's conversion."""
 
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from ndjson_pipeline.conversion.metadata import conversion_metadata
+from ndjson_pipeline.claims.totals import DateTotals, GlueCharge, ManifestNumbers
+from ndjson_pipeline.conversion.metadata import charge_of, date_metadata, numbers_of, run_metadata
 from ndjson_pipeline.glue.report import parse_glue_report
 from ndjson_pipeline.glue.runs import GlueRun
 from ndjson_pipeline.glue.session import Conversion
@@ -52,20 +54,20 @@ def values(metadata: dict[str, dg.MetadataValue]) -> dict[str, Any]:
 BOTH = conversion(outcome(PATHS[0]), outcome(PATHS[1]))
 
 
-def test_the_numbers_of_a_date_are_those_of_its_manifests() -> None:
-    assert values(conversion_metadata([BOTH], completed(BOTH), **PLACES)) == {
-        "manifests_completed": 2,
-        "records_read": 16,
-        "records_processed": 14,
-        "records_rejected": 2,
-        "records_rescued": 2,
-        "parquet_files_created": 2,
-        "input_size_mb": 2.0,
-        "output_size_mb": 0.5,
-        "compression_ratio": 75.0,
-        "execution_time_seconds": 12.5,
-        "dpu_hours": 0.05,
-        "cost_usd": 0.025,
+def test_the_numbers_of_a_run_are_those_of_its_manifests() -> None:
+    assert values(run_metadata([BOTH], completed(BOTH), **PLACES)) == {
+        "run_manifests_completed": 2,
+        "run_records_read": 16,
+        "run_records_processed": 14,
+        "run_records_rejected": 2,
+        "run_records_rescued": 2,
+        "run_parquet_files_created": 2,
+        "run_input_size_mb": 2.0,
+        "run_output_size_mb": 0.5,
+        "run_compression_ratio": 75.0,
+        "run_execution_time_seconds": 12.5,
+        "run_dpu_hours": 0.05,
+        "run_cost_usd": 0.025,
         "glue_job_run_ids": "jr_1",
         "glue_run": (
             "https://eu-central-1.console.aws.amazon.com/gluestudio/home?region=eu-central-1#/job/job/run/jr_1"
@@ -83,54 +85,119 @@ def test_the_numbers_of_a_date_are_those_of_its_manifests() -> None:
 
 
 def test_the_ui_plots_numbers_and_follows_links() -> None:
-    metadata = conversion_metadata([BOTH], completed(BOTH), **PLACES)
+    metadata = run_metadata([BOTH], completed(BOTH), **PLACES)
     for name in ("glue_run", "report", "output"):
         assert isinstance(metadata[name], dg.UrlMetadataValue)
     plotted = (dg.IntMetadataValue, dg.FloatMetadataValue)
-    for name in ("records_read", "input_size_mb", "compression_ratio", "dpu_hours", "cost_usd"):
+    for name in (
+        "run_records_read",
+        "run_input_size_mb",
+        "run_compression_ratio",
+        "run_dpu_hours",
+        "run_cost_usd",
+    ):
         assert isinstance(metadata[name], plotted)
 
 
 def test_a_manifest_that_failed_adds_no_records_but_the_run_costs_what_it_costs() -> None:
     one = conversion(outcome(PATHS[0]), outcome(PATHS[1], rows=0, rejected=3, error="bad"), state="FAILED")
-    numbers = values(conversion_metadata([one], completed(one), **PLACES))
-    assert (numbers["manifests_completed"], numbers["records_read"], numbers["records_rejected"]) == (1, 8, 1)
-    assert numbers["dpu_hours"] == 0.05
+    numbers = values(run_metadata([one], completed(one), **PLACES))
+    assert (
+        numbers["run_manifests_completed"],
+        numbers["run_records_read"],
+        numbers["run_records_rejected"],
+    ) == (1, 8, 1)
+    assert numbers["run_dpu_hours"] == 0.05
 
 
 def test_a_run_that_is_given_twice_counts_once_and_two_runs_are_summed() -> None:
     other = conversion(outcome(PATHS[1]), run_id="jr_2")
     first = conversion(outcome(PATHS[0]))
     settled = [*completed(first)[:1], *settle([CLAIMS[1]], other.run, other.report)]
-    numbers = values(conversion_metadata([first, first, other], settled, **PLACES))
-    assert (numbers["records_read"], numbers["dpu_hours"]) == (16, 0.1)
-    assert numbers["execution_time_seconds"] == 25.0
+    numbers = values(run_metadata([first, first, other], settled, **PLACES))
+    assert (numbers["run_records_read"], numbers["run_dpu_hours"]) == (16, 0.1)
+    assert numbers["run_execution_time_seconds"] == 25.0
     assert numbers["glue_job_run_ids"] == "jr_1, jr_2"
 
 
 def test_without_a_report_glue_gives_time_and_price_alone() -> None:
     bare = Conversion(glue_run(), None)
-    numbers = values(conversion_metadata([bare], completed(bare), **PLACES))
-    assert (numbers["manifests_completed"], numbers["records_read"]) == (2, 0)
-    assert (numbers["execution_time_seconds"], numbers["dpu_hours"]) == (90.0, 0.05)
+    numbers = values(run_metadata([bare], completed(bare), **PLACES))
+    assert (numbers["run_manifests_completed"], numbers["run_records_read"]) == (2, 0)
+    assert (numbers["run_execution_time_seconds"], numbers["run_dpu_hours"]) == (90.0, 0.05)
     assert "report" not in numbers
     assert "output" not in numbers
 
 
 def test_a_report_that_could_not_be_written_has_no_link() -> None:
     unwritten = conversion(outcome(PATHS[0]), outcome(PATHS[1]), uri=None)
-    numbers = values(conversion_metadata([unwritten], completed(unwritten), **PLACES))
-    assert numbers["records_read"] == 16
+    numbers = values(run_metadata([unwritten], completed(unwritten), **PLACES))
+    assert numbers["run_records_read"] == 16
     assert not {"report", "glue_reports"} & set(numbers)
 
 
 def test_a_price_that_is_not_known_of_every_run_is_left_out() -> None:
     known, unknown = BOTH, Conversion(glue_run("jr_2", WorkerType=None), None)
-    numbers = conversion_metadata([known, unknown], completed(known), **PLACES)
-    assert not {"dpu_hours", "cost_usd"} & set(numbers)
+    numbers = run_metadata([known, unknown], completed(known), **PLACES)
+    assert not {"run_dpu_hours", "run_cost_usd"} & set(numbers)
 
 
 def test_a_date_without_conversions_has_zeroes_that_plot() -> None:
-    numbers = values(conversion_metadata([], [], **PLACES))
-    assert (numbers["manifests_completed"], numbers["dpu_hours"]) == (0, pytest.approx(0))
+    numbers = values(run_metadata([], [], **PLACES))
+    assert (numbers["run_manifests_completed"], numbers["run_dpu_hours"]) == (0, pytest.approx(0))
     assert "glue_run" not in numbers
+
+
+TOTALS = DateTotals(
+    manifests=3,
+    manifests_unreported=1,
+    numbers=ManifestNumbers(16, 14, 2, 2, 2, 2 * 1_048_576, 524_288),
+    glue_runs=2,
+    glue_seconds=25.0,
+    dpu_hours=0.1,
+    cost_usd=0.05,
+)
+
+
+def test_the_numbers_of_a_date_are_its_totals() -> None:
+    assert values(date_metadata(TOTALS)) == {
+        "manifests_completed": 3,
+        "manifests_without_report": 1,
+        "records_read": 16,
+        "records_processed": 14,
+        "records_rejected": 2,
+        "records_rescued": 2,
+        "parquet_files_created": 2,
+        "input_size_mb": 2.0,
+        "output_size_mb": 0.5,
+        "compression_ratio": 75.0,
+        "glue_runs": 2,
+        "execution_time_seconds": 25.0,
+        "dpu_hours": 0.1,
+        "cost_usd": 0.05,
+    }
+
+
+def test_a_date_whose_price_is_not_known_of_every_glue_run_shows_none() -> None:
+    numbers = date_metadata(replace(TOTALS, glue_runs_unpriced=1))
+    assert not {"dpu_hours", "cost_usd"} & set(numbers)
+    assert numbers["execution_time_seconds"].value == 25.0
+
+
+def test_a_date_of_which_nothing_was_converted_has_zeroes_that_plot() -> None:
+    numbers = values(date_metadata(DateTotals()))
+    assert (numbers["manifests_completed"], numbers["compression_ratio"]) == (0, pytest.approx(0))
+    assert (numbers["dpu_hours"], numbers["cost_usd"]) == (pytest.approx(0), pytest.approx(0))
+
+
+def test_the_numbers_of_a_manifest_are_what_its_report_tells() -> None:
+    assert numbers_of(BOTH.report, PATHS[0]) == ManifestNumbers(8, 7, 1, 1, 1, 1_048_576, 262_144)
+    assert numbers_of(BOTH.report, "s3://m/another") is None
+    assert numbers_of(None, PATHS[0]) is None
+
+
+def test_a_glue_run_is_charged_with_its_script_s_time_and_its_price() -> None:
+    charged = charge_of(DATE, BOTH, 0.5)
+    assert charged == GlueCharge(DATE, "jr_1", 12.5, pytest.approx(0.05), pytest.approx(0.025))
+    unknown = Conversion(glue_run(WorkerType=None), None)
+    assert charge_of(DATE, unknown, 0.5) == GlueCharge(DATE, "jr_1", 90.0, None, None)

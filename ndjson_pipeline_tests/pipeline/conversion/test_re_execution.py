@@ -240,10 +240,10 @@ def test_a_retry_that_finds_all_done_materializes_the_numbers_of_what_was_done_a
     assert statuses(manifests, names) == [("completed", 1), ("completed", 1)]
     (metadata,) = runner.materializations()
     wanted = {
-        "records_processed": 14,
-        "manifests_completed": 2,
-        "manifests_completed_before": 2,
-        "manifests_skipped": 0,
+        "run_records_processed": 14,
+        "run_manifests_completed": 2,
+        "run_manifests_completed_before": 2,
+        "run_manifests_skipped": 0,
         "glue_job_run_ids": "jr_1",
     }
     assert {name: metadata[name] for name in wanted} == wanted
@@ -257,8 +257,9 @@ def test_a_retry_counts_what_was_done_before_it_together_with_what_it_does(
     former.began(glue, [done])
     assert runner.run(glue, [done, waiting], **former.again(is_automatic=True)).success
     (metadata,) = runner.materializations()
-    numbers = ("records_processed", "manifests_completed", "manifests_completed_before", "glue_job_run_ids")
-    assert [metadata[name] for name in numbers] == [14, 2, 1, "jr_1, jr_2"]
+    numbers = ("run_records_processed", "run_manifests_completed", "run_manifests_completed_before")
+    assert [metadata[name] for name in numbers] == [14, 2, 1]
+    assert metadata["glue_job_run_ids"] == "jr_1, jr_2"
 
 
 def test_a_glue_run_that_had_completed_one_manifest_and_is_taken_over_for_another_counts_once(
@@ -272,7 +273,7 @@ def test_a_glue_run_that_had_completed_one_manifest_and_is_taken_over_for_anothe
     assert result.success
     assert len(glue.runs) == 1
     (metadata,) = runner.materializations()
-    assert (metadata["records_processed"], metadata["manifests_completed"]) == (14, 2)
+    assert (metadata["run_records_processed"], metadata["run_manifests_completed"]) == (14, 2)
     (conservation,) = [
         check for check in result.get_asset_check_evaluations() if check.check_name == "row_conservation"
     ]
@@ -287,7 +288,7 @@ def test_what_was_done_before_and_glue_tells_nothing_of_is_skipped(
     assert runner.run(FakeGlue([answer]), [name], **former.again(is_automatic=True)).success
     assert statuses(manifests, [name]) == [("completed", 1)]
     (metadata,) = runner.materializations()
-    assert (metadata["manifests_completed_before"], metadata["manifests_skipped"]) == (0, 1)
+    assert (metadata["run_manifests_completed_before"], metadata["run_manifests_skipped"]) == (0, 1)
 
 
 def test_a_retry_of_a_backfills_run_converts_what_that_run_had_not_reached(
