@@ -143,8 +143,8 @@ class ManifestStore:
         Returns:
             False where the lock was lost, or where the record stands already.
         """
-        now = self._table.clock()
-        instant = utc_timestamp(now)
+        instant = utc_timestamp(self._table.clock())
+        # It gets a `ttl` once it has ended; until then it must not expire.
         record = {
             "date_prefix": manifest.name.date_prefix,
             "file_key": manifest_record_key(manifest.name.filename),
@@ -156,7 +156,6 @@ class ManifestStore:
             "files_marked": False,
             "created_at": instant,
             "updated_at": instant,
-            "ttl": self._table.expiry(now),
         }
         try:
             self._table.dynamodb.transact_write_items(

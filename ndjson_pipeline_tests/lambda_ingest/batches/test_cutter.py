@@ -327,17 +327,49 @@ def test_a_record_is_written_as_the_contract_says(ingest: Ingest) -> None:
     assert record["file_size_mb"] == 1
     assert record["etag"] == event["s3"]["object"]["eTag"]
     assert record["created_at"] == record["updated_at"] == "2026-01-30T12:00:00.000000Z"
-    assert record["ttl"] == int(ingest.clock.now.timestamp()) + 30 * 86_400
     ingest.deliver(*(ingest.put(name) for name in names(9)))
     (manifest,) = ingest.manifest_records()
     assert manifest["status"] == "pending"
     assert manifest["attempt"] == 0
     assert manifest["file_count"] == 10
-    assert manifest["ttl"] == int(ingest.clock.now.timestamp()) + 30 * 86_400
     stored = ingest.clients.s3.get_object(
         Bucket=ingest.settings.manifest_bucket, Key=manifest["manifest_path"].split("/", 3)[3]
     )["Body"].read()
     assert json.loads(stored)["file_count"] == 10
+
+
+def test_what_is_open_never_expires(ingest: Ingest) -> None:
+    """A record gets its `ttl` with its end: a file once it is manifested, a manifest later, by its run."""
+    month = 30 * 86_400
+    ingest.deliver(ingest.put(f"{TODAY}-a.ndjson"))
+    assert "ttl" not in ingest.record(f"{TODAY}-a.ndjson")
+    ingest.deliver(ingest.put(f"{TODAY}-a.ndjson", b"22\n"))
+    assert "ttl" not in ingest.record(f"{TODAY}-a.ndjson")
+    ingest.deliver(*(ingest.put(name) for name in names(9)))
+    ends = {record["ttl"] for record in ingest.file_records().values()}
+    assert ends == {int(ingest.clock.now.timestamp()) + month}
+    (manifest,) = ingest.manifest_records()
+    assert "ttl" not in manifest
+
+
+def test_a_file_that_was_overwritten_before_its_mark_ends_with_it(ingest: Ingest) -> None:
+    commit_without_marks(ingest)
+    ingest.deliver(ingest.put(f"{TODAY}-f00003.ndjson", b"22\n"))
+    ingest.sweep(audit=False)
+    assert "ttl" in ingest.record(f"{TODAY}-f00003.ndjson")
+
+
+def test_a_refused_file_ends_and_is_open_again_once_it_is_mended(ingest: Ingest) -> None:
+    name = f"{TODAY}-a.ndjson"
+    ingest.deliver(ingest.put(name, b""))
+    record = ingest.record(name)
+    assert (record["status"], record["ttl"]) == (
+        "quarantined",
+        int(ingest.clock.now.timestamp()) + 30 * 86_400,
+    )
+    ingest.deliver(ingest.put(name))
+    assert ingest.record(name)["status"] == "pending"
+    assert "ttl" not in ingest.record(name)
 
 
 def test_what_was_committed_before_a_build_failed_is_reported(ingest: Ingest) -> None:
