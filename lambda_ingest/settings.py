@@ -24,6 +24,7 @@ class Settings:
         input_prefix: what every input key begins with; ends in `/`.
         max_files_per_manifest: 1 to 10,000.
         min_files_for_partial_batch: a past date flushes at this many.
+        late_flush_seconds: a past date of which something was cut less than this ago waits for a full batch.
         expected_file_size_mb: 0 switches the size check off.
         size_tolerance_percent: how far a size may lie from the expected, either way.
         lock_ttl_seconds: how long a date's lock lives without its holder.
@@ -44,6 +45,7 @@ class Settings:
     input_prefix: str = SharedSettings.input_prefix
     max_files_per_manifest: int = 10
     min_files_for_partial_batch: int = 1
+    late_flush_seconds: int = 60
     expected_file_size_mb: float = 3.5
     size_tolerance_percent: float = 10.0
     lock_ttl_seconds: int = 300
@@ -77,6 +79,7 @@ class Settings:
             min_files_for_partial_batch=reader.whole(
                 "MIN_FILES_FOR_PARTIAL_BATCH", cls.min_files_for_partial_batch, lowest=1
             ),
+            late_flush_seconds=reader.whole("LATE_FLUSH_SECONDS", cls.late_flush_seconds, lowest=0),
             expected_file_size_mb=reader.number("EXPECTED_FILE_SIZE_MB", cls.expected_file_size_mb),
             size_tolerance_percent=reader.number("SIZE_TOLERANCE_PERCENT", cls.size_tolerance_percent),
             lock_ttl_seconds=reader.whole("LOCK_TTL_SECONDS", cls.lock_ttl_seconds, lowest=1),
