@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Self
 
+from lambda_ingest.contract.settings import SHARED_VARIABLES, SettingsReader, SharedSettings
 from ndjson_pipeline.errors import SettingsError
 
 ENVIRONMENT_VARIABLE = "NDJSON_ENVIRONMENT"
@@ -14,9 +15,8 @@ LAUNCH_MAX_WAIT_VARIABLE = "LAUNCH_MAX_WAIT_SECONDS"
 WORKER_TYPE_VARIABLE = "GLUE_WORKER_TYPE"
 WORKERS_VARIABLE = "GLUE_NUMBER_OF_WORKERS"
 MAX_WORKERS_VARIABLE = "GLUE_MAX_WORKERS"
-ENVIRONMENTS = ("dev", "prod")
-# Every variable that the code location reads.
-VARIABLES = (
+# All that `PipelineSettings` reads.
+SETTINGS_VARIABLES = (
     ENVIRONMENT_VARIABLE,
     DAGSTER_URL_VARIABLE,
     LAUNCH_MIN_MB_VARIABLE,
@@ -24,14 +24,16 @@ VARIABLES = (
     WORKER_TYPE_VARIABLE,
     WORKERS_VARIABLE,
     MAX_WORKERS_VARIABLE,
+    *SHARED_VARIABLES,
 )
+ENVIRONMENTS = ("dev", "prod")
 # A size alone would let a date's last few manifests wait for ever.
 WAIT_BESIDE_A_SIZE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
 class PipelineSettings:
-    """Which deployment the code location works for.
+    """Which deployment the code location works for, and how.
 
     Attributes:
         environment: `dev` or `prod`; the last part of every name in AWS.
@@ -41,6 +43,9 @@ class PipelineSettings:
         worker_type: of the Glue job's workers.
         number_of_workers: of the Glue job, driver included; a run is given at least these.
         max_workers: a run is given at most these.
+        ttl_days: how long a record lives after it has ended; this and the following as the Lambdas have it.
+        partition_start_date: the first partition.
+        input_prefix: what every input key begins with; ends in `/`.
     """
 
     environment: str = "dev"
@@ -50,57 +55,46 @@ class PipelineSettings:
     worker_type: str = "G.1X"
     number_of_workers: int = 2
     max_workers: int = 10
+    ttl_days: int = SharedSettings.ttl_days
+    partition_start_date: date = SharedSettings.partition_start_date
+    input_prefix: str = SharedSettings.input_prefix
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
-        """Read the variables of `VARIABLES`; an absent or empty one keeps its default.
+        """Read the variables of `SETTINGS_VARIABLES`; an absent or empty one keeps its default.
 
         Raises:
-            SettingsError: one makes no sense; the message names it, and what was expected.
+            SettingsError: names every variable that makes no sense, and what was expected.
         """
-        environment = variables.get(ENVIRONMENT_VARIABLE, "").strip() or cls.environment
+        reader = SettingsReader(variables)
+        environment = reader.text(ENVIRONMENT_VARIABLE) or cls.environment
         if environment not in ENVIRONMENTS:
-            raise SettingsError(
+            reader.problems.append(
                 f"{ENVIRONMENT_VARIABLE} must be one of {', '.join(ENVIRONMENTS)}, got {environment!r}"
             )
-        dagster_url = variables.get(DAGSTER_URL_VARIABLE, "").strip().rstrip("/") or None
+        dagster_url = (reader.text(DAGSTER_URL_VARIABLE) or "").rstrip("/") or None
         if dagster_url is not None and not dagster_url.startswith(("http://", "https://")):
-            raise SettingsError(
+            reader.problems.append(
                 f"{DAGSTER_URL_VARIABLE} must be an address such as https://dagster.example.com, "
                 f"got {dagster_url!r}"
             )
-        min_mb = _number(variables, LAUNCH_MIN_MB_VARIABLE, cls.launch_min_mb)
-        max_wait = timedelta(seconds=_number(variables, LAUNCH_MAX_WAIT_VARIABLE, 0.0))
-        workers = _whole(variables, WORKERS_VARIABLE, cls.number_of_workers, lowest=2)
+        shared = SharedSettings.read(reader)
+        min_mb = reader.number(LAUNCH_MIN_MB_VARIABLE, cls.launch_min_mb)
+        max_wait = timedelta(seconds=reader.number(LAUNCH_MAX_WAIT_VARIABLE, 0.0))
+        workers = reader.whole(WORKERS_VARIABLE, cls.number_of_workers, lowest=2)
         most = max(cls.max_workers, workers)
-        return cls(
+        settings = cls(
             environment,
             dagster_url,
             launch_min_mb=min_mb,
             launch_max_wait=max_wait or (WAIT_BESIDE_A_SIZE if min_mb else max_wait),
-            worker_type=variables.get(WORKER_TYPE_VARIABLE, "").strip() or cls.worker_type,
+            worker_type=reader.text(WORKER_TYPE_VARIABLE) or cls.worker_type,
             number_of_workers=workers,
-            max_workers=_whole(variables, MAX_WORKERS_VARIABLE, most, lowest=workers),
+            max_workers=reader.whole(MAX_WORKERS_VARIABLE, most, lowest=workers),
+            ttl_days=shared.ttl_days,
+            partition_start_date=shared.partition_start_date,
+            input_prefix=shared.input_prefix,
         )
-
-
-def _number(variables: Mapping[str, str], name: str, default: float) -> float:
-    text = variables.get(name, "").strip()
-    try:
-        value = float(text) if text else default
-    except ValueError as error:
-        raise SettingsError(f"{name} must be a number, got {text!r}") from error
-    if not 0 <= value < float("inf"):
-        raise SettingsError(f"{name} must be 0 or more, got {text}")
-    return value
-
-
-def _whole(variables: Mapping[str, str], name: str, default: int, *, lowest: int) -> int:
-    text = variables.get(name, "").strip()
-    try:
-        value = int(text) if text else default
-    except ValueError as error:
-        raise SettingsError(f"{name} must be a whole number, got {text!r}") from error
-    if value < lowest:
-        raise SettingsError(f"{name} must be at least {lowest}, got {value}")
-    return value
+        if reader.problems:
+            raise SettingsError("Environment variables need mending: " + "; ".join(reader.problems) + ".")
+        return settings
