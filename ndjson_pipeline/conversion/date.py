@@ -12,6 +12,7 @@ from ndjson_pipeline.claims.dagster_runs import ancestry_of, is_termination_aske
 from ndjson_pipeline.claims.decision import LeftAlone, decide
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.claims.retries import FailureKind
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
 from ndjson_pipeline.errors import (
     GlueBusyError,
@@ -23,7 +24,7 @@ from ndjson_pipeline.errors import (
 from ndjson_pipeline.glue.ended_runs import EndedRuns
 from ndjson_pipeline.glue.runs import GlueRuns
 from ndjson_pipeline.glue.session import Conversion, Converter
-from ndjson_pipeline.glue.settlement import Settlement, may_retry, settle
+from ndjson_pipeline.glue.settlement import Settlement, settle
 from ndjson_pipeline.resources import PipelineResource
 
 PlannedMove: TypeAlias = tuple[ManifestRecord, Move]
@@ -99,7 +100,7 @@ def _moves(
     ancestry = ancestry_of(context.run, context.instance.get_run_by_id)
     moves: list[PlannedMove] = []
     for record in found:
-        decision = decide(record, context.run.run_id, ancestry)
+        decision = decide(record, context.run.run_id, ancestry, utc_now())
         if not isinstance(decision, LeftAlone):
             moves.append((record, decision))
         elif not _counts_as_completed(record, ended_runs, result):
@@ -184,7 +185,9 @@ def _convert_batch(
         # A stop and a deadline are decisions; whatever else it was may not be there the next time.
         is_decision = is_interrupted or isinstance(error, GlueDeadlineError)
         settlements = [
-            Settlement(claim, _describe(error), retry_due=not is_decision and may_retry(claim))
+            Settlement(
+                claim, _describe(error), kind=FailureKind.FINAL if is_decision else FailureKind.CRASHED
+            )
             for claim in unsettled
         ]
         _record(context, records, settlements, result)
@@ -228,7 +231,13 @@ def _record(
                 records.complete(claim, settlement.records_processed)
                 result.completed.append(settlement)
             else:
-                records.fail(claim, settlement.failure, retry_due=settlement.retry_due)
+                records.fail(
+                    claim,
+                    settlement.failure,
+                    settlement.kind,
+                    group_size=settlement.group_size,
+                    glue_job_run_id=settlement.glue_job_run_id,
+                )
                 result.failures[path] = settlement.failure
                 context.log.error(f"{path} failed: {settlement.failure}")
         except StaleHolderError as error:

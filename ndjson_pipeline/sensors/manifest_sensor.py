@@ -52,7 +52,7 @@ def manifest_sensor(
     records = pipeline.records()
     pending = records.with_status(ManifestStatus.PENDING, PENDING_PER_TICK)
     # What crashed is tried again, by the same path as what waits for the first time.
-    pending += [record for record in records.failed_and_unsettled(PENDING_PER_TICK) if record.retry_due]
+    pending += records.retries_due(utc_now(), PENDING_PER_TICK)
     if not pending:
         return dg.SkipReason("No committed manifest waits")
     failed = _fail_unlaunchable(context, records, pending)
@@ -112,7 +112,7 @@ def _fail(
     context: dg.SensorEvaluationContext, records: ManifestRecordStore, record: ManifestRecord, reason: str
 ) -> None:
     """Fail a manifest that no run converts; claimed first, so that its alert goes out like a run's."""
-    move = Move.RETRY if record.retry_due else Move.CLAIM
+    move = Move.CLAIM if record.status is ManifestStatus.PENDING else Move.RETRY
     claim = records.claim(record, f"{SENSOR_HOLDER_PREFIX}{context.sensor_name}", move)
     if claim is not None:
         records.fail(claim, reason)
