@@ -73,7 +73,12 @@ class PipelineResource(dg.ConfigurableResource[None]):
     def records(self) -> ManifestRecordStore:
         """The manifest records."""
         deployment = self.deployment
-        return ManifestRecordStore(deployment.dynamodb, table=deployment.names.tracking_table, clock=utc_now)
+        return ManifestRecordStore(
+            deployment.dynamodb,
+            table=deployment.names.tracking_table,
+            clock=utc_now,
+            ttl=timedelta(days=deployment.settings.ttl_days),
+        )
 
     def glue_runs(self, log: logging.Logger) -> GlueRuns:
         """The Glue job's runs; what happens to them is told to `log`."""

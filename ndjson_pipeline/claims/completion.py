@@ -35,6 +35,10 @@ _LONGEST_WAIT_SECONDS = 5.0
 # Waits without any progress end here. Capacity that scales up takes a minute or two.
 _PATIENCE_SECONDS = 180.0
 _REFUSED = "ConditionalCheckFailed"
+# What is learnt from attempts that failed, for those that follow by themselves.
+OF_EARLIER_ATTEMPTS = ("crashes", "refused_starts", "group_size")
+# What a completed record says no more.
+OF_FAILURES = ("error_message", *OF_EARLIER_ATTEMPTS)
 _CONFLICTS = frozenset(
     {"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"}
 )
@@ -243,7 +247,9 @@ class CompletionWriter:
                 "Key": to_item({"date_prefix": record.date_prefix, "file_key": record.file_key}),
                 "UpdateExpression": (
                     "SET #status = :completed, completed_time = :now, counted = :counted, updated_at = :now, "
-                    "#ttl = :ttl" + (", records_processed = :records" if numbers else "")
+                    "#ttl = :ttl"
+                    + (", records_processed = :records" if numbers else "")
+                    + f" REMOVE {', '.join(OF_FAILURES)}"
                 ),
                 "ConditionExpression": (
                     f"#status = :processing AND attempt = :attempt AND dagster_run_id = :run AND {counts}"

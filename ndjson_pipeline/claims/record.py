@@ -6,7 +6,12 @@ from typing import Any
 
 from lambda_ingest.contract.errors import ContractError
 from lambda_ingest.contract.keys import ManifestName
-from lambda_ingest.contract.records import MANIFEST_FILE_KEY_PREFIX, ManifestStatus
+from lambda_ingest.contract.records import (
+    MANIFEST_FILE_KEY_PREFIX,
+    RETRY_AT_ATTRIBUTE,
+    ManifestStatus,
+)
+from ndjson_pipeline.claims.due_alerts import DueAlert
 from ndjson_pipeline.claims.totals import Counted, parse_counted
 from ndjson_pipeline.errors import RecordFormatError
 
@@ -28,9 +33,12 @@ class ManifestRecord:
         error_message: why the last attempt failed.
         records_processed: rows written by the last attempt that completed.
         processing_start_time: when the last attempt claimed it, UTC text.
-        retry_due: whether the last attempt crashed, and another should follow by itself.
-        retry_at: when that should be, UTC text; None means at once.
-        alert_pending: the run whose failure was recorded here and that nobody was told of yet.
+        retry_at: when another attempt may follow the last one, which failed, UTC text; None where none does.
+        crashes: how often an attempt crashed, since a person last had a hand in it.
+        refused_starts: how often Glue did not take it, since then.
+        group_size: how many manifests a Glue run of it takes at most, since one died with it; None bounds
+            nothing.
+        alerts_due: failures that nobody was told of yet, the newest last.
         counted: what it adds to its date's totals; the newest completed attempt's.
     """
 
@@ -46,15 +54,22 @@ class ManifestRecord:
     error_message: str | None = None
     records_processed: int | None = None
     processing_start_time: str | None = None
-    retry_due: bool = False
     retry_at: str | None = None
-    alert_pending: str | None = None
+    crashes: int = 0
+    refused_starts: int = 0
+    group_size: int | None = None
+    alerts_due: tuple[DueAlert, ...] = ()
     counted: Counted | None = None
 
     @property
     def date_prefix(self) -> str:
         """Its UTC date."""
         return self.name.date_prefix
+
+    @property
+    def alert_pending(self) -> str | None:
+        """The run of the newest failure that nobody was told of yet; the record is indexed by it."""
+        return self.alerts_due[-1].run_id if self.alerts_due else None
 
     @property
     def file_key(self) -> str:
@@ -94,11 +109,20 @@ def parse_record(item: Mapping[str, Any]) -> ManifestRecord:
                 None if item.get("records_processed") is None else int(item["records_processed"])
             ),
             processing_start_time=item.get("processing_start_time"),
-            retry_due=item.get("retry_due") is True,
-            alert_pending=item.get("alert_pending"),
+            retry_at=item.get(RETRY_AT_ATTRIBUTE),
+            crashes=int(item.get("crashes", 0)),
+            refused_starts=int(item.get("refused_starts", 0)),
+            group_size=_positive(item.get("group_size")),
+            alerts_due=tuple(DueAlert.from_values(entry) for entry in item.get("alerts_due", ())),
             counted=parse_counted(item),
         )
     except KeyError as error:
         raise RecordFormatError(f"{key} has no attribute {error}") from error
     except (ContractError, ValueError, TypeError, AttributeError) as error:
         raise RecordFormatError(f"{key} has another shape: {error}") from error
+
+
+def _positive(value: Any) -> int | None:
+    if value is None or int(value) >= 1:
+        return None if value is None else int(value)
+    raise ValueError(f"expected a number of at least 1, got {value}")

@@ -22,6 +22,7 @@ from ndjson_pipeline.claims.dagster_runs import (
 from ndjson_pipeline.claims.decision import LeftAlone, decide
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.claims.retries import FailureKind
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
 from ndjson_pipeline.concurrency import do_all
 from ndjson_pipeline.conversion.metadata import charge_of, numbers_of
@@ -36,8 +37,11 @@ from ndjson_pipeline.glue.ended_runs import EndedRuns
 from ndjson_pipeline.glue.report import GlueReport
 from ndjson_pipeline.glue.runs import GlueRuns
 from ndjson_pipeline.glue.session import Conversion, Converter
-from ndjson_pipeline.glue.settlement import Settlement, may_retry, settle
+from ndjson_pipeline.glue.settlement import Settlement, settle
 from ndjson_pipeline.resources import PipelineResource
+
+# How many manifests that are to be tried again a run looks at, to find those of its date.
+RETRIES_READ = 10_000
 
 PlannedMove: TypeAlias = tuple[ManifestRecord, Move]
 
@@ -107,7 +111,7 @@ def _moves(
     """Return the moves that the run is to make, and note why each other manifest is left alone."""
     moves: list[PlannedMove] = []
     for record in _candidates(records, context.run.run_id, ancestry, date_prefix):
-        decision = decide(record, context.run.run_id, ancestry)
+        decision = decide(record, context.run.run_id, ancestry, utc_now())
         if not isinstance(decision, LeftAlone):
             moves.append((record, decision))
         elif not _counts_as_completed(record, ended_runs, result):
@@ -131,15 +135,19 @@ def _candidates(
     found = {
         record.name: record
         for record in (
-            *records.open_of(date_prefix, ManifestStatus.PENDING),
-            *(record for record in records.retries_due(now) if record.date_prefix == date_prefix),
+            *records.of_date_with_status(date_prefix, ManifestStatus.PENDING),
+            *(
+                record
+                for record in records.retries_due(now, RETRIES_READ)
+                if record.date_prefix == date_prefix
+            ),
         )
     }
     holders = {run_id, *ancestry.ancestors}
     former = (
         records.of_date(date_prefix)
         if ancestry.ancestors
-        else records.open_of(date_prefix, ManifestStatus.PROCESSING)
+        else records.of_date_with_status(date_prefix, ManifestStatus.PROCESSING)
     )
     # Strongly read, or held by this very run: it says more than an index that lags.
     found |= {record.name: record for record in former if record.dagster_run_id in holders}
@@ -245,7 +253,9 @@ def _convert_batch(
         # A stop and a deadline are decisions; whatever else it was may not be there the next time.
         is_decision = is_interrupted or isinstance(error, GlueDeadlineError)
         settlements = [
-            Settlement(claim, _describe(error), retry_due=not is_decision and may_retry(claim))
+            Settlement(
+                claim, _describe(error), kind=FailureKind.FINAL if is_decision else FailureKind.CRASHED
+            )
             for claim in unsettled
         ]
         _record(context, records, settlements, result)
@@ -322,7 +332,13 @@ def _record(
             continue
         claim = settlement.claim
         try:
-            records.fail(claim, settlement.failure, retry_due=settlement.retry_due)
+            records.fail(
+                claim,
+                settlement.failure,
+                settlement.kind,
+                group_size=settlement.group_size,
+                glue_job_run_id=settlement.glue_job_run_id,
+            )
             result.failures[claim.record.manifest_path] = settlement.failure
             context.log.error(f"{claim.record.manifest_path} failed: {settlement.failure}")
         except StaleHolderError as error:

@@ -28,7 +28,7 @@ SEARCHED_RUNS = 200
 _THROTTLED = frozenset({"ThrottlingException", "OperationTimeoutException", "InternalServiceException"})
 # https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
 SUCCEEDED = "SUCCEEDED"
-CRASHED_STATES = frozenset({"FAILED", "ERROR", "EXPIRED"})
+CRASHED_STATES = frozenset({"FAILED", "ERROR"})
 TERMINAL_STATES = frozenset({SUCCEEDED, "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED"})
 
 
@@ -76,7 +76,7 @@ class GlueRun:
 
     @property
     def has_crashed(self) -> bool:
-        """Whether it ended badly, but neither by a stop nor by its time limit."""
+        """Whether it began and ended badly, but neither by a stop nor by its time limit."""
         return self.state in CRASHED_STATES
 
     @classmethod

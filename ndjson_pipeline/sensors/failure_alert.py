@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lambda_ingest.contract.dates import utc_timestamp
+from ndjson_pipeline.claims.due_alerts import DueAlert
 from ndjson_pipeline.claims.record import ManifestRecord
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class FailedRun:
     Attributes:
         run_id: the Dagster run.
         date_prefix: its partition, where it has one.
-        records: the manifests that failed with it; none where it failed before it claimed any.
+        failures: of manifests, in order of their names; none where it failed before it claimed any.
         error: the kind of failure, such as `DagsterRunFailure`.
         cause: why, where Dagster or a record says.
         is_retried: whether Dagster launches the run again by itself.
@@ -34,7 +35,7 @@ class FailedRun:
 
     run_id: str
     date_prefix: str | None
-    records: Sequence[ManifestRecord]
+    failures: Sequence[tuple[ManifestRecord, DueAlert]]
     error: str
     cause: str
     is_retried: bool
@@ -47,11 +48,10 @@ def alert_document(failed: FailedRun, job_name: str, now: datetime) -> dict[str,
     `ManifestPaths` and `WillRetry` go beyond the contract's fields: all manifests of the run, and whether
     another attempt follows by itself.
     """
-    paths = [record.manifest_path for record in failed.records]
-    first = failed.records[0] if failed.records else None
-    cause = "\n".join(
-        dict.fromkeys(record.error_message for record in failed.records if record.error_message)
-    )
+    paths = list(dict.fromkeys(record.manifest_path for record, _ in failed.failures))
+    alerts = [alert for _, alert in failed.failures]
+    first = failed.failures[0][0] if failed.failures else None
+    cause = "\n".join(dict.fromkeys(alert.error_message for alert in alerts))
     return {
         "FunctionError": f"Glue job failed for manifest: {paths[0]}" if paths else "A Dagster run failed",
         "DatePrefix": first.date_prefix if first else failed.date_prefix,
@@ -59,12 +59,11 @@ def alert_document(failed: FailedRun, job_name: str, now: datetime) -> dict[str,
         "ManifestPaths": paths[:_MOST_PATHS],
         "ManifestCount": len(paths),
         "Error": {"Error": failed.error, "Cause": cause or failed.cause},
-        "WillRetry": failed.is_retried
-        or (bool(failed.records) and all(record.retry_due for record in failed.records)),
+        "WillRetry": failed.is_retried or (bool(alerts) and all(alert.will_retry for alert in alerts)),
         "Timestamp": utc_timestamp(now),
         "DagsterRunId": failed.run_id,
         "DagsterRunUrl": failed.url,
-        "GlueJobRunId": next((r.glue_job_run_id for r in failed.records if r.glue_job_run_id), None),
+        "GlueJobRunId": next((alert.glue_job_run_id for alert in alerts if alert.glue_job_run_id), None),
         "JobName": job_name,
     }
 

@@ -13,6 +13,7 @@ import dagster as dg
 
 from lambda_ingest.contract.clock import utc_now
 from ndjson_pipeline.claims.dagster_runs import ENDED_BADLY, IN_FLIGHT, PARTITION_TAG, SENSOR_HOLDER_PREFIX
+from ndjson_pipeline.claims.due_alerts import DueAlert
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.jobs import converts
 from ndjson_pipeline.resources import PipelineResource
@@ -40,10 +41,11 @@ def failure_alert_sensor(
     """Alert what is due."""
     deployment, records = pipeline.deployment, pipeline.records()
     now = utc_now()
-    by_run: dict[str, list[ManifestRecord]] = {}
-    for record in records.failed_and_unsettled(RECORDS_PER_TICK):
-        if record.alert_pending is not None:
-            by_run.setdefault(record.alert_pending, []).append(record)
+    by_run: dict[str, list[tuple[ManifestRecord, DueAlert]]] = {}
+    pending, _ = records.alerts_pending(RECORDS_PER_TICK)
+    for record in pending:
+        for alert in record.alerts_due:
+            by_run.setdefault(alert.run_id, []).append((record, alert))
     since, ended = _ended_badly(context, now)
     alerted = 0
     for run_id in dict.fromkeys([*by_run, *(record.dagster_run.run_id for record in ended)]):
@@ -54,7 +56,7 @@ def failure_alert_sensor(
         failed = FailedRun(
             run_id=run_id,
             date_prefix=run.tags.get(PARTITION_TAG) if run is not None else None,
-            records=sorted(by_run.get(run_id, []), key=lambda record: record.name),
+            failures=sorted(by_run.get(run_id, []), key=lambda failure: failure[0].name),
             error=_kind(run_id, run),
             cause=_cause(context, run_id) if run is not None else "Dagster no longer knows the run",
             is_retried=run is not None and run.tags.get(WILL_RETRY_TAG) == "true",
@@ -63,8 +65,8 @@ def failure_alert_sensor(
         publish(
             deployment.sns, deployment.alert_topic_arn, alert_document(failed, deployment.names.glue_job, now)
         )
-        for record in failed.records:
-            records.alerted(record, run_id)
+        for record in {record.name: record for record, _ in failed.failures}.values():
+            records.alerted(record, [alert for _, alert in failed.failures])
         if run is not None:
             context.instance.add_run_tags(run_id, {ALERTED_TAG: now.isoformat(timespec="seconds")})
         alerted += 1

@@ -14,6 +14,7 @@ from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.assets import merged_parquet
 from ndjson_pipeline.claims.dagster_runs import RunView, view_of
 from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.claims.retries import FailureKind
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
 from ndjson_pipeline.conversion.failed_dates import FAILED_READ, show_failed
 from ndjson_pipeline.conversion.metadata import (
@@ -29,7 +30,7 @@ from ndjson_pipeline.glue.ended_runs import EndedRuns
 from ndjson_pipeline.glue.reconciliation import Verdict, judge
 from ndjson_pipeline.glue.runs import GlueRuns
 from ndjson_pipeline.glue.session import Conversion
-from ndjson_pipeline.glue.settlement import Settlement, may_retry, settle
+from ndjson_pipeline.glue.settlement import Settlement, settle
 from ndjson_pipeline.jobs import converts
 from ndjson_pipeline.resources import PipelineResource
 
@@ -99,7 +100,7 @@ def _reconcile(
         else Settlement(
             claim,
             f"run {record.dagster_run_id} is gone and left no Glue run for attempt {record.attempt}",
-            retry_due=may_retry(claim),
+            kind=FailureKind.CRASHED,
         )
     )
     try:
@@ -107,7 +108,13 @@ def _reconcile(
             report = conversion.report if conversion is not None else None
             records.complete(claim, numbers_of(report, record.manifest_path))
         else:
-            records.fail(claim, settlement.failure, retry_due=settlement.retry_due)
+            records.fail(
+                claim,
+                settlement.failure,
+                settlement.kind,
+                group_size=settlement.group_size,
+                glue_job_run_id=settlement.glue_job_run_id,
+            )
     except StaleHolderError as error:
         context.log.info(f"Settled meanwhile: {error}")
         return []

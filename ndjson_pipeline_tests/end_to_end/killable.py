@@ -119,7 +119,7 @@ class Killable(Running):
 
         def calm() -> list[ManifestRecord]:
             records = self.tracked(*dates).manifests
-            failed = [r for r in records if r.status is ManifestStatus.FAILED and not r.retry_due]
+            failed = [r for r in records if r.status is ManifestStatus.FAILED and r.retry_at is None]
             assert not failed, [(r.name.filename, r.attempt, r.error_message) for r in failed]
             done = [record for record in records if record.status is ManifestStatus.COMPLETED]
             return records if len(done) == len(records) == count else []

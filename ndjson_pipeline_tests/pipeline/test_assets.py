@@ -372,11 +372,11 @@ def test_an_attempt_that_began_a_glue_run_attaches_to_it(runner: Runner, manifes
 def test_a_crashed_attempt_is_followed_by_the_next_but_a_failed_one_is_not(
     runner: Runner, manifests: ManifestTable
 ) -> None:
-    crashed = manifests.commit(1, status="failed", attempt=1, retry_due=True)
-    failed = manifests.commit(2, status="failed", attempt=1, retry_due=False)
+    crashed = manifests.commit(1, status="failed", attempt=1, retry_at="2026-01-30T00:01:00.000000Z")
+    failed = manifests.commit(2, status="failed", attempt=1)
     assert runner.run(runner.glue_that_converts(), [crashed, failed]).success
     assert statuses(manifests, [crashed, failed]) == [("completed", 2), ("failed", 1)]
-    assert "retry_due" not in manifests.item(crashed)
+    assert "retry_at" not in manifests.item(crashed)
 
 
 def test_a_glue_run_that_dies_without_a_word_makes_a_retry_due_until_the_last_attempt(
@@ -387,7 +387,8 @@ def test_a_glue_run_that_dies_without_a_word_makes_a_retry_due_until_the_last_at
         assert not runner.run(runner.glue(None, ("FAILED",)), [name]).success
         item = manifests.item(name)
         assert (item["status"], item["attempt"]) == ("failed", attempt)
-        assert item["retry_due"] is (attempt < 3)
+        assert ("retry_at" in item) is (attempt < 3)
+        manifests.put_item(**{**item, **({"retry_at": item["failed_time"]} if attempt < 3 else {})})
         assert item["alert_pending"] == item["dagster_run_id"]
 
 
@@ -453,6 +454,6 @@ def test_a_manifest_that_glue_cannot_use_fails_by_its_name_and_its_neighbours_co
         assert manifests.path(name) in item["error_message"]
         assert reason in item["error_message"]
         # What failed by its data is not tried again by itself.
-        assert (item["retry_due"], item["alert_pending"]) == (False, result.run_id)
+        assert (item.get("retry_at"), item["alert_pending"]) == (None, result.run_id)
     (metadata,) = runner.observations()
     assert (metadata["manifests_completed"], metadata["manifests_failed"]) == (2, 2)

@@ -130,16 +130,14 @@ def metadata_of(result: dg.ExecuteInProcessResult, op_name: str) -> dict[str, An
 class TestReprocessFailedManifests:
     def commit(self, manifests: ManifestTable) -> tuple[list[ManifestName], list[ManifestName]]:
         failed = [
-            manifests.commit(
-                sequence, day(), status="failed", attempt=3, error_message="bad", retry_due=False
-            )
+            manifests.commit(sequence, day(), status="failed", attempt=3, error_message="bad")
             for sequence in (1, 2)
         ]
         others = [
             manifests.commit(3, day(), status="completed", attempt=1),
             manifests.commit(4, day(), status="processing", attempt=1, dagster_run_id="run"),
             manifests.commit(5, day()),
-            manifests.commit(1, day(-1), status="failed", attempt=1, retry_due=False),
+            manifests.commit(1, day(-1), status="failed", attempt=1),
         ]
         return failed, others
 

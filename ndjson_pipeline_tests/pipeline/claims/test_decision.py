@@ -1,12 +1,15 @@
 """Which move a run makes with a record: the table of what it is for, and of how the record stands."""
 
+from datetime import timedelta
+
 import pytest
 
+from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import Ancestry, Purpose, RunView
 from ndjson_pipeline.claims.decision import LeftAlone, decide
 from ndjson_pipeline.claims.moves import Move
-from ndjson_pipeline_tests.pipeline.harness import make_record
+from ndjson_pipeline_tests.pipeline.harness import NOW, make_record
 
 SENSORS = Ancestry(Purpose.LAUNCH)
 PERSONS = Ancestry(Purpose.DATES)
@@ -18,7 +21,8 @@ AUTOMATIC_OF_AGAIN = Ancestry(Purpose.EXPLICIT_RETRY, True, ANCESTORS, frozenset
 LEFT = None
 
 PENDING = {"status": ManifestStatus.PENDING}
-CRASHED = {"status": ManifestStatus.FAILED, "retry_due": True, "dagster_run_id": "parent"}
+CRASHED = {"status": ManifestStatus.FAILED, "retry_at": utc_timestamp(NOW), "dagster_run_id": "parent"}
+CRASHED_JUST_NOW = {**CRASHED, "retry_at": utc_timestamp(NOW + timedelta(seconds=1))}
 FAILED_OF_PARENT = {"status": ManifestStatus.FAILED, "dagster_run_id": "parent"}
 FAILED_OF_OTHER = {"status": ManifestStatus.FAILED, "dagster_run_id": "other"}
 COMPLETED_BY_PARENT = {"status": ManifestStatus.COMPLETED, "dagster_run_id": "parent"}
@@ -36,6 +40,7 @@ NAMES = ("sensors", "persons", "again", "automatic", "automatic_of_dates", "auto
 EXPECTED = {
     "pending": (PENDING, [Move.CLAIM] * 6),
     "crashed": (CRASHED, [Move.RETRY] * 6),
+    "crashed just now": (CRASHED_JUST_NOW, [LEFT, Move.RETRY, Move.RETRY, LEFT, LEFT, LEFT]),
     "failed of parent": (FAILED_OF_PARENT, [LEFT, Move.RECLAIM, Move.RECLAIM, LEFT, LEFT, LEFT]),
     "failed of other": (
         FAILED_OF_OTHER,
@@ -64,7 +69,7 @@ CASES = [
 def test_a_run_makes_the_move_that_its_purpose_and_the_record_allow(
     attributes: dict[str, object], run: Ancestry, move: Move | None
 ) -> None:
-    decision = decide(make_record(attempt=1, **attributes), "self", run)
+    decision = decide(make_record(attempt=1, **attributes), "self", run, NOW)
     if move is LEFT:
         assert isinstance(decision, LeftAlone)
         assert decision.reason
@@ -73,7 +78,7 @@ def test_a_run_makes_the_move_that_its_purpose_and_the_record_allow(
 
 
 def test_what_an_ancestor_still_converts_is_left_alone_with_the_reason() -> None:
-    decision = decide(make_record(attempt=1, **HELD_BY_GOING), "self", AGAIN)
+    decision = decide(make_record(attempt=1, **HELD_BY_GOING), "self", AGAIN, NOW)
     assert isinstance(decision, LeftAlone)
     assert "going" in decision.reason
     assert "still going" in decision.reason

@@ -315,20 +315,6 @@ def test_an_end_is_never_turned_into_the_other(
     assert table.item(pending.name) == written
 
 
-def test_every_move_puts_off_the_records_expiry(
-    table: ManifestTable, store: ManifestRecordStore, pending: ManifestRecord
-) -> None:
-    assert "ttl" not in table.item(pending.name)
-    claim = claimed(store, pending, "run-1")
-    item = table.item(pending.name)
-    assert item["ttl"] > 0
-    assert item["processing_start_time"] == item["updated_at"]
-    store.complete(claim, None)
-    item = table.item(pending.name)
-    assert item["completed_time"] == item["updated_at"]
-    assert "records_processed" not in item
-
-
 def test_a_long_error_is_cut_to_what_an_item_holds(
     table: ManifestTable, store: ManifestRecordStore, pending: ManifestRecord
 ) -> None:

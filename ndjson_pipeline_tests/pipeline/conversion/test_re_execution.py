@@ -202,7 +202,7 @@ def test_a_person_who_executes_a_run_again_converts_again_what_has_ended(
     names = [
         former.held(1, status="failed", error_message="bad file"),
         former.held(2, status="completed"),
-        former.held(3, status="failed", retry_due=True),
+        former.held(3, status="failed", retry_at=LONG_AGO),
     ]
     others = manifests.commit(4, status="completed", attempt=1)
     assert runner.run(runner.glue_that_converts(), names, **former.again()).success
@@ -215,7 +215,7 @@ def test_a_retry_by_dagster_converts_nothing_again_that_has_ended(
     names = [
         former.held(1, status="failed", error_message="bad file"),
         former.held(2, status="completed"),
-        former.held(3, status="failed", retry_due=True),
+        former.held(3, status="failed", retry_at=LONG_AGO),
         manifests.commit(4),
     ]
     assert runner.run(runner.glue_that_converts(), names, **former.again(is_automatic=True)).success

@@ -40,6 +40,19 @@ class World:
         self.published.append(json.loads(json.dumps(document)))
 
     def failed(self, sequence: int, run_id: str, **attributes: Any) -> ManifestName:
+        due = {
+            "run_id": run_id,
+            "attempt": 1,
+            "glue_job_run_id": "jr_1",
+            "error_message": "the disk is full",
+            "failed_time": f"{day()}T00:00:00.000000Z",
+            "will_retry": "retry_at" in attributes,
+            **{
+                name: attributes.pop(name)
+                for name in ("glue_job_run_id", "error_message")
+                if name in attributes
+            },
+        }
         return self.manifests.commit(
             sequence,
             day(),
@@ -47,10 +60,8 @@ class World:
                 "status": "failed",
                 "attempt": 1,
                 "dagster_run_id": run_id,
-                "glue_job_run_id": "jr_1",
-                "error_message": "the disk is full",
                 "alert_pending": run_id,
-                "retry_due": False,
+                "alerts_due": [{name: value for name, value in due.items() if value is not None}],
                 **attributes,
             },
         )
@@ -111,7 +122,7 @@ def test_a_failed_run_is_alerted_once_with_the_documented_fields(world: World) -
 
 def test_all_manifests_of_a_run_are_in_its_one_alert(world: World) -> None:
     run_id = world.run(dg.DagsterRunStatus.FAILURE)
-    names = [world.failed(sequence, run_id, retry_due=True) for sequence in (2, 1)]
+    names = [world.failed(sequence, run_id, retry_at=f"{day(1)}T00:00:00.000000Z") for sequence in (2, 1)]
     world.tick()
     (alert,) = world.published
     assert alert["ManifestPaths"] == [world.manifests.path(name) for name in sorted(names)]

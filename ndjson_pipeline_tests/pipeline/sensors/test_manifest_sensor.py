@@ -255,7 +255,7 @@ def test_a_manifest_whose_date_can_be_no_partition_is_failed_with_the_reason_and
     (request,) = sensor.tick()
     assert request.tags[MANIFESTS_TAG] == manifests_tag([good])
     item = manifests.item(bad)
-    assert (item["status"], item["attempt"], item["retry_due"]) == ("failed", 1, False)
+    assert (item["status"], item["attempt"], item.get("retry_at")) == ("failed", 1, None)
     assert reason in item["error_message"]
     # The alert sensor tells of it.
     assert item["alert_pending"] == "sensor:manifest_sensor"
@@ -323,8 +323,8 @@ def test_a_request_can_be_launched_as_a_run_of_its_partition(
 
 
 def test_what_crashed_is_launched_again_as_the_next_attempt(sensor: Sensor, manifests: ManifestTable) -> None:
-    crashed = manifests.commit(1, day(), status="failed", attempt=1, retry_due=True, alert_pending="run-1")
-    manifests.commit(2, day(), status="failed", attempt=1, retry_due=False, alert_pending="run-1")
+    crashed = manifests.commit(1, day(), status="failed", attempt=1, retry_at=f"{day(-1)}T00:00:00.000000Z")
+    manifests.commit(2, day(), status="failed", attempt=1)
     (request,) = sensor.tick()
     assert request.tags[MANIFESTS_TAG] == manifests_tag([crashed])
     assert request.tags[ATTEMPT_TAG] == "2"

@@ -1,0 +1,48 @@
+"""Failures of a manifest that nobody was told of yet, as its record keeps them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class DueAlert:
+    """One failure.
+
+    It keeps what an alert says, because the next attempt's claim removes it from the record.
+
+    Attributes:
+        run_id: the Dagster run whose attempt failed.
+        attempt: that attempt.
+        glue_job_run_id: its Glue run, where one was stored.
+        error_message: why it failed.
+        failed_time: when, UTC text.
+        will_retry: whether another attempt follows by itself.
+    """
+
+    run_id: str
+    attempt: int
+    glue_job_run_id: str | None
+    error_message: str
+    failed_time: str
+    will_retry: bool
+
+    def to_values(self) -> dict[str, Any]:
+        """Return the Python values of its entry; what is None is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """Read an entry.
+
+        Raises:
+            KeyError, TypeError, ValueError: it has another shape.
+        """
+        return cls(
+            run_id=str(values["run_id"]),
+            attempt=int(values["attempt"]),
+            glue_job_run_id=values.get("glue_job_run_id"),
+            error_message=str(values["error_message"]),
+            failed_time=str(values["failed_time"]),
+            will_retry=values["will_retry"] is True,
+        )
