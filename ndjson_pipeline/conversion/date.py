@@ -34,6 +34,7 @@ from ndjson_pipeline.errors import (
 )
 from ndjson_pipeline.glue.capacity import Capacity
 from ndjson_pipeline.glue.ended_runs import EndedRuns
+from ndjson_pipeline.glue.grouping import groups
 from ndjson_pipeline.glue.report import GlueReport
 from ndjson_pipeline.glue.runs import GlueRuns
 from ndjson_pipeline.glue.session import Conversion, Converter
@@ -131,16 +132,12 @@ def _candidates(
     """
     if ancestry.purpose is Purpose.DATES:
         return records.of_date(date_prefix)
-    now = utc_now()
+    retries = records.retries_due(utc_now(), RETRIES_READ)
     found = {
         record.name: record
         for record in (
             *records.of_date_with_status(date_prefix, ManifestStatus.PENDING),
-            *(
-                record
-                for record in records.retries_due(now, RETRIES_READ)
-                if record.date_prefix == date_prefix
-            ),
+            *(record for record in retries if record.date_prefix == date_prefix),
         )
     }
     holders = {run_id, *ancestry.ancestors}
@@ -218,7 +215,8 @@ def _batches(
         context.log.info(f"{left} manifests wait for the next run: one Glue run is given no more than this")
         shares = shares[:1]
     for share in shares:
-        yield [fresh[record.name] for record in share]
+        for group in groups(share):
+            yield [fresh[record.name] for record in group]
 
 
 def _convert_batch(
