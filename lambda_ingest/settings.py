@@ -1,14 +1,12 @@
 """Settings of the Lambdas, read from their environment once and checked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Self, TypeVar
+from typing import Self
 
-from lambda_ingest.contract.dates import parse_date
+from lambda_ingest.contract.settings import SettingsReader, SharedSettings
 from lambda_ingest.errors import SettingsError
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -26,10 +24,11 @@ class Settings:
         input_prefix: what every input key begins with; ends in `/`.
         max_files_per_manifest: 1 to 10,000.
         min_files_for_partial_batch: a past date flushes at this many.
+        late_flush_seconds: a past date of which something was cut less than this ago waits for a full batch.
         expected_file_size_mb: 0 switches the size check off.
         size_tolerance_percent: how far a size may lie from the expected, either way.
         lock_ttl_seconds: how long a date's lock lives without its holder.
-        ttl_days: how long a record lives after its last change.
+        ttl_days: how long a record lives after it has ended.
         max_batch_age_seconds: cut a batch once its oldest file is this old; None never does.
         max_batch_mb: cut a batch before it exceeds this; None never does.
         partition_start_date: files of earlier dates are refused.
@@ -43,16 +42,17 @@ class Settings:
     input_bucket: str | None = None
     queue_url: str | None = None
     alert_topic_arn: str | None = None
-    input_prefix: str = "pipeline/input/"
+    input_prefix: str = SharedSettings.input_prefix
     max_files_per_manifest: int = 10
     min_files_for_partial_batch: int = 1
+    late_flush_seconds: int = 60
     expected_file_size_mb: float = 3.5
     size_tolerance_percent: float = 10.0
     lock_ttl_seconds: int = 300
-    ttl_days: int = 30
+    ttl_days: int = SharedSettings.ttl_days
     max_batch_age_seconds: int | None = None
     max_batch_mb: float | None = None
-    partition_start_date: date = date(2025, 1, 1)
+    partition_start_date: date = SharedSettings.partition_start_date
     audit_days: int = 3
 
     @classmethod
@@ -62,7 +62,8 @@ class Settings:
         Raises:
             SettingsError: names every variable that is missing or wrong, not just the first.
         """
-        reader = _Reader(environment)
+        reader = SettingsReader(environment)
+        shared = SharedSettings.read(reader)
         settings = cls(
             manifest_bucket=reader.required("MANIFEST_BUCKET"),
             tracking_table=reader.required("TRACKING_TABLE"),
@@ -71,86 +72,25 @@ class Settings:
             input_bucket=reader.text("INPUT_BUCKET"),
             queue_url=reader.text("QUEUE_URL"),
             alert_topic_arn=reader.text("ALERT_TOPIC_ARN"),
-            input_prefix=reader.prefix("INPUT_PREFIX", cls.input_prefix),
+            input_prefix=shared.input_prefix,
             max_files_per_manifest=reader.whole(
                 "MAX_FILES_PER_MANIFEST", cls.max_files_per_manifest, lowest=1, highest=10_000
             ),
             min_files_for_partial_batch=reader.whole(
                 "MIN_FILES_FOR_PARTIAL_BATCH", cls.min_files_for_partial_batch, lowest=1
             ),
+            late_flush_seconds=reader.whole("LATE_FLUSH_SECONDS", cls.late_flush_seconds, lowest=0),
             expected_file_size_mb=reader.number("EXPECTED_FILE_SIZE_MB", cls.expected_file_size_mb),
             size_tolerance_percent=reader.number("SIZE_TOLERANCE_PERCENT", cls.size_tolerance_percent),
             lock_ttl_seconds=reader.whole("LOCK_TTL_SECONDS", cls.lock_ttl_seconds, lowest=1),
-            ttl_days=reader.whole("TTL_DAYS", cls.ttl_days, lowest=1),
+            ttl_days=shared.ttl_days,
             max_batch_age_seconds=reader.whole_or_off("MAX_BATCH_AGE_SECONDS"),
             max_batch_mb=reader.number_or_off("MAX_BATCH_MB"),
-            partition_start_date=reader.date("PARTITION_START_DATE", cls.partition_start_date),
+            partition_start_date=shared.partition_start_date,
             audit_days=reader.whole("AUDIT_DAYS", cls.audit_days, lowest=0, highest=30),
         )
-        reader.raise_problems()
-        return settings
-
-
-class _Reader:
-    """Reads variables one by one and keeps what is wrong with them."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self._problems: list[str] = []
-
-    def raise_problems(self) -> None:
-        if self._problems:
+        if reader.problems:
             raise SettingsError(
-                "The Lambda's environment variables need mending: " + "; ".join(self._problems) + "."
+                "The Lambda's environment variables need mending: " + "; ".join(reader.problems) + "."
             )
-
-    def text(self, name: str) -> str | None:
-        return self._environment.get(name, "").strip() or None
-
-    def required(self, name: str) -> str:
-        value = self.text(name)
-        if value is None:
-            self._problems.append(f"{name} is required and missing")
-            return ""
-        return value
-
-    def prefix(self, name: str, default: str) -> str:
-        value = self.text(name) or default
-        return value if value.endswith("/") else f"{value}/"
-
-    def whole(self, name: str, default: int, *, lowest: int, highest: int | None = None) -> int:
-        value = self._parsed(name, int, "a whole number")
-        if value is None:
-            return default
-        if value < lowest or (highest is not None and value > highest):
-            bounds = f"{lowest} to {highest}" if highest is not None else f"at least {lowest}"
-            self._problems.append(f"{name} must be {bounds}, got {value}")
-        return value
-
-    def whole_or_off(self, name: str) -> int | None:
-        return self.whole(name, 0, lowest=0) or None
-
-    def number(self, name: str, default: float) -> float:
-        value = self._parsed(name, float, "a number")
-        if value is None:
-            return default
-        if not 0 <= value < float("inf"):
-            self._problems.append(f"{name} must be 0 or more, got {value}")
-        return value
-
-    def number_or_off(self, name: str) -> float | None:
-        return self.number(name, 0.0) or None
-
-    def date(self, name: str, default: date) -> date:
-        value = self._parsed(name, parse_date, "a date as YYYY-MM-DD")
-        return default if value is None else value
-
-    def _parsed(self, name: str, parse: Callable[[str], Value], expected: str) -> Value | None:
-        text = self.text(name)
-        if text is None:
-            return None
-        try:
-            return parse(text)
-        except ValueError:
-            self._problems.append(f"{name} must be {expected}, got {text!r}")
-            return None
+        return settings

@@ -36,7 +36,7 @@ class OpenDates:
         dates: all of them.
         flushed: how many files went into manifests, by date.
         finished: manifests whose marks were finished.
-        left: past dates that keep pending files, too few for the setting, or out of time.
+        left: past dates that keep pending files: too few for the setting, cut too lately, or out of time.
         oldest_pending_age_seconds: of the file that waited longest when the sweep began.
     """
 
@@ -120,7 +120,10 @@ def _flush_open_dates(invocation: Invocation, now: datetime) -> OpenDates:
                 is_past=past,
                 manifests=[manifest.manifest_path for manifest in cuts.manifests],
             )
-        elif past and cuts.finished is None:
+        if past and cuts.waits:
+            result.left.append(date_prefix)
+            logger.info("A past date was cut lately; its rest waits", date_prefix=date_prefix)
+        elif past and not count and cuts.finished is None:
             result.left.append(date_prefix)
             logger.warning("A past date keeps pending files", date_prefix=date_prefix)
     return result

@@ -21,7 +21,7 @@ from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.laptop.dagster_process import daemon_command
 from ndjson_pipeline.laptop.demo.observation import read_tracking
-from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS, INPUT_PREFIX
+from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS
 from ndjson_pipeline.laptop.platform import LocalPlatform
 
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -59,7 +59,9 @@ def main() -> None:
 def _launch_seconds(platform: LocalPlatform, deployment: Deployment, date: str) -> float:
     """Put a file, wait for its end, and return the seconds from its manifest's commit to Glue's start."""
     deployment.s3.put_object(
-        Bucket=deployment.names.input_bucket, Key=f"{INPUT_PREFIX}{date}-a.ndjson", Body=b'{"n": 1}\n'
+        Bucket=deployment.names.input_bucket,
+        Key=f"{deployment.settings.input_prefix}{date}-a.ndjson",
+        Body=b'{"n": 1}\n',
     )
     record = _await_completed(platform, deployment, date)
     run = deployment.glue.get_job_run(JobName=deployment.names.glue_job, RunId=record.glue_job_run_id or "")[

@@ -19,7 +19,7 @@ class Table:
         dynamodb: the client.
         name: the table's.
         clock: stamps records.
-        ttl: how long a record lives after its last change.
+        ttl: how long a record lives after it has ended.
     """
 
     dynamodb: "DynamoDBClient"
@@ -42,5 +42,5 @@ class Table:
         return from_item(item) if item else None
 
     def expiry(self, now: datetime) -> int:
-        """Return the `ttl` of a record that changes now, in epoch seconds."""
+        """Return the `ttl` of a record that ends now, in epoch seconds."""
         return int((now + self.ttl).timestamp())

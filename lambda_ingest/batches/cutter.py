@@ -1,6 +1,6 @@
 """The builder's protocol: the pending files of a date are cut into committed manifests, each file in one.
 
-1 query the pending files ─ too few ─▶ stop, the lock untouched
+1 query the pending files ─ too few, or cut lately ─▶ stop, the lock untouched
 2 take the date's lock ──── held ────▶ stop, its holder or the sweeper goes on
 3 finish the newest manifest's marks, if a builder died before them
 4 confirm the chosen files by a strong read, for the index lags
@@ -12,13 +12,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from lambda_ingest.aws.log import logger
 from lambda_ingest.batches.lock import DateLock, DateLocks
-from lambda_ingest.batches.manifests import ManifestStore
+from lambda_ingest.batches.manifests import ManifestStore, NewestManifest
 from lambda_ingest.batches.marking import FileMarker, Overwritten
 from lambda_ingest.batches.pending import PendingFiles, PendingPage
-from lambda_ingest.batches.planning import BatchRule, PendingFile, next_batch
+from lambda_ingest.batches.planning import BatchRule, depends_on_last_cut, next_batch
 from lambda_ingest.contract.clock import Clock
 from lambda_ingest.contract.manifest import Manifest, ManifestFile
 from lambda_ingest.contract.records import manifest_record_key
@@ -57,6 +58,7 @@ class DateCuts:
         finished: the manifest of a dead builder whose marks it finished.
         overwritten: files that changed between commit and mark, to be alerted.
         contended: whether another builder held the lock.
+        waits: whether pending files of a past date wait because something was cut of it lately.
         out_of_time: whether it stopped before the Lambda's own timeout with work left.
     """
 
@@ -65,6 +67,7 @@ class DateCuts:
     finished: str | None = None
     overwritten: list[Overwritten] = field(default_factory=list)
     contended: bool = False
+    waits: bool = False
     out_of_time: bool = False
 
 
@@ -99,31 +102,53 @@ class BatchCutter:
             ClientError: AWS refused or failed; whatever was committed stands, and the next builder goes on.
         """
         page = self._pending.first(cuts.date_prefix, self._settings.max_files_per_manifest)
-        if next_batch(page.files, self._rule(cuts.date_prefix), self._clock()):
-            self._cut_locked(cuts, page, remaining_seconds)
+        if self._is_due(cuts, page):
+            self._cut_locked(cuts, page, remaining_seconds, flushes_rest=False)
 
     def cut_and_finish(self, cuts: DateCuts, remaining_seconds: RemainingSeconds) -> None:
-        """Do what `cut` does, and finish a dead builder's marks even where no batch is due."""
+        """Do what `cut` does for a sweep: leave no rest behind, and finish a dead builder's marks.
+
+        A past date of which nothing was cut lately is emptied: what the sweep itself cuts of it first is no
+        reason for its rest to wait for the next sweep.
+        """
         page = self._pending.first(cuts.date_prefix, self._settings.max_files_per_manifest)
-        if not next_batch(page.files, self._rule(cuts.date_prefix), self._clock()):
+        if not self._is_due(cuts, page):
             newest = self._store.newest(cuts.date_prefix)
             if newest is None or newest.files_marked:
                 return
-        self._cut_locked(cuts, page, remaining_seconds)
+        self._cut_locked(cuts, page, remaining_seconds, flushes_rest=True)
 
-    def _cut_locked(self, cuts: DateCuts, page: PendingPage, remaining_seconds: RemainingSeconds) -> None:
+    def _is_due(self, cuts: DateCuts, page: PendingPage) -> bool:
+        """Tell whether a batch is due; asks when the date was last cut only where that decides it."""
+        rule, now = self._rule(cuts.date_prefix), self._clock()
+        last_cut = None
+        if depends_on_last_cut(page.files, rule, now):
+            last_cut = _last_cut(self._store.newest(cuts.date_prefix))
+        is_due = bool(next_batch(page.files, rule, now, last_cut))
+        cuts.waits = not is_due and last_cut is not None
+        return is_due
+
+    def _cut_locked(
+        self, cuts: DateCuts, page: PendingPage, remaining_seconds: RemainingSeconds, *, flushes_rest: bool
+    ) -> None:
         lock = self._locks.acquire(cuts.date_prefix)
         if lock is None:
             logger.info("Another builder holds the lock", date_prefix=cuts.date_prefix)
             cuts.contended = True
             return
         try:
-            self._cut_batches(cuts, page, lock, remaining_seconds)
+            self._cut_batches(cuts, page, lock, remaining_seconds, flushes_rest=flushes_rest)
         finally:
             self._locks.release(lock)
 
     def _cut_batches(
-        self, cuts: DateCuts, page: PendingPage, lock: DateLock, remaining_seconds: RemainingSeconds
+        self,
+        cuts: DateCuts,
+        page: PendingPage,
+        lock: DateLock,
+        remaining_seconds: RemainingSeconds,
+        *,
+        flushes_rest: bool,
     ) -> None:
         newest = self._store.newest(cuts.date_prefix)
         if newest is not None and not newest.files_marked:
@@ -132,12 +157,13 @@ class BatchCutter:
             cuts.finished = newest.uri
             logger.info("Finished the marks of a manifest", manifest_path=newest.uri, file_count=len(files))
         sequence = 1 if newest is None else newest.name.sequence + 1
+        last_cut = _last_cut(newest)
         while True:
             if remaining_seconds() < RESERVED_SECONDS:
                 cuts.out_of_time = True
                 logger.warning("Stopped before the timeout with files left", date_prefix=cuts.date_prefix)
                 return
-            files = self._confirmed_batch(cuts.date_prefix, page)
+            files = self._confirmed_batch(cuts, page, last_cut)
             if not files:
                 return
             manifest = self._store.plan(cuts.date_prefix, sequence, files)
@@ -156,23 +182,29 @@ class BatchCutter:
             )
             cuts.overwritten += self._marker.mark(manifest.name, self._store.uri(manifest.name), files)
             sequence += 1
+            if not flushes_rest:
+                last_cut = self._clock()
             page = self._pending.first(cuts.date_prefix, self._settings.max_files_per_manifest)
 
-    def _confirmed_batch(self, date_prefix: str, page: PendingPage) -> tuple[ManifestFile, ...]:
+    def _confirmed_batch(
+        self, cuts: DateCuts, page: PendingPage, last_cut: datetime | None
+    ) -> tuple[ManifestFile, ...]:
         """Return the content of the next batch's files, or none where no batch is due.
 
         What the index still shows but the table does not know as pending makes room for what follows.
         """
+        date_prefix = cuts.date_prefix
         rule, now = self._rule(date_prefix), self._clock()
-        confirmed: list[tuple[PendingFile, ManifestFile]] = []
-        if next_batch(page.files, rule, now):
-            confirmed = self._pending.confirm(date_prefix, page.files)
+        is_due = bool(next_batch(page.files, rule, now, last_cut))
+        confirmed = self._pending.confirm(date_prefix, page.files) if is_due else []
         start = page.next_start
         while len(confirmed) < rule.max_files and start is not None:
             following = self._pending.more(date_prefix, rule.max_files - len(confirmed), start)
             confirmed += self._pending.confirm(date_prefix, following.files)
             start = following.next_start
-        batch = next_batch([pending for pending, _ in confirmed], rule, now)
+        pending = [file for file, _ in confirmed]
+        batch = next_batch(pending, rule, now, last_cut)
+        cuts.waits = not batch and bool(next_batch(pending if is_due else page.files, rule, now, None))
         return tuple(file for _, file in confirmed[: len(batch)])
 
     def _rule(self, date_prefix: str) -> BatchRule:
@@ -185,3 +217,7 @@ class BatchCutter:
             file_count=len(manifest.files),
             file_key=manifest_record_key(manifest.name.filename),
         )
+
+
+def _last_cut(newest: NewestManifest | None) -> datetime | None:
+    return None if newest is None else newest.created_at

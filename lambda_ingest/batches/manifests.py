@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from lambda_ingest.aws.log import logger
 from lambda_ingest.aws.table import Table
 from lambda_ingest.batches.lock import DateLock, DateLocks
-from lambda_ingest.contract.dates import utc_timestamp
+from lambda_ingest.contract.dates import parse_utc_timestamp, utc_timestamp
 from lambda_ingest.contract.items import cancellation_reasons, error_code, from_item, to_item
 from lambda_ingest.contract.keys import LAST_SEQUENCE, ManifestName, s3_uri, split_s3_uri
 from lambda_ingest.contract.manifest import Manifest, ManifestFile, digest_of
@@ -37,11 +37,13 @@ class NewestManifest:
         name: its name; the next one's counter is one higher.
         uri: its object.
         files_marked: whether every file it lists bears its mark.
+        created_at: when it was committed, aware; None where its record does not say.
     """
 
     name: ManifestName
     uri: str
     files_marked: bool
+    created_at: datetime | None
 
 
 class ManifestStore:
@@ -84,7 +86,8 @@ class ManifestStore:
                     logger.warning("Skipped a manifest record of another shape", reason=str(error))
                     continue
                 # A record without the mark was written by another tool, which owes its files nothing here.
-                return NewestManifest(name, self.uri(name), bool(item.get("files_marked", True)))
+                is_marked = bool(item.get("files_marked", True))
+                return NewestManifest(name, self.uri(name), is_marked, _instant(item.get("created_at")))
             if "LastEvaluatedKey" not in response:
                 return None
             request = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
@@ -143,8 +146,8 @@ class ManifestStore:
         Returns:
             False where the lock was lost, or where the record stands already.
         """
-        now = self._table.clock()
-        instant = utc_timestamp(now)
+        instant = utc_timestamp(self._table.clock())
+        # It gets a `ttl` once it has ended; until then it must not expire.
         record = {
             "date_prefix": manifest.name.date_prefix,
             "file_key": manifest_record_key(manifest.name.filename),
@@ -156,7 +159,6 @@ class ManifestStore:
             "files_marked": False,
             "created_at": instant,
             "updated_at": instant,
-            "ttl": self._table.expiry(now),
         }
         try:
             self._table.dynamodb.transact_write_items(
@@ -196,3 +198,11 @@ class ManifestStore:
         bucket, key = split_s3_uri(uri)
         response = self._s3.get_object(Bucket=bucket, Key=key)
         return Manifest.from_json(response["Body"].read()), response["LastModified"]
+
+
+def _instant(value: object) -> datetime | None:
+    """Read a record's time; one that another tool wrote otherwise only lets a date flush earlier."""
+    try:
+        return parse_utc_timestamp(str(value))
+    except ValueError:
+        return None

@@ -33,6 +33,8 @@ class BatchRule:
         max_bytes: a batch is cut before it exceeds this; None never is.
         max_age_seconds: a batch is cut once its oldest file waited this long; None never is.
         min_files: fewer than `max_files` are due only on a past date, and there at this many.
+        late_flush_seconds: a past date of which something was cut less than this ago waits with fewer than
+            `max_files`, so that late files batch too.
         is_past: whether the date lies before today's UTC date.
     """
 
@@ -40,6 +42,7 @@ class BatchRule:
     max_bytes: float | None
     max_age_seconds: int | None
     min_files: int
+    late_flush_seconds: int
     is_past: bool
 
     @classmethod
@@ -50,6 +53,7 @@ class BatchRule:
             max_bytes=None if settings.max_batch_mb is None else settings.max_batch_mb * BYTES_PER_MB,
             max_age_seconds=settings.max_batch_age_seconds,
             min_files=settings.min_files_for_partial_batch,
+            late_flush_seconds=settings.late_flush_seconds,
             is_past=is_past(date_prefix, utc_date(now)),
         )
 
@@ -59,24 +63,39 @@ def is_past(date_prefix: str, today: date) -> bool:
     return parse_date(date_prefix) < today
 
 
-def next_batch(pending: Sequence[PendingFile], rule: BatchRule, now: datetime) -> Sequence[PendingFile]:
+def next_batch(
+    pending: Sequence[PendingFile], rule: BatchRule, now: datetime, last_cut: datetime | None
+) -> Sequence[PendingFile]:
     """Return the files of the next batch, or none where none is due; pure.
+
+    25 files of a past date with batches of 10: two batches at once, and the rest of 5 once nothing was cut of
+    the date for `late_flush_seconds`.
 
     Args:
         pending: the date's pending files, oldest first.
         rule: when a batch is cut.
         now: the present instant, aware.
+        last_cut: when something was last cut of the date, aware; None where nothing is known to have been.
     """
     filled, is_cut = _fill(pending, rule)
     if not filled or is_cut:
         return filled
-    if rule.is_past and len(filled) >= rule.min_files:
+    if rule.is_past and len(filled) >= rule.min_files and _is_quiet(rule, now, last_cut):
         return filled
     if rule.max_age_seconds is not None:
         age = now - parse_utc_timestamp(filled[0].created_at)
         if age.total_seconds() >= rule.max_age_seconds:
             return filled
     return ()
+
+
+def depends_on_last_cut(pending: Sequence[PendingFile], rule: BatchRule, now: datetime) -> bool:
+    """Tell whether a batch is due only if nothing was cut of the date lately, which costs a read; pure."""
+    return bool(next_batch(pending, rule, now, None)) and not next_batch(pending, rule, now, now)
+
+
+def _is_quiet(rule: BatchRule, now: datetime, last_cut: datetime | None) -> bool:
+    return last_cut is None or (now - last_cut).total_seconds() >= rule.late_flush_seconds
 
 
 def _fill(pending: Sequence[PendingFile], rule: BatchRule) -> tuple[Sequence[PendingFile], bool]:

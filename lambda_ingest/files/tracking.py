@@ -9,6 +9,8 @@ etag B           A, quarantined    NEW          the producer mended the file: qu
 etag B           A, manifested     OVERWRITTEN  A's batch stands; B is recorded beside it, to be alerted
 etag B, late     A                 STALE        the object's content is A: events came out of order
 any              any               GONE         the object does not exist any more
+
+A pending record has no `ttl`, so that what is open never expires; it gets one with its end.
 """
 
 from dataclasses import dataclass
@@ -142,6 +144,7 @@ class FileTracker:
             **self._attributes(refused.date_prefix, refused.file_key, refused.object, now),
             "status": FileStatus.QUARANTINED.value,
             "reason": refused.reason,
+            "ttl": self._table.expiry(now),
         }
         as_file = AcceptedFile(refused.date_prefix, refused.file_key, refused.object)
         try:
@@ -297,7 +300,6 @@ class FileTracker:
             "version_id": created.version_id,
             "created_at": instant,
             "updated_at": instant,
-            "ttl": self._table.expiry(now),
         }
 
 

@@ -16,8 +16,6 @@ from lambda_ingest.contract.sample_input import BucketSink, FolderSink, Generato
 from ndjson_pipeline.deployment.clients import current_deployment
 from ndjson_pipeline.errors import PipelineError
 
-INPUT_PREFIX = "pipeline/input/"
-
 
 def run(request_fields: Mapping[str, Any], folder: Path | None) -> None:
     """Generate files into the input bucket of the deployment, or into a folder.
@@ -59,4 +57,6 @@ def _sink(folder: Path | None) -> Sink:
     if folder is not None:
         return FolderSink(folder)
     deployment = current_deployment()
-    return BucketSink(deployment.s3, bucket=deployment.names.input_bucket, prefix=INPUT_PREFIX)
+    return BucketSink(
+        deployment.s3, bucket=deployment.names.input_bucket, prefix=deployment.settings.input_prefix
+    )

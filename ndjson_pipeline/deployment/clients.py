@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 
 from ndjson_pipeline.deployment.names import Names
-from ndjson_pipeline.deployment.settings import DAGSTER_URL_VARIABLE, ENVIRONMENT_VARIABLE, PipelineSettings
+from ndjson_pipeline.deployment.settings import SETTINGS_VARIABLES, PipelineSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -53,13 +53,13 @@ def deployment_of(variables: Mapping[str, str]) -> Deployment:
     """Return the deployment, connecting once for each set of variables.
 
     Raises:
-        SettingsError: the variables name no environment.
+        SettingsError: a setting makes no sense.
         BotoCoreError: no credentials, or AWS can't be reached.
     """
     relevant = {
         name: value
         for name, value in variables.items()
-        if name.startswith("AWS_") or name in {ENVIRONMENT_VARIABLE, DAGSTER_URL_VARIABLE}
+        if name.startswith("AWS_") or name in SETTINGS_VARIABLES
     }
     return _connect(tuple(sorted(relevant.items())))
 

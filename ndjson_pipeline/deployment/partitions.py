@@ -1,13 +1,16 @@
 """Partitions: one for each UTC date, today included."""
 
-from datetime import date, datetime, timedelta
+import os
+from datetime import datetime, timedelta
 
 import dagster as dg
 
 from lambda_ingest.contract.dates import parse_date, utc_date
+from ndjson_pipeline.deployment.settings import PipelineSettings
 
-# The ingest's own default of PARTITION_START_DATE; files of earlier dates are refused.
-PARTITION_START_DATE = date(2025, 1, 1)
+# Read as the module loads: Dagster wants partitions before it runs anything. Ingest refuses earlier dates by
+# the same setting.
+PARTITION_START_DATE = PipelineSettings.from_environment(os.environ).partition_start_date
 
 daily_partitions = dg.DailyPartitionsDefinition(
     start_date=PARTITION_START_DATE.isoformat(), timezone="UTC", end_offset=1

@@ -67,6 +67,8 @@ class LocalPlatform:
             ENVIRONMENT_VARIABLE: self.aws.names.environment,
             # Empty says that there is none, whatever the caller's own environment has.
             DAGSTER_URL_VARIABLE: self._dagster_url or "",
+            # The functions' values, so that both sides work by the same; empty where those have the default.
+            **self.aws.settings.shared_variables,
         }
 
     @property

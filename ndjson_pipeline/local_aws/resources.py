@@ -18,6 +18,7 @@ from lambda_ingest.contract.records import (
     RETRIES_DUE_INDEX,
     RETRY_AT_ATTRIBUTE,
 )
+from lambda_ingest.contract.settings import SharedSettings
 from ndjson_pipeline.deployment.names import Names
 from ndjson_pipeline.deployment.packaging import (
     GLUE_MODULES_KEY,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.literals import BucketLocationConstraintType
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
-INPUT_PREFIX = "pipeline/input/"
 LAMBDA_TIMEOUT_SECONDS = 60
 LOG_RETENTION_DAYS = 14
 
@@ -71,6 +71,7 @@ def create_resources(
     *,
     settings: ResourceSettings | None = None,
     clients: AwsClients | None = None,
+    input_prefix: str = SharedSettings.input_prefix,
 ) -> Names:
     """Make buckets, queues, tables, topic, log groups and Glue job; what exists already stays.
 
@@ -78,6 +79,7 @@ def create_resources(
         environment: `dev` or `prod`; part of every name.
         settings: what differs from the defaults.
         clients: where to make them; by default whatever endpoint, region or in-process mock boto3 finds.
+        input_prefix: objects below it are told to the events queue.
 
     Returns:
         The names of everything made.
@@ -94,7 +96,7 @@ def create_resources(
     _create_tracking_table(clients, names)
     _create_metrics_table(clients, names)
     queue_arn = _create_queues(clients, names, settings)
-    _notify_queue_of_input(clients, names, queue_arn)
+    _notify_queue_of_input(clients, names, queue_arn, input_prefix)
     clients.sns.create_topic(Name=names.alert_topic)
     for function in (names.manifest_builder_function, names.sweeper_function, names.generator_function):
         _create_log_group(clients, f"/aws/lambda/{function}")
@@ -278,7 +280,7 @@ def _queue_policy(names: Names, queue_arn: str) -> dict[str, object]:
     }
 
 
-def _notify_queue_of_input(clients: AwsClients, names: Names, queue_arn: str) -> None:
+def _notify_queue_of_input(clients: AwsClients, names: Names, queue_arn: str, input_prefix: str) -> None:
     present = clients.s3.get_bucket_notification_configuration(Bucket=names.input_bucket)
     if any(each["QueueArn"] == queue_arn for each in present.get("QueueConfigurations", [])):
         # Setting it again would send another s3:TestEvent.
@@ -292,7 +294,7 @@ def _notify_queue_of_input(clients: AwsClients, names: Names, queue_arn: str) ->
                     "QueueArn": queue_arn,
                     "Events": ["s3:ObjectCreated:*"],
                     # No suffix: it would hide files of another extension instead of quarantining them.
-                    "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": INPUT_PREFIX}]}},
+                    "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": input_prefix}]}},
                 }
             ]
         },

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from lambda_ingest.contract.settings import SHARED_VARIABLES, SettingsReader, SharedSettings
 from ndjson_pipeline.local_aws.clients import DEFAULT_REGION
 from ndjson_pipeline.local_aws.errors import LocalAwsError
 from ndjson_pipeline.local_aws.resources import LAMBDA_TIMEOUT_SECONDS, ResourceSettings
@@ -25,7 +26,8 @@ class LocalAwsSettings:
         generator_handler: Python entry point of the function that writes test input.
         lambda_timeout_seconds: after how long an invocation is ended.
         lambda_memory_mb: what the functions are told of their memory; not enforced.
-        lambda_variables: environment variables of the functions, on top of `lambda_environment`.
+        lambda_variables: environment variables of the functions, on top of `lambda_environment`; what the
+            code location must be told alike is taken from here for it, too.
         python_path: folders from which the functions import, before the project's own.
         queue_enabled: whether messages of the events queue are handed to the builder.
         batch_size: how many messages an invocation gets at most.
@@ -61,6 +63,23 @@ class LocalAwsSettings:
     glue_cores: int = 2
     glue_driver_memory: str = "1g"
     iam_managed_policies: bool = False
+
+    @property
+    def shared_variables(self) -> dict[str, str]:
+        """What the functions and the code location must be told alike; empty where it keeps its default."""
+        return {name: self.lambda_variables.get(name, "") for name in SHARED_VARIABLES}
+
+    def shared(self) -> SharedSettings:
+        """Read those.
+
+        Raises:
+            LocalAwsError: one makes no sense.
+        """
+        reader = SettingsReader(self.lambda_variables)
+        shared = SharedSettings.read(reader)
+        if reader.problems:
+            raise LocalAwsError("lambda_variables need mending: " + "; ".join(reader.problems) + ".")
+        return shared
 
     def to_json(self) -> str:
         """Write the settings for another process."""

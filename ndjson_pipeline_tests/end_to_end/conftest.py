@@ -25,7 +25,7 @@ from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.laptop.dagster_process import daemon_command
 from ndjson_pipeline.laptop.demo.input_files import InputFile
 from ndjson_pipeline.laptop.demo.observation import TrackedState, read_output, read_tracking
-from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS, INPUT_PREFIX
+from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS
 from ndjson_pipeline.laptop.platform import LocalPlatform
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
 
@@ -50,14 +50,15 @@ class Running:
 
     def put(self, name: str, content: bytes) -> str:
         """Put an input file, and return its URI."""
-        bucket, key = self.deployment.names.input_bucket, f"{INPUT_PREFIX}{name}"
+        bucket, key = self.deployment.names.input_bucket, self.key(name)
         self.deployment.s3.put_object(Bucket=bucket, Key=key, Body=content)
         return s3_uri(bucket, key)
 
     def delete(self, name: str) -> None:
-        self.deployment.s3.delete_object(
-            Bucket=self.deployment.names.input_bucket, Key=f"{INPUT_PREFIX}{name}"
-        )
+        self.deployment.s3.delete_object(Bucket=self.deployment.names.input_bucket, Key=self.key(name))
+
+    def key(self, name: str) -> str:
+        return f"{self.deployment.settings.input_prefix}{name}"
 
     def tracked(self, *dates: str) -> TrackedState:
         self.platform.check_alive()
@@ -172,7 +173,7 @@ class Running:
 
     def expected_rows(self, files: Sequence[InputFile]) -> Counter[str]:
         bucket = self.deployment.names.input_bucket
-        return Counter({s3_uri(bucket, f"{INPUT_PREFIX}{file.name}"): file.record_count for file in files})
+        return Counter({s3_uri(bucket, self.key(file.name)): file.record_count for file in files})
 
     def materialized(self, asset: str, field: str) -> int:
         """Return the sum of a figure over an asset's materializations."""

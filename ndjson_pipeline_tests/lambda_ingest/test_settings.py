@@ -20,6 +20,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         input_prefix="pipeline/input/",
         max_files_per_manifest=10,
         min_files_for_partial_batch=1,
+        late_flush_seconds=60,
         expected_file_size_mb=3.5,
         size_tolerance_percent=10,
         lock_ttl_seconds=300,
@@ -42,6 +43,7 @@ def test_every_variable_is_read() -> None:
             "INPUT_PREFIX": "drop",
             "MAX_FILES_PER_MANIFEST": "10000",
             "MIN_FILES_FOR_PARTIAL_BATCH": "2",
+            "LATE_FLUSH_SECONDS": "0",
             "EXPECTED_FILE_SIZE_MB": "0",
             "SIZE_TOLERANCE_PERCENT": "5.5",
             "LOCK_TTL_SECONDS": "60",
@@ -53,6 +55,7 @@ def test_every_variable_is_read() -> None:
     )
     assert settings.input_prefix == "drop/"
     assert settings.max_files_per_manifest == 10_000
+    assert settings.late_flush_seconds == 0
     assert settings.max_batch_age_seconds == 900
     assert settings.max_batch_mb == 64.5
     assert settings.partition_start_date == date(2024, 2, 29)

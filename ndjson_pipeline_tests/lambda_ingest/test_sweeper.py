@@ -7,7 +7,7 @@ import pytest
 
 from lambda_ingest.audit.dates import recent_dates
 from lambda_ingest.errors import SweepEventError
-from ndjson_pipeline_tests.lambda_ingest.harness import TODAY, Ingest, names
+from ndjson_pipeline_tests.lambda_ingest.harness import NOON, TODAY, Ingest, names
 from ndjson_pipeline_tests.lambda_ingest.stubs import Failing
 
 

@@ -188,3 +188,10 @@ def test_lambda_environment_names_every_resource():
 def test_lambda_environment_needs_resources():
     with pytest.raises(MissingResourceError, match="create_resources"):
         lambda_environment()
+
+
+def test_the_events_queue_hears_of_the_input_prefix_that_is_set():
+    names = create_resources(input_prefix="drop/")
+    found = client("s3").get_bucket_notification_configuration(Bucket=names.input_bucket)
+    ((rule,),) = [each["Filter"]["Key"]["FilterRules"] for each in found["QueueConfigurations"]]
+    assert (rule["Name"].lower(), rule["Value"]) == ("prefix", "drop/")

@@ -30,7 +30,6 @@ from ndjson_pipeline.local_aws import LocalAwsSettings
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-INPUT_PREFIX = "pipeline/input/"
 _POLL_SECONDS = 0.5
 _CONCURRENT_UPLOADS = 8
 
@@ -118,7 +117,9 @@ def run_demo(
 def _upload(deployment: Deployment, files: Sequence[InputFile]) -> None:
     def put(file: InputFile) -> None:
         deployment.s3.put_object(
-            Bucket=deployment.names.input_bucket, Key=f"{INPUT_PREFIX}{file.name}", Body=file.content
+            Bucket=deployment.names.input_bucket,
+            Key=f"{deployment.settings.input_prefix}{file.name}",
+            Body=file.content,
         )
 
     with ThreadPoolExecutor(max_workers=_CONCURRENT_UPLOADS) as pool:
@@ -174,13 +175,9 @@ def _check_failures(tracked: TrackedState, dagster: DagsterState) -> None:
 
 def _check_rows(deployment: Deployment, files: Sequence[InputFile], output: OutputState) -> None:
     """Check that each file's records are in the output once."""
-    bucket = deployment.names.input_bucket
+    bucket, prefix = deployment.names.input_bucket, deployment.settings.input_prefix
     expected = Counter(
-        {
-            s3_uri(bucket, f"{INPUT_PREFIX}{file.name}"): file.record_count
-            for file in files
-            if file.record_count
-        }
+        {s3_uri(bucket, f"{prefix}{file.name}"): file.record_count for file in files if file.record_count}
     )
     if output.rows_by_source == expected:
         return

@@ -1,9 +1,9 @@
 """The environment variables that the Lambdas are given."""
 
+from lambda_ingest.contract.settings import SharedSettings
 from ndjson_pipeline.deployment.names import Names
 from ndjson_pipeline.local_aws.clients import AwsClients
 from ndjson_pipeline.local_aws.errors import MissingResourceError
-from ndjson_pipeline.local_aws.resources import INPUT_PREFIX
 
 
 def lambda_environment(environment: str = "dev", *, clients: AwsClients | None = None) -> dict[str, str]:
@@ -31,7 +31,7 @@ def lambda_environment(environment: str = "dev", *, clients: AwsClients | None =
         "METRICS_TABLE": names.metrics_table,
         "QUARANTINE_BUCKET": names.quarantine_bucket,
         "INPUT_BUCKET": names.input_bucket,
-        "INPUT_PREFIX": INPUT_PREFIX,
+        "INPUT_PREFIX": SharedSettings.input_prefix,
         "QUEUE_URL": queue_url,
         "ALERT_TOPIC_ARN": f"arn:aws:sns:{clients.region}:{names.account}:{names.alert_topic}",
         "EXPECTED_FILE_SIZE_MB": "0",

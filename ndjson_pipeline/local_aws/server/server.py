@@ -159,7 +159,12 @@ class LocalAws:
         shipper.start()
         exits.callback(shipper.stop)
         exits.callback(glue_runs.stop)
-        create_resources(settings.environment, settings=settings.resources, clients=clients)
+        create_resources(
+            settings.environment,
+            settings=settings.resources,
+            clients=clients,
+            input_prefix=settings.shared().input_prefix,
+        )
         runtime.register(self._functions(clients))
         self._runtime = runtime
         pumps = self._pumps(clients, runtime)

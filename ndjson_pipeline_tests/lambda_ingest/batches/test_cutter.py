@@ -45,6 +45,85 @@ def test_several_dates_of_one_invocation_are_built_each_for_itself(ingest: Inges
     assert [(m.name.date_prefix, len(m.files)) for m in ingest.manifests()] == [(YESTERDAY, 3), (TODAY, 10)]
 
 
+def test_late_files_batch_and_the_rest_waits_for_the_sweep(ingest: Ingest) -> None:
+    ingest.deliver(*(ingest.put(name) for name in names(25, YESTERDAY)))
+    assert [len(manifest.files) for manifest in ingest.manifests()] == [10, 10]
+    ingest.clock.advance(seconds=59)
+    assert ingest.sweep(audit=False)["left"] == [YESTERDAY]
+    ingest.clock.advance(seconds=1)
+    assert ingest.sweep(audit=False)["flushed"] == {YESTERDAY: 5}
+
+
+def test_one_late_file_alone_is_cut_at_once_and_those_that_follow_it_batch(ingest: Ingest) -> None:
+    """200 late files, one every 20 seconds, made 200 manifests."""
+    for number, name in enumerate(names(31, YESTERDAY)):
+        ingest.deliver(ingest.put(name))
+        if number == 0:
+            assert len(ingest.manifests()) == 1
+        ingest.clock.advance(seconds=5)
+    assert [len(manifest.files) for manifest in ingest.manifests()] == [1, 10, 10, 10]
+
+
+def test_a_late_file_after_a_quiet_while_takes_those_that_wait_along(ingest: Ingest) -> None:
+    ingest.deliver(*(ingest.put(name) for name in names(1, YESTERDAY)))
+    ingest.deliver(*(ingest.put(name) for name in names(3, YESTERDAY, start=1)))
+    assert [len(manifest.files) for manifest in ingest.manifests()] == [1]
+    ingest.clock.advance(seconds=60)
+    ingest.deliver(*(ingest.put(name) for name in names(1, YESTERDAY, start=4)))
+    assert [len(manifest.files) for manifest in ingest.manifests()] == [1, 4]
+
+
+def test_a_late_file_that_waited_long_enough_is_cut_within_the_window(ingest: Ingest) -> None:
+    ingest.deliver(*(ingest.put(name) for name in names(1, YESTERDAY)))
+    ingest.deliver(*(ingest.put(name) for name in names(1, YESTERDAY, start=1)))
+    ingest.clock.advance(seconds=20)
+    late = ingest.put(f"{YESTERDAY}-late.ndjson")
+    ingest.deliver(late, max_batch_age_seconds=20)
+    assert [len(manifest.files) for manifest in ingest.manifests()] == [1, 2]
+
+
+def test_after_the_window_one_sweep_leaves_no_past_date_with_pending_files(ingest: Ingest) -> None:
+    ingest.deliver(*(ingest.put(name) for name in names(1, YESTERDAY)))
+    # 25 files that no build has cut: its lock was held.
+    lock = ingest.runtime().locks.acquire(YESTERDAY)
+    assert lock is not None
+    ingest.deliver(*(ingest.put(name) for name in names(25, YESTERDAY, start=1)))
+    ingest.runtime().locks.release(lock)
+    ingest.clock.advance(seconds=60)
+    assert ingest.sweep(audit=False)["flushed"] == {YESTERDAY: 25}
+    assert ingest.sweep(audit=False)["open_dates"] == []
+
+
+def test_the_lock_stays_untouched_where_a_past_date_waits(ingest: Ingest) -> None:
+    """One read more than today's files cost, of a past date with less than a batch alone."""
+    ingest.deliver(ingest.put(f"{YESTERDAY}-a.ndjson"))
+    counting = Counting(ingest.clients)
+    ingest.deliver(
+        ingest.put(f"{YESTERDAY}-b.ndjson"), runtime=ingest.runtime(counting.clients, metrics_table=None)
+    )
+    assert counting.calls == ["PutItem", "Query", "Query", "PutObject"]
+
+
+def test_the_wait_is_judged_again_under_the_lock(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another builder cut the date between this one's look and its lock."""
+    event = ingest.put(f"{YESTERDAY}-a.ndjson")
+    ingest.deliver(event, min_files_for_partial_batch=10)
+    runtime = ingest.runtime()
+    acquire = runtime.locks.acquire
+
+    def late(date_prefix: str) -> Any:
+        monkeypatch.setattr(runtime.locks, "acquire", acquire)
+        ingest.deliver(event)
+        ingest.deliver(ingest.put(f"{YESTERDAY}-b.ndjson"))
+        return acquire(date_prefix)
+
+    monkeypatch.setattr(runtime.locks, "acquire", late)
+    cuts = DateCuts(YESTERDAY)
+    runtime.cutter.cut(cuts, lambda: 60.0)
+    assert (cuts.manifests, cuts.waits) == ([], True)
+    assert [len(manifest.files) for manifest in ingest.manifests()] == [1]
+
+
 @pytest.mark.parametrize(("count", "batch"), [(99, 99), (100, 100), (101, 101), (250, 250), (201, 100)])
 def test_batches_larger_than_a_transaction_are_marked_whole(ingest: Ingest, count: int, batch: int) -> None:
     ingest.deliver(*(ingest.put(name) for name in names(count)), max_files_per_manifest=batch)
@@ -327,17 +406,49 @@ def test_a_record_is_written_as_the_contract_says(ingest: Ingest) -> None:
     assert record["file_size_mb"] == 1
     assert record["etag"] == event["s3"]["object"]["eTag"]
     assert record["created_at"] == record["updated_at"] == "2026-01-30T12:00:00.000000Z"
-    assert record["ttl"] == int(ingest.clock.now.timestamp()) + 30 * 86_400
     ingest.deliver(*(ingest.put(name) for name in names(9)))
     (manifest,) = ingest.manifest_records()
     assert manifest["status"] == "pending"
     assert manifest["attempt"] == 0
     assert manifest["file_count"] == 10
-    assert manifest["ttl"] == int(ingest.clock.now.timestamp()) + 30 * 86_400
     stored = ingest.clients.s3.get_object(
         Bucket=ingest.settings.manifest_bucket, Key=manifest["manifest_path"].split("/", 3)[3]
     )["Body"].read()
     assert json.loads(stored)["file_count"] == 10
+
+
+def test_what_is_open_never_expires(ingest: Ingest) -> None:
+    """A record gets its `ttl` with its end: a file once it is manifested, a manifest later, by its run."""
+    month = 30 * 86_400
+    ingest.deliver(ingest.put(f"{TODAY}-a.ndjson"))
+    assert "ttl" not in ingest.record(f"{TODAY}-a.ndjson")
+    ingest.deliver(ingest.put(f"{TODAY}-a.ndjson", b"22\n"))
+    assert "ttl" not in ingest.record(f"{TODAY}-a.ndjson")
+    ingest.deliver(*(ingest.put(name) for name in names(9)))
+    ends = {record["ttl"] for record in ingest.file_records().values()}
+    assert ends == {int(ingest.clock.now.timestamp()) + month}
+    (manifest,) = ingest.manifest_records()
+    assert "ttl" not in manifest
+
+
+def test_a_file_that_was_overwritten_before_its_mark_ends_with_it(ingest: Ingest) -> None:
+    commit_without_marks(ingest)
+    ingest.deliver(ingest.put(f"{TODAY}-f00003.ndjson", b"22\n"))
+    ingest.sweep(audit=False)
+    assert "ttl" in ingest.record(f"{TODAY}-f00003.ndjson")
+
+
+def test_a_refused_file_ends_and_is_open_again_once_it_is_mended(ingest: Ingest) -> None:
+    name = f"{TODAY}-a.ndjson"
+    ingest.deliver(ingest.put(name, b""))
+    record = ingest.record(name)
+    assert (record["status"], record["ttl"]) == (
+        "quarantined",
+        int(ingest.clock.now.timestamp()) + 30 * 86_400,
+    )
+    ingest.deliver(ingest.put(name))
+    assert ingest.record(name)["status"] == "pending"
+    assert "ttl" not in ingest.record(name)
 
 
 def test_what_was_committed_before_a_build_failed_is_reported(ingest: Ingest) -> None:
