@@ -3,12 +3,16 @@
 Dagster may store a tick's materializations and lose its cursor, if a crash comes between; the next tick then
 meets the same reports. So each materialization names the reports that it counts, and a tick drops what the
 materializations since its oldest report have counted already.
+
+Ingest takes files of tomorrow, of which Dagster knows no partition yet. The cursor keeps the first and the
+last report that has counts of such a date, and once its day has come all reports between them are read again,
+for that date alone.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +21,7 @@ import dagster as dg
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import LAMBDA_REPORT_PREFIX, s3_uri
 from ndjson_pipeline.assets import manifests
-from ndjson_pipeline.deployment.partitions import daily_partitions
+from ndjson_pipeline.deployment.partitions import daily_partitions, partition_problem
 from ndjson_pipeline.errors import ReportFormatError
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sensors.lambda_report import DateCounts, parse_lambda_report, sum_counts
@@ -40,16 +44,31 @@ _KEY_TIME = "%Y-%m-%d-T%H%M%S"
 
 
 @dataclass(frozen=True)
+class ReportRange:
+    """Reports between two keys.
+
+    Attributes:
+        first: the first key.
+        last: the last.
+    """
+
+    first: str
+    last: str
+
+
+@dataclass(frozen=True)
 class ReportCursor:
     """Which reports were read.
 
     Attributes:
         watermark: every report before this key prefix was read.
         seen: keys after it that were read already.
+        ahead: reports with counts of a date whose day had not come when they were read, by that date.
     """
 
     watermark: str
     seen: frozenset[str]
+    ahead: Mapping[str, ReportRange] = field(default_factory=dict)
 
     @classmethod
     def load(cls, text: str | None, now: datetime) -> "ReportCursor":
@@ -57,21 +76,41 @@ class ReportCursor:
         if not text:
             return cls(_key_prefix(now - FIRST_LOOK_BACK), frozenset())
         document = json.loads(text)
-        return cls(document["watermark"], frozenset(document["seen"]))
+        ahead = {date: ReportRange(*keys) for date, keys in document.get("ahead", {}).items()}
+        return cls(document["watermark"], frozenset(document["seen"]), ahead)
 
     def dump(self) -> str:
         """Write a cursor."""
-        return json.dumps({"watermark": self.watermark, "seen": sorted(self.seen)})
+        ahead = {date: [keys.first, keys.last] for date, keys in sorted(self.ahead.items())}
+        return json.dumps({"watermark": self.watermark, "seen": sorted(self.seen), "ahead": ahead})
 
     def advance(self, read: Iterable[str]) -> "ReportCursor":
         """Return the cursor after these keys were read too."""
         seen = self.seen | frozenset(read)
         newest = max((instant for key in seen if (instant := _instant(key)) is not None), default=None)
         if newest is None:
-            return ReportCursor(self.watermark, seen)
+            return replace(self, seen=seen)
         # A writer whose clock is ahead must not hide what comes after its report.
         watermark = max(self.watermark, _key_prefix(min(newest, utc_now()) - SETTLE_TIME))
-        return ReportCursor(watermark, frozenset(key for key in seen if key > watermark))
+        return replace(self, watermark=watermark, seen=frozenset(key for key in seen if key > watermark))
+
+    def expect(self, date_prefix: str, keys: Iterable[str]) -> "ReportCursor":
+        """Return the cursor that keeps these reports of a date until its day comes."""
+        known = self.ahead.get(date_prefix)
+        every = [*keys, *([known.first, known.last] if known else [])]
+        return replace(self, ahead={**self.ahead, date_prefix: ReportRange(min(every), max(every))})
+
+    def resume(self, date_prefix: str, last_read: str | None) -> "ReportCursor":
+        """Return the cursor after reports of a date whose day has come were read again.
+
+        Args:
+            date_prefix: the date.
+            last_read: the last one that was read, or None where all were.
+        """
+        others = {date: keys for date, keys in self.ahead.items() if date != date_prefix}
+        if last_read is not None:
+            others[date_prefix] = ReportRange(last_read, self.ahead[date_prefix].last)
+        return replace(self, ahead=others)
 
 
 @dg.sensor(
@@ -79,47 +118,74 @@ class ReportCursor:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Turns the Lambda's reports into materializations of manifests, summed per date and tick.",
 )
-def lambda_report_sensor(
-    context: dg.SensorEvaluationContext, pipeline: PipelineResource
-) -> dg.SensorResult | dg.SkipReason:
+def lambda_report_sensor(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
     """Report what the Lambda did since the last tick."""
     deployment = pipeline.deployment
-    cursor = ReportCursor.load(context.cursor, utc_now())
+    now = utc_now()
+    cursor = ReportCursor.load(context.cursor, now)
     bucket = deployment.names.manifest_bucket
     found = _unread(deployment.s3, bucket, cursor)
-    if not found:
-        return dg.SkipReason("No new Lambda report")
-    keys = [report.key for report in found]
-    with ThreadPoolExecutor(max_workers=_CONCURRENT_READS) as pool:
-        contents = list(pool.map(lambda key: _read(deployment.s3, bucket, key), keys))
-    reports: dict[str, Mapping[str, DateCounts]] = {}
-    for key, content in zip(keys, contents, strict=True):
+    by_date = _counts_by_date(context, _read_all(deployment.s3, bucket, found))
+    oldest = dict.fromkeys(by_date, min((report.written_at for report in found), default=now))
+    read = len(found)
+    cursor = cursor.advance([report.key for report in found])
+    for date_prefix in [date for date in cursor.ahead if daily_partitions.has_partition_key(date)]:
+        found, is_all = _between(deployment.s3, bucket, cursor.ahead[date_prefix])
+        earlier = _counts_by_date(context, _read_all(deployment.s3, bucket, found)).get(date_prefix, {})
+        by_date.setdefault(date_prefix, {}).update(earlier)
+        oldest[date_prefix] = min((report.written_at for report in found), default=now)
+        read += len(found)
+        cursor = cursor.resume(date_prefix, None if is_all else found[-1].key)
+        context.log.info(
+            f"The day of {date_prefix} has come; {len(earlier)} earlier reports have counts of it"
+        )
+    if not read:
+        return dg.SensorResult(skip_reason="No new Lambda report", cursor=cursor.dump())
+    partitions = sorted(filter(daily_partitions.has_partition_key, by_date))
+    counted = _counted(context.instance, {date_prefix: oldest[date_prefix] for date_prefix in partitions})
+    events = []
+    for date_prefix in partitions:
+        uncounted = {
+            key: counts
+            for key, counts in by_date[date_prefix].items()
+            if _report_id(key) not in counted.get(date_prefix, ())
+        }
+        if repeated := len(by_date[date_prefix]) - len(uncounted):
+            context.log.info(f"{repeated} reports of {date_prefix} are counted already")
+        if uncounted:
+            events.append(_materialization(date_prefix, uncounted))
+    for date_prefix in sorted(set(by_date) - set(partitions)):
+        if partition_problem(date_prefix, now) is None:
+            cursor = cursor.expect(date_prefix, by_date[date_prefix])
+            context.log.info(f"Counts of {date_prefix} wait for its day")
+        else:
+            skipped = sum_counts(by_date[date_prefix].values())
+            context.log.warning(f"Skipped counts of {date_prefix}, which can be no partition: {skipped}")
+    dates = ", ".join(str(event.partition) for event in events) or "no date"
+    reason = f"Read {read} Lambda reports, and counted those of {dates}"
+    return dg.SensorResult(asset_events=events, skip_reason=reason, cursor=cursor.dump())
+
+
+def _counts_by_date(
+    context: dg.SensorEvaluationContext, contents: Mapping[str, tuple[str, bytes]]
+) -> dict[str, dict[str, DateCounts]]:
+    """Return what each report says of each date, by the report's key.
+
+    Args:
+        context: takes what has another shape.
+        contents: URI and content of each report, by its key.
+    """
+    by_date: dict[str, dict[str, DateCounts]] = {}
+    for key, (uri, content) in contents.items():
         try:
-            reports[key] = parse_lambda_report(s3_uri(bucket, key), content)
+            report = parse_lambda_report(uri, content)
         except ReportFormatError as error:
             # It will never have another shape, so it counts as read.
             context.log.warning(f"Skipped: {error}")
-    by_date: dict[str, dict[str, DateCounts]] = {}
-    for key, report in reports.items():
+            continue
         for date_prefix, counts in report.items():
-            by_date.setdefault(date_prefix, {})[_report_id(key)] = counts
-    partitions = sorted(filter(daily_partitions.has_partition_key, by_date))
-    counted = _counted(context.instance, partitions, min(report.written_at for report in found))
-    events = []
-    for date_prefix in partitions:
-        new = {
-            report_id: counts
-            for report_id, counts in by_date[date_prefix].items()
-            if report_id not in counted.get(date_prefix, ())
-        }
-        if repeated := len(by_date[date_prefix]) - len(new):
-            context.log.info(f"{repeated} reports of {date_prefix} are counted already")
-        if new:
-            events.append(_materialization(date_prefix, new))
-    for date_prefix in sorted(set(by_date) - set(partitions)):
-        counts = sum_counts(by_date[date_prefix].values())
-        context.log.warning(f"Skipped counts of {date_prefix}, which is no partition (yet): {counts}")
-    return dg.SensorResult(asset_events=events, cursor=cursor.advance(keys).dump())
+            by_date.setdefault(date_prefix, {})[key] = counts
+    return by_date
 
 
 @dataclass(frozen=True)
@@ -152,35 +218,68 @@ def _unread(s3: "S3Client", bucket: str, cursor: ReportCursor) -> list[FoundRepo
     return found[:REPORTS_PER_TICK]
 
 
-def _counted(
-    instance: dg.DagsterInstance, partitions: Sequence[str], oldest: datetime
-) -> Mapping[str, set[str]]:
+def _between(s3: "S3Client", bucket: str, keys: ReportRange) -> tuple[list[FoundReport], bool]:
+    """List the reports of a range, as many as a tick reads, and tell whether these are all."""
+    found: list[FoundReport] = []
+    # S3 begins after the key it is given; so the first key's last character is left out.
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=LAMBDA_REPORT_PREFIX, StartAfter=keys.first[:-1]
+    )
+    for page in pages:
+        for item in page.get("Contents", []):
+            if item["Key"] > keys.last:
+                return found, True
+            if len(found) == REPORTS_PER_TICK:
+                return found, False
+            found.append(FoundReport(item["Key"], item["LastModified"]))
+    return found, True
+
+
+def _read_all(s3: "S3Client", bucket: str, reports: Sequence[FoundReport]) -> Mapping[str, tuple[str, bytes]]:
+    """Return URI and content of each report, by its key."""
+    keys = [report.key for report in reports]
+    with ThreadPoolExecutor(max_workers=_CONCURRENT_READS) as pool:
+        contents = pool.map(lambda key: _read(s3, bucket, key), keys)
+        return {key: (s3_uri(bucket, key), content) for key, content in zip(keys, contents, strict=True)}
+
+
+def _counted(instance: dg.DagsterInstance, oldest: Mapping[str, datetime]) -> Mapping[str, set[str]]:
     """Return which reports the materializations of some dates have counted.
 
     Args:
         instance: Dagster's.
-        partitions: the dates.
-        oldest: when the oldest report in question was written; no materialization before can count it.
+        oldest: when the oldest report in question was written, by date; none before can count it.
     """
     counted: dict[str, set[str]] = {}
-    if not partitions:
-        return counted
-    since = oldest - CLOCK_SKEW
-    records_filter = dg.AssetRecordsFilter(
-        asset_key=manifests.key, asset_partitions=partitions, after_timestamp=since.timestamp()
-    )
+    by_instant: dict[datetime, list[str]] = {}
+    for date_prefix, instant in oldest.items():
+        by_instant.setdefault(instant, []).append(date_prefix)
+    for instant, partitions in by_instant.items():
+        records_filter = dg.AssetRecordsFilter(
+            asset_key=manifests.key,
+            asset_partitions=partitions,
+            after_timestamp=(instant - CLOCK_SKEW).timestamp(),
+        )
+        for event in _materializations(instance, records_filter):
+            named = event.metadata.get(COUNTED_REPORTS)
+            if event.partition is not None and isinstance(named, dg.JsonMetadataValue):
+                counted.setdefault(event.partition, set()).update(map(str, named.data or ()))
+    return counted
+
+
+def _materializations(
+    instance: dg.DagsterInstance, records_filter: dg.AssetRecordsFilter
+) -> Iterator[dg.AssetMaterialization]:
     cursor: str | None = None
     while True:
         page = instance.fetch_materializations(
             records_filter, limit=_MATERIALIZATIONS_PER_READ, cursor=cursor
         )
         for record in page.records:
-            event = record.asset_materialization
-            named = event.metadata.get(COUNTED_REPORTS) if event is not None else None
-            if event is not None and event.partition is not None and isinstance(named, dg.JsonMetadataValue):
-                counted.setdefault(event.partition, set()).update(map(str, named.data or ()))
+            if record.asset_materialization is not None:
+                yield record.asset_materialization
         if not page.has_more:
-            return counted
+            return
         cursor = page.cursor
 
 
@@ -189,7 +288,7 @@ def _read(s3: "S3Client", bucket: str, key: str) -> bytes:
 
 
 def _materialization(date_prefix: str, reports: Mapping[str, DateCounts]) -> dg.AssetMaterialization:
-    """Sum up a date's reports, and name them."""
+    """Sum up a date's reports, by their keys, and name them."""
     counts = sum_counts(reports.values())
     return dg.AssetMaterialization(
         asset_key=manifests.key,
@@ -200,8 +299,8 @@ def _materialization(date_prefix: str, reports: Mapping[str, DateCounts]) -> dg.
             "manifests_created": counts.manifests_created,
             "reports": counts.reports,
             "last_report": counts.last_report,
-            # At most as many as a tick reads.
-            COUNTED_REPORTS: dg.MetadataValue.json(sorted(reports)),
+            # At most as many as a tick reads, and as many again on the day they waited for.
+            COUNTED_REPORTS: dg.MetadataValue.json(sorted(map(_report_id, reports))),
         },
     )
 

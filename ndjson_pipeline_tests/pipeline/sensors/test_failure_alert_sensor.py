@@ -21,6 +21,7 @@ from ndjson_pipeline.sensors import failure_alert_sensor as module
 from ndjson_pipeline.sensors.failure_alert_sensor import ALERTED_TAG, WILL_RETRY_TAG, failure_alert_sensor
 from ndjson_pipeline_tests.pipeline.asset_runner import Runner
 from ndjson_pipeline_tests.pipeline.harness import FakeGlue, ManifestTable, client_error, day
+from ndjson_pipeline_tests.pipeline.partition_bar import bar
 
 
 @dataclass
@@ -221,8 +222,9 @@ def test_a_run_that_was_canceled_in_the_middle_is_alerted_once_with_its_manifest
     runner.on_sleep = terminate
     runner.run(glue, names)
     assert glue.stopped == ["jr_1"]
-    (run,) = world.instance.get_runs()
-    assert run.status is dg.DagsterRunStatus.CANCELED
+    (run,) = world.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.CANCELED]))
+    # A run that only stands for the date's failed manifests makes its partition red, and no alert.
+    assert bar(world.instance) == {names[0].date_prefix: "failed"}
     alert = the_one_alert(world, run.run_id)
     assert alert["Error"]["Error"] == "DagsterRunCanceled"
     assert "terminated" in alert["Error"]["Cause"]

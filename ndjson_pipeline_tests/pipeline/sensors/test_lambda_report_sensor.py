@@ -95,6 +95,7 @@ class Reports:
         self._instance = instance
         self._log_handler = log_handler
         self.cursor: str | None = None
+        self.said = ""
 
     def put(self, of_key: str, content: bytes | Mapping[str, tuple[int, int, int]]) -> None:
         if not isinstance(content, bytes):
@@ -113,10 +114,9 @@ class Reports:
             # Dagster's loggers pass nothing on.
             context.log.addHandler(self._log_handler)
             result = lambda_report_sensor(context)
-        if isinstance(result, dg.SkipReason):
-            return []
-        assert isinstance(result, dg.SensorResult)
+        assert result.skip_reason is not None
         self.cursor = result.cursor
+        self.said = result.skip_reason.skip_message or ""
         return list(result.asset_events)
 
 
@@ -134,7 +134,13 @@ def counts_of(event: dg.AssetMaterialization) -> tuple[object, ...]:
 
 def test_without_reports_a_tick_skips(reports: Reports) -> None:
     assert reports.tick() == []
-    assert reports.cursor is None
+    assert reports.said == "No new Lambda report"
+
+
+def test_a_tick_that_did_work_says_what_it_did(reports: Reports) -> None:
+    reports.put(key(utc_now(), "aaaaaaaa"), {day(): (3, 1, 0), day(-1): (5, 0, 1)})
+    reports.tick()
+    assert reports.said == f"Read 1 Lambda reports, and counted those of {day(-1)}, {day()}"
 
 
 def test_each_report_is_told_once_across_ticks(reports: Reports) -> None:
@@ -195,10 +201,10 @@ def test_dates_that_are_no_partition_are_skipped_with_a_warning(
     reports: Reports, caplog: pytest.LogCaptureFixture
 ) -> None:
     reports.put(
-        key(utc_now()), {day(1): (1, 0, 0), "2024-12-31": (1, 0, 0), "x": (1, 0, 0), day(): (2, 0, 0)}
+        key(utc_now()), {day(2): (1, 0, 0), "2024-12-31": (1, 0, 0), "x": (1, 0, 0), day(): (2, 0, 0)}
     )
     assert [counts_of(event) for event in reports.tick()] == [(day(), 2, 0, 0, 1)]
-    for date in (day(1), "2024-12-31", "x"):
+    for date in (day(2), "2024-12-31", "x"):
         assert f"Skipped counts of {date}" in caplog.text
 
 
@@ -341,3 +347,78 @@ def test_a_materialization_names_no_more_reports_than_a_tick_reads(
     (event,) = restarts.reports.tick()
     named = event.metadata[COUNTED_REPORTS].value
     assert named == [f"{now:%Y-%m-%d-T%H%M%S}-{number:08d}-0001" for number in range(3)]
+
+
+class Tomorrow:
+    """Ticks before and after midnight, by Dagster's clock and the sensor's."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+
+    def comes(self) -> None:
+        """Let tomorrow be a partition."""
+        partitions = dg.DailyPartitionsDefinition("2025-01-01", timezone="UTC", end_offset=2)
+        self._monkeypatch.setattr(module, "daily_partitions", partitions)
+
+
+@pytest.fixture
+def tomorrow(monkeypatch: pytest.MonkeyPatch) -> Tomorrow:
+    return Tomorrow(monkeypatch)
+
+
+def test_reports_of_tomorrow_are_counted_once_when_their_day_comes(
+    restarts: Restarts, tomorrow: Tomorrow
+) -> None:
+    now, reports = utc_now(), restarts.reports
+    reports.put(key(now - timedelta(minutes=9), "aaaaaaaa"), {day(1): (3, 1, 0), day(): (1, 0, 0)})
+    restarts.tick()
+    reports.put(key(now - timedelta(minutes=5), "bbbbbbbb"), {day(): (2, 0, 0)})
+    reports.put(key(now - timedelta(minutes=5), "cccccccc"), {day(1): (4, 0, 1)})
+    restarts.tick()
+    assert restarts.totals() == {day(): 3}
+    assert restarts.tick() == 0
+    tomorrow.comes()
+    reports.put(key(now, "dddddddd"), {day(1): (5, 0, 0)})
+    assert restarts.tick() == 1
+    assert restarts.totals() == {day(): 3, day(1): 12}
+    assert restarts.tick() == 0
+    assert json.loads(reports.cursor or "")["ahead"] == {}
+
+
+@pytest.mark.parametrize("is_lost", ["before", "after"])
+def test_reports_of_tomorrow_are_counted_once_though_the_cursor_is_lost(
+    restarts: Restarts, tomorrow: Tomorrow, is_lost: str
+) -> None:
+    now, reports = utc_now(), restarts.reports
+    reports.put(key(now - timedelta(minutes=9), "aaaaaaaa"), {day(1): (3, 1, 0), day(): (1, 0, 0)})
+    restarts.tick()
+    waiting = reports.cursor
+    if is_lost == "before":
+        reports.cursor = None
+        restarts.tick()
+    tomorrow.comes()
+    restarts.tick()
+    assert restarts.totals() == {day(): 1, day(1): 3}
+    for lost in (None, waiting):
+        reports.cursor = lost
+        assert restarts.tick() == 0
+    assert restarts.totals() == {day(): 1, day(1): 3}
+
+
+def test_reports_of_tomorrow_are_read_again_some_a_tick_and_the_cursor_stays_small(
+    restarts: Restarts, tomorrow: Tomorrow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, reports = utc_now(), restarts.reports
+    for number in range(7):
+        reports.put(key(now - timedelta(minutes=9 + number), f"{number:08d}"), {day(1): (1, 0, 0)})
+    restarts.tick()
+    assert sorted(json.loads(reports.cursor or "")["ahead"]) == [day(1)]
+    assert len(json.loads(reports.cursor or "")["ahead"][day(1)]) == 2
+    tomorrow.comes()
+    monkeypatch.setattr(module, "REPORTS_PER_TICK", 3)
+    totals = []
+    for _ in range(4):
+        restarts.tick()
+        totals.append(restarts.totals().get(day(1), 0))
+    assert totals[0] == 3
+    assert totals[-1] == 7

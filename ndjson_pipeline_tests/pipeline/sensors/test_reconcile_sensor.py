@@ -13,6 +13,7 @@ from dagster._core.test_utils import create_run_for_test
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.keys import ManifestName
+from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.glue import ended_runs
 from ndjson_pipeline.glue.messages import messages_prefix, read_custom_messages
@@ -28,6 +29,7 @@ from ndjson_pipeline_tests.pipeline.harness import (
     glue_report_document,
     outcome,
 )
+from ndjson_pipeline_tests.pipeline.partition_bar import bar
 
 
 class GlueRunsSeen:
@@ -105,7 +107,7 @@ class World:
             Body=line.encode(),
         )
 
-    def tick(self) -> list[dg.AssetMaterialization]:
+    def tick(self) -> list[Any]:
         with dg.build_sensor_context(
             instance=self.instance,
             cursor=self.cursor,
@@ -177,13 +179,56 @@ def test_manifests_of_one_glue_run_are_one_materialization_whose_time_counts_onc
         world.report(run_id, *held)
     first, second = world.tick()
     numbers = [
-        tuple(event.metadata[key].value for key in ("manifests_completed", "records_read", "dpu_hours"))
+        tuple(
+            event.metadata[f"run_{key}"].value for key in ("manifests_completed", "records_read", "dpu_hours")
+        )
         for event in (first, second)
     ]
     assert numbers == [(2, 16, 0.05), (1, 8, 0.05)]
-    assert first.metadata["cost_usd"].value == pytest.approx(0.05 * 0.44)
+    assert first.metadata["run_cost_usd"].value == pytest.approx(0.05 * 0.44)
+    # The date's own numbers are the same in both.
+    for event in (first, second):
+        assert (event.metadata["manifests_completed"].value, event.metadata["records_read"].value) == (3, 24)
+        assert (event.metadata["glue_runs"].value, event.metadata["dpu_hours"].value) == (2, 0.1)
     assert first.metadata["settled_by"].value == "reconcile_sensor"
     assert first.metadata["glue_job_run_ids"].value == "jr_1"
+
+
+def test_a_date_that_has_failed_manifests_is_observed_and_shown_as_failed(world: World) -> None:
+    run_id = world.run(dg.DagsterRunStatus.STARTED)
+    names = [world.processing(sequence, run_id, glue_job_run_id=f"jr_{sequence}") for sequence in (1, 2)]
+    for sequence, error in ((1, "a file is gone"), (2, None)):
+        world.glue.show(f"jr_{sequence}", "FAILED" if error else "SUCCEEDED", RUN_IDENTITY=f"jr_{sequence}")
+        world.report(f"jr_{sequence}", names[sequence - 1], error=error)
+    (event,) = world.tick()
+    assert isinstance(event, dg.AssetObservation)
+    numbers = [event.metadata[key].value for key in ("manifests_completed", "manifests_failed")]
+    assert (event.partition, numbers) == (day(), [1, 1])
+    assert bar(world.instance) == {day(): "failed"}
+
+
+def test_the_last_failed_manifest_that_is_mended_materializes_its_date(world: World) -> None:
+    failed = world.processing(1, world.run(dg.DagsterRunStatus.FAILURE))
+    assert world.tick() == []
+    assert world.manifests.item(failed)["status"] == "failed"
+    assert bar(world.instance) == {day(): "failed"}
+    record = world.manifests.store().read(failed)
+    assert record is not None
+    world.manifests.store().claim(record, "unknown-run", Move.RETRY)
+    item = world.manifests.item(failed)
+    world.manifests.put_item(
+        **{
+            **item,
+            "glue_job_run_id": "jr_1",
+            "processing_start_time": utc_timestamp(utc_now() - timedelta(minutes=30)),
+        }
+    )
+    world.glue.show("jr_1", "SUCCEEDED", RUN_IDENTITY="identity")
+    world.report("identity", failed)
+    (event,) = world.tick()
+    assert isinstance(event, dg.AssetMaterialization)
+    world.instance.report_runless_asset_event(event)
+    assert bar(world.instance) == {day(): "materialized"}
 
 
 def test_without_a_report_glues_state_counts(world: World) -> None:
