@@ -15,6 +15,7 @@ from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
 from ndjson_pipeline.conversion.metadata import charge_of, numbers_of
+from ndjson_pipeline.conversion.rebuild import rebuild_records
 from ndjson_pipeline.errors import (
     GlueBusyError,
     GlueDeadlineError,
@@ -72,6 +73,8 @@ def convert_date(
         clock=utc_now,
     )
     ended_runs = EndedRuns(runs, deployment.s3, deployment.names.manifest_bucket, context.log)
+    if tagged_manifests(context.run.tags, date_prefix) is None:
+        rebuild_records(deployment, records, date_prefix, utc_now(), context.log)
     moves = _moves(context, records, ended_runs, date_prefix, result)
     for batch in _batches(runs, moves):
         _convert_batch(context, records, converter, batch, result, pipeline.dpu_hour_price_usd)
