@@ -13,6 +13,10 @@ class RecordFormatError(PipelineError):
     """An item of the tracking table has not the shape of a manifest's record."""
 
 
+class RecordContentionError(PipelineError):
+    """The table could not be read or written in time; the work is to be done again."""
+
+
 class StaleHolderError(PipelineError):
     """A run tried to change a record that another attempt holds by now."""
 

@@ -26,6 +26,7 @@ from ndjson_pipeline.claims.retries import FailureKind
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
 from ndjson_pipeline.concurrency import do_all
 from ndjson_pipeline.conversion.metadata import charge_of, numbers_of
+from ndjson_pipeline.conversion.rebuild import rebuild_records
 from ndjson_pipeline.errors import (
     GlueBusyError,
     GlueDeadlineError,
@@ -89,6 +90,8 @@ def convert_date(
     )
     ended_runs = EndedRuns(runs, deployment.s3, deployment.names.manifest_bucket, context.log)
     ancestry = ancestry_of(context.run, context.instance.get_run_by_id)
+    if ancestry.purpose is Purpose.DATES:
+        rebuild_records(deployment, records, date_prefix, utc_now(), context.log)
     moves = _moves(context, records, ended_runs, ancestry, date_prefix, result)
     is_launched = MANIFESTS_TAG in context.run.tags
     for batch in _batches(context, runs, pipeline.capacity, moves, takes_one_share=is_launched):
