@@ -52,11 +52,10 @@ FAILURE, SUCCESS = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
 def test_a_date_with_a_failed_manifest_stays_failed_while_others_are_converted(
     runner: Runner, manifests: ManifestTable, instance: dg.DagsterInstance
 ) -> None:
-    names = [manifests.commit(sequence) for sequence in (1, 2, 3)]
-    assert not runner.run(failing(runner), names[:1]).success
+    assert not runner.run(failing(runner), [manifests.commit(1)]).success
     assert bar(instance) == {DATE: "failed"}
-    for later in names[1:]:
-        assert runner.run(runner.glue_that_converts(), [later]).success
+    for later in (2, 3):
+        assert runner.run(runner.glue_that_converts(), [manifests.commit(later)]).success
         assert bar(instance) == {DATE: "failed"}
     # The runs' list is honest: one real failure, and the others did their work.
     assert runs_of(instance) == [FAILURE, SUCCESS, SUCCESS]
@@ -70,24 +69,25 @@ def test_a_date_with_a_failed_manifest_stays_failed_while_others_are_converted(
 def test_a_date_that_was_materialized_turns_failed_and_stays_so(
     runner: Runner, manifests: ManifestTable, instance: dg.DagsterInstance
 ) -> None:
-    names = [manifests.commit(sequence) for sequence in (1, 2, 3)]
-    assert runner.run(runner.glue_that_converts(), names[:1]).success
+    assert runner.run(runner.glue_that_converts(), [manifests.commit(1)]).success
     assert bar(instance) == {DATE: "materialized"}
-    assert not runner.run(failing(runner), names[1:2]).success
+    assert not runner.run(failing(runner), [manifests.commit(2)]).success
     assert bar(instance) == {DATE: "failed"}
-    assert runner.run(runner.glue_that_converts(), names[2:]).success
+    assert runner.run(runner.glue_that_converts(), [manifests.commit(3)]).success
     assert bar(instance) == {DATE: "failed"}
 
 
 def test_the_date_is_materialized_with_its_totals_when_the_last_failed_manifest_is_mended(
     runner: Runner, manifests: ManifestTable, instance: dg.DagsterInstance
 ) -> None:
-    names = [manifests.commit(sequence) for sequence in (1, 2, 3)]
-    assert not runner.run(failing(runner), names[:2]).success
-    assert runner.run(runner.glue_that_converts(), names[2:]).success
-    for name in names[:2]:
+    names = [manifests.commit(sequence) for sequence in (1, 2)]
+    assert not runner.run(failing(runner), names).success
+    assert runner.run(runner.glue_that_converts(), [manifests.commit(3)]).success
+    for name in names:
         assert bar(instance) == {DATE: "failed"}
-        manifests.put_item(**{**manifests.item(name), "retry_due": True})
+        record = manifests.store().read(name)
+        assert record is not None
+        assert manifests.store().retry_later(record)
         assert runner.run(runner.glue_that_converts(), [name]).success
     assert bar(instance) == {DATE: "materialized"}
     (metadata,) = runner.materializations()
