@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 import dagster as dg
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.records import ManifestStatus
@@ -14,13 +16,16 @@ from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.retries import FailureKind
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.deployment.deadlines import Deadlines
 from ndjson_pipeline.errors import (
     GlueBusyError,
     GlueDeadlineError,
+    GlueStartRefusedError,
     PipelineError,
     RecordFormatError,
     StaleHolderError,
 )
+from ndjson_pipeline.glue.begun_runs import BegunRuns
 from ndjson_pipeline.glue.ended_runs import EndedRuns
 from ndjson_pipeline.glue.runs import GlueRuns
 from ndjson_pipeline.glue.session import Conversion, Converter
@@ -66,12 +71,26 @@ def convert_date(
     ended_runs = EndedRuns(runs, deployment.s3, deployment.names.manifest_bucket, context.log)
     moves = _moves(context, records, ended_runs, date_prefix, result)
     for batch in _batches(runs, moves):
-        _convert_batch(context, records, converter, batch, result)
+        if _age(context) > Deadlines().begin_within:
+            context.log.warning(
+                "This run is too old to begin another Glue run; what is left waits for the next"
+            )
+            break
+        if not _convert_batch(context, records, converter, batch, result):
+            break
     if not moves:
         context.log.info(f"Nothing to convert for {date_prefix}, or nothing any more")
     for filename, reason in result.skipped.items():
         context.log.warning(f"Skipped {filename}: {reason}")
     return result
+
+
+def _age(context: dg.AssetExecutionContext) -> timedelta:
+    """Return how long ago the run was started."""
+    record = context.instance.get_run_record_by_id(context.run.run_id)
+    if record is None or record.start_time is None:
+        return timedelta(0)
+    return utc_now() - datetime.fromtimestamp(record.start_time, UTC)
 
 
 def _moves(
@@ -138,6 +157,7 @@ def _batches(runs: GlueRuns, moves: Sequence[PlannedMove]) -> Iterator[list[Plan
     A batch is claimed only once the one before it has ended, so that no claim waits for another Glue run: the
     reconciler would take it for one whose process is gone.
     """
+    begun_runs = BegunRuns(runs)
     by_run: dict[str, list[PlannedMove]] = {}
     fresh: list[PlannedMove] = []
     for planned in moves:
@@ -146,7 +166,7 @@ def _batches(runs: GlueRuns, moves: Sequence[PlannedMove]) -> Iterator[list[Plan
             fresh.append(planned)
             continue
         try:
-            begun = runs.find_begun(record.name.filename, record.attempt, record.glue_job_run_id)
+            begun = begun_runs.find(record.name.filename, record.attempt, record.glue_job_run_id)
         except GlueBusyError:
             # The stored id says as much as is needed here; it is asked again once the record is held.
             by_run.setdefault(record.glue_job_run_id or "", []).append(planned)
@@ -163,8 +183,8 @@ def _convert_batch(
     converter: Converter,
     batch: Sequence[PlannedMove],
     result: DateResult,
-) -> None:
-    """Claim a batch, convert it, and record how each of its manifests ended."""
+) -> bool:
+    """Claim a batch, convert it, and record how each of its manifests ended; False ends the run's work."""
     unsettled: list[Claim] = []
     try:
         for claim in _claim(context.run.run_id, records, batch, result):
@@ -181,18 +201,50 @@ def _convert_batch(
             # The host ended the process, and Glue goes on. A retry of this run takes its claims over and
             # attaches; without one the reconciler settles them.
             raise
-        # Whatever else ended the run early, its claims must not stay processing without a reason.
-        # A stop and a deadline are decisions; whatever else it was may not be there the next time.
-        is_decision = is_interrupted or isinstance(error, GlueDeadlineError)
+        left = [claim for claim in unsettled if converter.may_be_going(claim)]
+        _leave(context, records, left, error, result)
+        # Whatever else ended the run early, its other claims must not stay processing without a reason.
         settlements = [
-            Settlement(
-                claim, _describe(error), kind=FailureKind.FINAL if is_decision else FailureKind.CRASHED
-            )
+            Settlement(claim, _describe(error), kind=_kind(error), glue_job_run_id=converter.run_id_of(claim))
             for claim in unsettled
+            if claim not in left
         ]
         _record(context, records, settlements, result)
-        if not isinstance(error, PipelineError):
+        if is_interrupted or not (left or isinstance(error, PipelineError)):
             raise
+        # A run that lost sight of Glue begins no other Glue run.
+        return not left
+    return True
+
+
+def _leave(
+    context: dg.AssetExecutionContext,
+    records: ManifestRecordStore,
+    claims: Sequence[Claim],
+    error: BaseException,
+    result: DateResult,
+) -> None:
+    """Let go of claims whose Glue run goes on, or may: they stay processing, and the reconciler asks Glue."""
+    if claims:
+        context.log.error("Lost sight of a Glue run", exc_info=error)
+    for claim in claims:
+        path = claim.record.manifest_path
+        reason = f"its Glue run goes on, or may, and the reconcile sensor settles it: {_describe(error)}"
+        result.failures[path] = reason
+        context.log.error(f"{path}: {reason}")
+        try:
+            records.note_left(claim, _describe(error))
+        except (StaleHolderError, BotoCoreError, ClientError) as note_error:
+            context.log.warning(f"That could not be noted on {path}: {note_error}")
+
+
+def _kind(error: BaseException) -> FailureKind:
+    """Tell what an error that ended a run early means to another attempt."""
+    if isinstance(error, dg.DagsterExecutionInterruptedError | GlueDeadlineError):
+        # A stop and a deadline are decisions; whatever else it was may not be there the next time.
+        return FailureKind.FINAL
+    is_refused = isinstance(error, GlueStartRefusedError)
+    return FailureKind.NOT_STARTED if is_refused else FailureKind.CRASHED
 
 
 def _claim(
@@ -243,6 +295,11 @@ def _record(
         except StaleHolderError as error:
             context.log.warning(str(error))
             result.skipped[claim.record.name.filename] = str(error)
+        except (BotoCoreError, ClientError) as error:
+            # One by one: the others' ends count all the same.
+            reason = f"how it ended could not be recorded, and the reconcile sensor settles it: {error}"
+            result.failures[path] = reason
+            context.log.error(f"{path}: {reason}")
 
 
 def _describe(error: BaseException) -> str:

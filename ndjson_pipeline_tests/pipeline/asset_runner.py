@@ -11,6 +11,7 @@ from ndjson_pipeline.claims.dagster_runs import ATTEMPT_TAG, MANIFESTS_TAG, mani
 from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.deployment.clients import Deployment
+from ndjson_pipeline.glue.reconciliation import ReconcileRules
 from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
 from ndjson_pipeline_tests.pipeline.harness import (
     DATE,
@@ -29,6 +30,7 @@ class StubPipeline:
     """The `pipeline` resource with another Glue."""
 
     dpu_hour_price_usd = 0.44
+    reconcile_rules = ReconcileRules()
 
     def __init__(
         self, manifests: ManifestTable, glue: FakeGlue, records: ManifestRecordStore | None = None
@@ -49,6 +51,7 @@ class StubPipeline:
     def glue_runs(self, log: logging.Logger) -> GlueRuns:
         return GlueRuns(
             self._glue,
+            starter=self._glue,
             job_name="job",
             rules=WatchRules(deadline_seconds=600),
             log=log,
