@@ -25,6 +25,14 @@ class GlueRunError(PipelineError):
     """A Glue run could not be started, watched or brought to an end."""
 
 
+class GlueStartRefusedError(GlueRunError):
+    """Glue started no run, and said so."""
+
+
+class GlueStartUnclearError(GlueRunError):
+    """Glue may have started a run: its answer was lost, and its list does not show one (yet)."""
+
+
 class GlueRunLostError(GlueRunError):
     """Glue does not know a run that was started."""
 

@@ -9,13 +9,14 @@ from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import split_s3_uri
 from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.deployment.clients import Deployment, current_deployment
+from ndjson_pipeline.deployment.deadlines import Deadlines
 from ndjson_pipeline.glue.capacity import Capacity
 from ndjson_pipeline.glue.cost import LIST_PRICE_USD
 from ndjson_pipeline.glue.reconciliation import ReconcileRules
 from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
 
 _RULES = ReconcileRules()
-_DEADLINE_GRACE = timedelta(minutes=5)
+_DEADLINES = Deadlines()
 
 
 class PipelineResource(dg.ConfigurableResource[None]):
@@ -37,7 +38,7 @@ class PipelineResource(dg.ConfigurableResource[None]):
 
     shortest_poll_seconds: float = 1.0
     longest_poll_seconds: float = 10.0
-    deadline_seconds: float = 3 * 3600.0
+    deadline_seconds: float = _DEADLINES.watch.total_seconds()
     concurrency_wait_seconds: float = 60.0
     concurrency_retries: int = 3
     settle_grace_seconds: float = _RULES.settle_grace.total_seconds()
@@ -67,7 +68,7 @@ class PipelineResource(dg.ConfigurableResource[None]):
             abandoned_grace=timedelta(seconds=self.abandoned_grace_seconds),
             claim_grace=timedelta(seconds=self.claim_grace_seconds),
             idle_run=timedelta(seconds=self.idle_run_seconds),
-            deadline=timedelta(seconds=self.deadline_seconds) + _DEADLINE_GRACE,
+            deadline=timedelta(seconds=self.deadline_seconds) + _DEADLINES.reconcile_grace,
         )
 
     def records(self) -> ManifestRecordStore:
@@ -85,6 +86,7 @@ class PipelineResource(dg.ConfigurableResource[None]):
         waits = tuple(self.concurrency_wait_seconds * 2**retry for retry in range(self.concurrency_retries))
         return GlueRuns(
             self.deployment.glue,
+            starter=self.deployment.glue_starts,
             job_name=self.deployment.names.glue_job,
             rules=WatchRules(
                 shortest_poll_seconds=self.shortest_poll_seconds,

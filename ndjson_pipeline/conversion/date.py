@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 import dagster as dg
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import ManifestName
@@ -27,12 +29,15 @@ from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
 from ndjson_pipeline.concurrency import do_all
 from ndjson_pipeline.conversion.metadata import charge_of, numbers_of
 from ndjson_pipeline.conversion.rebuild import rebuild_records
+from ndjson_pipeline.deployment.deadlines import Deadlines
 from ndjson_pipeline.errors import (
     GlueBusyError,
     GlueDeadlineError,
+    GlueStartRefusedError,
     PipelineError,
     StaleHolderError,
 )
+from ndjson_pipeline.glue.begun_runs import BegunRuns
 from ndjson_pipeline.glue.capacity import Capacity
 from ndjson_pipeline.glue.ended_runs import EndedRuns
 from ndjson_pipeline.glue.grouping import groups
@@ -95,13 +100,27 @@ def convert_date(
     moves = _moves(context, records, ended_runs, ancestry, date_prefix, result)
     is_launched = MANIFESTS_TAG in context.run.tags
     for batch in _batches(context, runs, pipeline.capacity, moves, takes_one_share=is_launched):
-        _convert_batch(context, records, converter, batch, result, pipeline.dpu_hour_price_usd)
+        if _age(context) > Deadlines().begin_within:
+            context.log.warning(
+                "This run is too old to begin another Glue run; what is left waits for the next"
+            )
+            break
+        if not _convert_batch(context, records, converter, batch, result, pipeline.dpu_hour_price_usd):
+            break
     if is_launched:
         _note_claims(context, [])
     if not moves:
         context.log.info(f"Nothing to convert for {date_prefix}, or nothing any more")
     for filename, reason in result.skipped.items():
         context.log.warning(f"Skipped {filename}: {reason}")
+
+
+def _age(context: dg.AssetExecutionContext) -> timedelta:
+    """Return how long ago the run was started."""
+    record = context.instance.get_run_record_by_id(context.run.run_id)
+    if record is None or record.start_time is None:
+        return timedelta(0)
+    return utc_now() - datetime.fromtimestamp(record.start_time, UTC)
 
 
 def _moves(
@@ -197,6 +216,7 @@ def _batches(
         takes_one_share: whether what exceeds one Glue run is left to wait: for a run of the sensor, which
             launches the next one, and which other dates wait for, too.
     """
+    begun_runs = BegunRuns(runs)
     by_run: dict[str, list[PlannedMove]] = {}
     fresh: dict[ManifestName, PlannedMove] = {}
     for planned in moves:
@@ -205,7 +225,7 @@ def _batches(
             fresh[record.name] = planned
             continue
         try:
-            begun = runs.find_begun(record.name.filename, record.attempt, record.glue_job_run_id)
+            begun = begun_runs.find(record.name.filename, record.attempt, record.glue_job_run_id)
         except GlueBusyError:
             # The stored id says as much as is needed here; it is asked again once the record is held.
             by_run.setdefault(record.glue_job_run_id or "", []).append(planned)
@@ -229,8 +249,8 @@ def _convert_batch(
     batch: Sequence[PlannedMove],
     result: DateResult,
     dpu_hour_price_usd: float,
-) -> None:
-    """Claim a batch, convert it, and record how each of its manifests ended."""
+) -> bool:
+    """Claim a batch, convert it, and record how each of its manifests ended; False ends the run's work."""
     unsettled: list[Claim] = []
     try:
         _claim(context.run.run_id, records, batch, unsettled, result)
@@ -250,18 +270,50 @@ def _convert_batch(
             # The host ended the process, and Glue goes on. A retry of this run takes its claims over and
             # attaches; without one the reconciler settles them.
             raise
-        # Whatever else ended the run early, its claims must not stay processing without a reason.
-        # A stop and a deadline are decisions; whatever else it was may not be there the next time.
-        is_decision = is_interrupted or isinstance(error, GlueDeadlineError)
+        left = [claim for claim in unsettled if converter.may_be_going(claim)]
+        _leave(context, records, left, error, result)
+        # Whatever else ended the run early, its other claims must not stay processing without a reason.
         settlements = [
-            Settlement(
-                claim, _describe(error), kind=FailureKind.FINAL if is_decision else FailureKind.CRASHED
-            )
+            Settlement(claim, _describe(error), kind=_kind(error), glue_job_run_id=converter.run_id_of(claim))
             for claim in unsettled
+            if claim not in left
         ]
         _record(context, records, settlements, result)
-        if not isinstance(error, PipelineError):
+        if is_interrupted or not (left or isinstance(error, PipelineError)):
             raise
+        # A run that lost sight of Glue begins no other Glue run.
+        return not left
+    return True
+
+
+def _leave(
+    context: dg.AssetExecutionContext,
+    records: ManifestRecordStore,
+    claims: Sequence[Claim],
+    error: BaseException,
+    result: DateResult,
+) -> None:
+    """Let go of claims whose Glue run goes on, or may: they stay processing, and the reconciler asks Glue."""
+    if claims:
+        context.log.error("Lost sight of a Glue run", exc_info=error)
+    for claim in claims:
+        path = claim.record.manifest_path
+        reason = f"its Glue run goes on, or may, and the reconcile sensor settles it: {_describe(error)}"
+        result.failures[path] = reason
+        context.log.error(f"{path}: {reason}")
+        try:
+            records.note_left(claim, _describe(error))
+        except (StaleHolderError, BotoCoreError, ClientError) as note_error:
+            context.log.warning(f"That could not be noted on {path}: {note_error}")
+
+
+def _kind(error: BaseException) -> FailureKind:
+    """Tell what an error that ended a run early means to another attempt."""
+    if isinstance(error, dg.DagsterExecutionInterruptedError | GlueDeadlineError):
+        # A stop and a deadline are decisions; whatever else it was may not be there the next time.
+        return FailureKind.FINAL
+    is_refused = isinstance(error, GlueStartRefusedError)
+    return FailureKind.NOT_STARTED if is_refused else FailureKind.CRASHED
 
 
 def _claim(
@@ -316,22 +368,12 @@ def _record(
     report: GlueReport | None = None,
 ) -> None:
     """Write each manifest's end, unless a later attempt holds it by now."""
-    completed = [settlement for settlement in settlements if settlement.failure is None]
-    completions = [
-        Completion(one.claim, numbers_of(report, one.claim.record.manifest_path)) for one in completed
-    ]
-    refused = {one.claim.record.name: str(one.error) for one in records.complete_all(completions)}
-    for settlement in completed:
-        name = settlement.claim.record.name
-        if name in refused:
-            context.log.warning(refused[name])
-            result.skipped[name.filename] = refused[name]
-        else:
-            result.completed.append(settlement)
+    _complete(context, records, [one for one in settlements if one.failure is None], result, report)
     for settlement in settlements:
         if settlement.failure is None:
             continue
         claim = settlement.claim
+        path = claim.record.manifest_path
         try:
             records.fail(
                 claim,
@@ -340,11 +382,50 @@ def _record(
                 group_size=settlement.group_size,
                 glue_job_run_id=settlement.glue_job_run_id,
             )
-            result.failures[claim.record.manifest_path] = settlement.failure
-            context.log.error(f"{claim.record.manifest_path} failed: {settlement.failure}")
+            result.failures[path] = settlement.failure
+            context.log.error(f"{path} failed: {settlement.failure}")
         except StaleHolderError as error:
             context.log.warning(str(error))
             result.skipped[claim.record.name.filename] = str(error)
+        except (BotoCoreError, ClientError) as error:
+            # One by one: the others' ends count all the same.
+            _note_unrecorded(context, claim, error, result)
+
+
+def _complete(
+    context: dg.AssetExecutionContext,
+    records: ManifestRecordStore,
+    settlements: Sequence[Settlement],
+    result: DateResult,
+    report: GlueReport | None,
+) -> None:
+    """Complete manifests together with their date's totals."""
+    completions = [
+        Completion(one.claim, numbers_of(report, one.claim.record.manifest_path)) for one in settlements
+    ]
+    try:
+        refused = {one.claim.record.name: str(one.error) for one in records.complete_all(completions)}
+    except (BotoCoreError, ClientError) as error:
+        for settlement in settlements:
+            _note_unrecorded(context, settlement.claim, error, result)
+        return
+    for settlement in settlements:
+        name = settlement.claim.record.name
+        if name in refused:
+            context.log.warning(refused[name])
+            result.skipped[name.filename] = refused[name]
+        else:
+            result.completed.append(settlement)
+
+
+def _note_unrecorded(
+    context: dg.AssetExecutionContext, claim: Claim, error: Exception, result: DateResult
+) -> None:
+    """Say that a manifest's end could not be written; its record stays processing."""
+    path = claim.record.manifest_path
+    reason = f"how it ended could not be recorded, and the reconcile sensor settles it: {error}"
+    result.failures[path] = reason
+    context.log.error(f"{path}: {reason}")
 
 
 def _describe(error: BaseException) -> str:

@@ -26,13 +26,14 @@ _LONGEST_CALL_SECONDS = 910
 
 @dataclass(frozen=True)
 class Deployment:
-    """One environment of one account, with clients for it."""
+    """One environment of one account, with clients for it; `glue_starts` alone makes one attempt only."""
 
     settings: PipelineSettings
     names: Names
     dynamodb: "DynamoDBClient"
     functions: "LambdaClient"
     glue: "GlueClient"
+    glue_starts: "GlueClient"
     s3: "S3Client"
     sns: "SNSClient"
 
@@ -76,6 +77,8 @@ def _connect(variables: tuple[tuple[str, str], ...]) -> Deployment:
     config = Config(retries={"mode": "adaptive", "total_max_attempts": 6}, max_pool_connections=32)
     # A call of a function lasts as long as the function, and is not made again by itself.
     patient = Config(retries={"total_max_attempts": 1}, read_timeout=_LONGEST_CALL_SECONDS)
+    # StartJobRun has no idempotency token: tried again after a lost answer, it would start a second run.
+    once = Config(retries={"total_max_attempts": 1})
     session = boto3.session.Session()
     account = session.client("sts", config=config).get_caller_identity()["Account"]
     return Deployment(
@@ -84,6 +87,7 @@ def _connect(variables: tuple[tuple[str, str], ...]) -> Deployment:
         dynamodb=session.client("dynamodb", config=config),
         functions=session.client("lambda", config=patient),
         glue=session.client("glue", config=config),
+        glue_starts=session.client("glue", config=once),
         s3=session.client("s3", config=config),
         sns=session.client("sns", config=config),
     )

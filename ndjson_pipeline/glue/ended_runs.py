@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ndjson_pipeline.errors import GlueBusyError
+from ndjson_pipeline.glue.begun_runs import BegunRuns
 from ndjson_pipeline.glue.messages import read_custom_messages
 from ndjson_pipeline.glue.report import GlueReport
 from ndjson_pipeline.glue.runs import IDENTITY_ARGUMENT, GlueRun, GlueRuns
@@ -26,7 +27,7 @@ class EndedRuns:
     """
 
     def __init__(self, runs: GlueRuns, s3: "S3Client", manifest_bucket: str, log: logging.Logger) -> None:
-        self._runs = runs
+        self._begun = BegunRuns(runs)
         self._s3 = s3
         self._manifest_bucket = manifest_bucket
         self._log = log
@@ -53,7 +54,7 @@ class EndedRuns:
         if glue_job_run_id in self._read:
             return self._read[glue_job_run_id]
         try:
-            run = self._runs.find_begun(manifest_filename, attempt, glue_job_run_id)
+            run = self._begun.find(manifest_filename, attempt, glue_job_run_id)
             return self.conversion(run) if run is not None and run.is_terminal else None
         except (GlueBusyError, ClientError, BotoCoreError) as error:
             self._log.warning("What Glue reported of %s can't be read: %s", manifest_filename, error)

@@ -10,6 +10,8 @@ import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
 from dagster_pipes import PipesBlobStoreMessageWriter, PipesContextData
 
+from lambda_ingest.contract.keys import s3_uri
+
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
@@ -60,7 +62,9 @@ class IdentityMessageReader(dg.PipesBlobStoreMessageReader):
         """
         key = f"{params['key_prefix']}/{index}.json"
         try:
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read().decode()
+            content = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            # A byte that is no UTF-8 spoils its message alone, and not the reading of all that follow.
+            return content.decode(errors="replace")
         except self._client.exceptions.NoSuchKey:
             return None
         except (ClientError, BotoCoreError) as error:
@@ -122,11 +126,20 @@ def read_custom_messages(s3: "S3Client", bucket: str, identity: str) -> list[Any
                 found.append((int(number), entry["Key"]))
     custom = []
     for _, key in sorted(found):
-        for line in s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode().splitlines():
-            message = json.loads(line)
-            if message.get("method") == "report_custom_message":
-                custom.append(message["params"]["payload"])
+        for line in s3.get_object(Bucket=bucket, Key=key)["Body"].read().split(b"\n"):
+            if line.strip():
+                custom += _custom_payloads(line, s3_uri(bucket, key))
     return custom
+
+
+def _custom_payloads(line: bytes, uri: str) -> list[Any]:
+    """Return the payload of a line, if it is a custom message; a line that is none harms no other."""
+    try:
+        message = json.loads(line)
+        return [message["params"]["payload"]] if message["method"] == "report_custom_message" else []
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        logger.warning("Skipped a line of %s that is no message: %s %s", uri, type(error).__name__, error)
+        return []
 
 
 def list_key(identity: str) -> str:

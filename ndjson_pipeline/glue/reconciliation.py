@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from ndjson_pipeline.claims.dagster_runs import RunView
+from ndjson_pipeline.deployment.deadlines import Deadlines
 from ndjson_pipeline.glue.runs import GlueRun
 
 
@@ -34,11 +35,11 @@ class ReconcileRules:
     """
 
     settle_grace: timedelta = timedelta(minutes=2)
-    start_grace: timedelta = timedelta(minutes=15)
+    start_grace: timedelta = Deadlines().start_grace
     abandoned_grace: timedelta = timedelta(seconds=30)
     claim_grace: timedelta = timedelta(minutes=2)
     idle_run: timedelta = timedelta(minutes=10)
-    deadline: timedelta = timedelta(hours=3, minutes=5)
+    deadline: timedelta = Deadlines().reconcile
 
 
 def judge(

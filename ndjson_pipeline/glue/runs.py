@@ -3,15 +3,24 @@
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_ingest.contract.items import error_code
-from ndjson_pipeline.errors import GlueBusyError, GlueDeadlineError, GlueRunError, GlueRunLostError
+from ndjson_pipeline.deployment.deadlines import Deadlines
+from ndjson_pipeline.errors import (
+    GlueBusyError,
+    GlueDeadlineError,
+    GlueRunError,
+    GlueRunLostError,
+    GlueStartRefusedError,
+    GlueStartUnclearError,
+)
+from ndjson_pipeline.glue.start_answers import StartAnswer, answer_of, http_status
 
 if TYPE_CHECKING:
     from mypy_boto3_glue.client import GlueClient
@@ -25,6 +34,8 @@ ATTEMPTS_ARGUMENT = "--MANIFEST_ATTEMPTS"
 # How many of the job's newest runs are searched for an identity: a caller that died after StartJobRun is
 # followed within minutes, and the job runs a few at a time.
 SEARCHED_RUNS = 200
+# Glue's list of runs lags: a run that was just started is shown, and known by its id, within this.
+LIST_LAG = timedelta(seconds=30)
 _THROTTLED = frozenset({"ThrottlingException", "OperationTimeoutException", "InternalServiceException"})
 # https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
 SUCCEEDED = "SUCCEEDED"
@@ -116,7 +127,7 @@ class WatchRules:
 
     shortest_poll_seconds: float = 1.0
     longest_poll_seconds: float = 10.0
-    deadline_seconds: float = 3 * 3600.0
+    deadline_seconds: float = Deadlines().watch.total_seconds()
     concurrency_waits: tuple[float, ...] = (60.0, 120.0, 240.0)
 
 
@@ -149,12 +160,24 @@ def attempts_argument(attempts: Iterable[tuple[str, int]]) -> str:
 
 
 class GlueRuns:
-    """The runs of one Glue job."""
+    """The runs of one Glue job.
+
+    Args:
+        glue: reads and stops runs, and may try again by itself.
+        starter: starts runs, and makes one attempt only: a second one, after an answer that was lost, would
+            start a second run.
+        job_name: the job.
+        rules: how runs are started and watched.
+        log: takes what happens.
+        sleep: lets seconds pass.
+        monotonic: tells seconds that have passed.
+    """
 
     def __init__(
         self,
         glue: "GlueClient",
         *,
+        starter: "GlueClient",
         job_name: str,
         rules: WatchRules,
         log: logging.Logger,
@@ -163,11 +186,12 @@ class GlueRuns:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._glue = glue
+        self._starter = starter
+        self._attempts: dict[str, frozenset[str]] = {}
         self._job_name = job_name
         self._rules = rules
         self._log = log
         self._read_list = read_list
-        self._listed: dict[str, Collection[str]] = {}
         self._sleep = sleep
         self._monotonic = monotonic
 
@@ -178,54 +202,49 @@ class GlueRuns:
 
     def find(self, identity: str) -> GlueRun | None:
         """Return the newest run that was started with this identity, or None."""
-        return self._find(lambda run: run.arguments.get(IDENTITY_ARGUMENT) == identity)
+        return next(
+            (run for run in self._searched() if run.arguments.get(IDENTITY_ARGUMENT) == identity), None
+        )
 
-    def find_attempt(self, manifest_filename: str, attempt: int) -> GlueRun | None:
-        """Return the newest run that was started for this attempt of a manifest, or None."""
-        wanted = attempts_argument([(manifest_filename, attempt)])
-        return self._find(lambda run: wanted in self._attempts_of(run))
+    def newest(self) -> list[GlueRun]:
+        """Return the newest runs, as many as are searched, the newest first."""
+        return list(self._searched())
 
-    def _attempts_of(self, run: GlueRun) -> Collection[str]:
-        """Return what a run was started for, as `attempts_argument` writes each; a list is read once."""
-        argument = run.arguments.get(ATTEMPTS_ARGUMENT, "")
+    def attempts_of(self, run: GlueRun) -> frozenset[str]:
+        """Return what a run was started for, each as `attempts_argument` writes it; a list is read once."""
+        if run.run_id not in self._attempts:
+            argument = run.arguments.get(ATTEMPTS_ARGUMENT, "")
+            self._attempts[run.run_id] = frozenset(self._listed(argument) if argument else ())
+        return self._attempts[run.run_id]
+
+    def _listed(self, argument: str) -> Iterable[str]:
+        """Return the attempts of an argument, or of the object that lists them where it names one."""
         if not argument.startswith("s3://"):
             return argument.split(",")
-        if argument not in self._listed:
-            lines = (line.split() for line in self._read_list(argument).splitlines())
-            self._listed[argument] = {f"{uri.rpartition('/')[2]}@{attempt}" for uri, attempt in lines}
-        return self._listed[argument]
+        lines = (line.split() for line in self._read_list(argument).splitlines())
+        return [f"{uri.rpartition('/')[2]}@{attempt}" for uri, attempt in lines]
 
-    def _find(self, is_wanted: Callable[[GlueRun], bool]) -> GlueRun | None:
+    def _searched(self) -> Iterator[GlueRun]:
         searched = 0
         for page in self._glue.get_paginator("get_job_runs").paginate(JobName=self._job_name):
             for job_run in page["JobRuns"]:
-                run = GlueRun.from_response(job_run)
-                if is_wanted(run):
-                    return run
+                yield GlueRun.from_response(job_run)
                 searched += 1
             if searched >= SEARCHED_RUNS:
-                break
-        return None
+                return
 
-    def find_begun(self, manifest_filename: str, attempt: int, glue_job_run_id: str | None) -> GlueRun | None:
-        """Return the run of a manifest's attempt, or None where Glue has none.
-
-        Args:
-            manifest_filename: the manifest.
-            attempt: its attempt.
-            glue_job_run_id: the run's id where one was stored; without it the run's arguments tell.
+    def find_run(self, run_id: str) -> GlueRun | None:
+        """Return a run as Glue shows it, or None where Glue does not know it.
 
         Raises:
             GlueBusyError: Glue would not say.
         """
-        if glue_job_run_id is None:
-            return self.find_attempt(manifest_filename, attempt)
         try:
-            found = self.read(glue_job_run_id)
+            found = self.read(run_id)
         except GlueRunLostError:
             return None
         if found is None:
-            raise GlueBusyError(f"Glue would not say how run {glue_job_run_id} is")
+            raise GlueBusyError(f"Glue would not say how run {run_id} is")
         return found
 
     def wait(self, seconds: float) -> None:
@@ -239,40 +258,85 @@ class GlueRuns:
         *,
         workers: Workers,
         confirm: Callable[[], None] = lambda: None,
+        note: Callable[[bool], None] = lambda _: None,
     ) -> str:
         """Start a run and return its id; waits, a few times, where too many runs are going.
+
+        After an answer that leaves it unclear the identity is looked for before anything else; a run that
+        bears it is the one that was started.
 
         Args:
             arguments: of the script.
             identity: by which the run is found again.
             workers: what it is given; the job's own numbers don't count.
             confirm: called right before each try; what it raises ends the tries.
+            note: told True right before Glue is asked, for a run may be going from there on, whatever comes;
+                told False once it is certain that none was started.
 
         Raises:
-            GlueRunError: Glue refused to start it.
+            GlueStartRefusedError: Glue refused to start it.
+            GlueStartUnclearError: Glue may have started it.
         """
         waits = iter(self._rules.concurrency_waits)
         while True:
             confirm()
+            note(True)
             try:
-                response = self._glue.start_job_run(
+                response = self._starter.start_job_run(
                     JobName=self._job_name,
                     Arguments={**arguments, IDENTITY_ARGUMENT: identity},
                     WorkerType=workers.kind,  # type: ignore[arg-type]
                     NumberOfWorkers=workers.count,
                 )
-            except ClientError as error:
-                wait = next(waits, None)
-                if error_code(error) != "ConcurrentRunsExceededException" or wait is None:
-                    raise GlueRunError(f"Glue refused to start {self._job_name}: {error}") from error
+                return response["JobRunId"]
+            except Exception as error:
+                answer = answer_of(error)
+                if answer in {StartAnswer.UNCLEAR, StartAnswer.THROTTLED}:
+                    begun = self._look_for(identity, error)
+                    if begun is not None:
+                        return begun.run_id
+                if answer is StartAnswer.UNCLEAR:
+                    raise GlueStartUnclearError(
+                        f"Glue may have started a run of {self._job_name} with identity {identity}, which "
+                        f"its list does not show: {error}"
+                    ) from error
+                note(False)
+                wait = None if answer is StartAnswer.REFUSED else next(waits, None)
+                if wait is None:
+                    raise GlueStartRefusedError(f"Glue refused to start {self._job_name}: {error}") from error
                 self._log.warning(
-                    "Glue job %s has as many runs going as it allows; trying again in %.0f s",
+                    "Glue did not start a run of %s, because %s; trying again in %.0f s",
                     self._job_name,
+                    answer.value,
                     wait,
                 )
                 self._sleep(wait)
-            else:
-                return response["JobRunId"]
+
+    def _look_for(self, identity: str, error: Exception) -> GlueRun | None:
+        """Look for a run that may have been started, until Glue's list must show it.
+
+        Raises:
+            GlueStartUnclearError: Glue would not tell.
+        """
+        self._log.warning(
+            "Glue may have started a run of %s with identity %s, looking for it: %s",
+            self._job_name,
+            identity,
+            error,
+        )
+        try:
+            begun = self.find(identity)
+            if begun is None:
+                self._sleep(LIST_LAG.total_seconds())
+                begun = self.find(identity)
+        except (BotoCoreError, ClientError) as search_error:
+            raise GlueStartUnclearError(
+                f"Glue may have started a run of {self._job_name} with identity {identity} ({error}), and "
+                f"would not tell: {search_error}"
+            ) from search_error
+        if begun is not None:
+            self._log.info("Glue had started run %s, and its answer was lost", begun.run_id)
+        return begun
 
     def watch(self, run_id: str) -> GlueRun:
         """Return a run once it has ended, however it ended.
@@ -280,11 +344,12 @@ class GlueRuns:
         Raises:
             GlueDeadlineError: it took longer than allowed; it was told to stop.
             GlueRunLostError: Glue does not know it.
+            GlueRunError: it took longer than allowed, and Glue does not stop it.
         """
         began = self._monotonic()
         state = ""
         while True:
-            run = self.read(run_id)
+            run = self._read_young(run_id, self._monotonic() - began)
             if run is not None:
                 if run.state != state:
                     self._log.info("Glue run %s is %s", run_id, run.state)
@@ -293,15 +358,38 @@ class GlueRuns:
                     return run
             age = self._monotonic() - began
             if age > self._rules.deadline_seconds:
-                self.stop(run_id)
-                raise GlueDeadlineError(
-                    f"Glue run {run_id} of {self._job_name} was still {state} after {age:.0f} s and was "
-                    "stopped; raise the deadline if such runs are expected"
-                )
+                return self._end_late(run_id, f"was still {state} after {age:.0f} s")
             # A tenth of its age: a short run is noticed at once, a long one costs few calls.
             self._sleep(
                 min(max(age / 10, self._rules.shortest_poll_seconds), self._rules.longest_poll_seconds)
             )
+
+    def _end_late(self, run_id: str, lateness: str) -> GlueRun:
+        """Stop a run that is past its deadline; returns it where it has ended meanwhile.
+
+        Raises:
+            GlueDeadlineError: it was told to stop.
+            GlueRunError: Glue does not stop it.
+        """
+        if self.stop(run_id):
+            raise GlueDeadlineError(
+                f"Glue run {run_id} of {self._job_name} {lateness} and was stopped; raise the deadline if "
+                "such runs are expected"
+            )
+        run = self.read(run_id)
+        if run is not None and run.is_terminal:
+            return run
+        raise GlueRunError(f"Glue run {run_id} of {self._job_name} {lateness}, and Glue does not stop it")
+
+    def _read_young(self, run_id: str, age_seconds: float) -> GlueRun | None:
+        """Read a run that may be too young for Glue to know it."""
+        try:
+            return self.read(run_id)
+        except GlueRunLostError as error:
+            if age_seconds > LIST_LAG.total_seconds():
+                raise
+            self._log.warning("%s yet", error)
+            return None
 
     def read(self, run_id: str) -> GlueRun | None:
         """Return a run as Glue shows it, or None where Glue is too busy to say.
@@ -314,7 +402,7 @@ class GlueRuns:
         except ClientError as error:
             if error_code(error) == "EntityNotFoundException":
                 raise GlueRunLostError(f"Glue does not know run {run_id} of {self._job_name}") from error
-            if error_code(error) not in _THROTTLED:
+            if error_code(error) not in _THROTTLED and http_status(error) < 500:
                 raise
             self._log.warning("Glue would not say how run %s is: %s", run_id, error_code(error))
             return None

@@ -3,23 +3,31 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_ingest.contract.clock import Clock
 from lambda_ingest.contract.dates import parse_utc_timestamp
-from lambda_ingest.contract.keys import s3_uri
+from lambda_ingest.contract.keys import ManifestName, s3_uri
 from ndjson_pipeline.claims.dagster_runs import is_termination_asked_for
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
-from ndjson_pipeline.errors import GlueBusyError, ReportFormatError, StaleHolderError
+from ndjson_pipeline.errors import (
+    GlueBusyError,
+    GlueDeadlineError,
+    GlueStartRefusedError,
+    ReportFormatError,
+    StaleHolderError,
+)
+from ndjson_pipeline.glue.begun_runs import BegunRuns
 from ndjson_pipeline.glue.capacity import Capacity
 from ndjson_pipeline.glue.messages import IdentityContextInjector, IdentityMessageReader, list_key
 from ndjson_pipeline.glue.report import GlueReport, parse_glue_report
 from ndjson_pipeline.glue.runs import (
     ATTEMPTS_ARGUMENT,
     IDENTITY_ARGUMENT,
+    LIST_LAG,
     MANIFESTS_ARGUMENT,
     GlueRun,
     GlueRuns,
@@ -32,8 +40,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 REPORT_MESSAGE_KIND = "glue_report"
-# Glue's list of runs lags: a run that a dead process had just started is shown within this.
-LIST_LAG = timedelta(seconds=30)
 # A Glue that does not say how a begun run is, is asked again this often: no other must start beside it.
 BUSY_LOOKS = 12
 BUSY_WAIT_SECONDS = 10.0
@@ -77,7 +83,15 @@ class Conversion:
 
 
 class Converter:
-    """Runs Glue for claimed manifests."""
+    """Runs Glue for claimed manifests, and knows of which a Glue run may go on whatever error ends the work.
+
+    Args:
+        runs: of the Glue job.
+        records: the manifests'.
+        s3: where Pipes' context and messages lie.
+        manifest_bucket: the bucket of these.
+        clock: tells the present instant.
+    """
 
     def __init__(
         self,
@@ -95,6 +109,19 @@ class Converter:
         self._s3 = s3
         self._manifest_bucket = manifest_bucket
         self._clock = clock
+        self._going: dict[ManifestName, bool] = {}
+        self._run_ids: dict[ManifestName, str] = {}
+
+    def may_be_going(self, claim: Claim) -> bool:
+        """Tell whether a Glue run of a claim goes on, or may: then nobody may begin another beside it.
+
+        A claim that goes on with an earlier process's attempt counts as such until Glue has said otherwise.
+        """
+        return self._going.get(claim.record.name, claim.begun_at is not None)
+
+    def run_id_of(self, claim: Claim) -> str | None:
+        """Return the Glue run of a claim, where it is known."""
+        return self._run_ids.get(claim.record.name)
 
     def group(self, claims: Sequence[Claim]) -> list[ConversionGroup]:
         """Share claims out to Glue runs: those that have begun, and one for the claims that have none.
@@ -105,19 +132,24 @@ class Converter:
         Raises:
             GlueBusyError: Glue would not say how a run is.
         """
+        begun = self._begun([claim for claim in claims if claim.begun_at is not None])
         by_run: dict[str, tuple[GlueRun, list[Claim]]] = {}
         alone: list[Claim] = []
         for claim in claims:
-            begun = self._begun(claim)
-            if begun is None:
+            run = begun.get(claim.record.name)
+            if run is None:
+                self._note([claim], may_be_going=False)
                 alone.append(claim)
             else:
-                by_run.setdefault(begun.run_id, (begun, []))[1].append(claim)
-        groups = [ConversionGroup(tuple(held), begun) for begun, held in by_run.values()]
+                self._note([claim], may_be_going=True, run_id=run.run_id)
+                by_run.setdefault(run.run_id, (run, []))[1].append(claim)
+        groups = [ConversionGroup(tuple(held), run) for run, held in by_run.values()]
         return [*groups, ConversionGroup(tuple(alone))] if alone else groups
 
     def convert(self, context: dg.AssetExecutionContext, group: ConversionGroup) -> Conversion:
         """Run Glue for a group, or attach to the run that has begun already.
+
+        Whatever it raises, `may_be_going` says afterwards whether the group's Glue run goes on.
 
         Raises:
             GlueRunError: the run could not be started or watched to its end.
@@ -131,39 +163,62 @@ class Converter:
         injector = IdentityContextInjector(
             bucket=self._manifest_bucket, client=self._s3, identity=identity, run_id=context.run.run_id
         )
-        with dg.open_pipes_session(
-            context=context, context_injector=injector, message_reader=reader
-        ) as session:
-            run_id = self._start_or_attach(context, group, session.get_bootstrap_cli_arguments())
-            run = self._watch(context, group, run_id)
+        try:
+            with dg.open_pipes_session(
+                context=context, context_injector=injector, message_reader=reader
+            ) as session:
+                run_id = self._start_or_attach(context, group, session.get_bootstrap_cli_arguments())
+                run = self._runs.watch(run_id)
+        except (GlueStartRefusedError, GlueDeadlineError, StaleHolderError):
+            # Each says that no run of the group goes on, or none that is this process's to tell of.
+            self._note(group.claims, may_be_going=False)
+            raise
+        except dg.DagsterExecutionInterruptedError:
+            self._stop_if_asked_for(context, group)
+            raise
         # The session's end waits for the last messages, so the report is here if it was ever sent.
         report = find_report(session.get_custom_messages())
         if report is None:
             context.log.warning("No report came from the Glue run; its state alone counts for its manifests")
+        self._note(group.claims, may_be_going=False)
         return Conversion(run, report)
 
-    def _begun(self, claim: Claim) -> GlueRun | None:
-        """Return the Glue run that an earlier process began for a claim."""
-        if claim.begun_at is None:
-            return None
-        shown_at = parse_utc_timestamp(claim.begun_at) + LIST_LAG
+    def _note(self, claims: Sequence[Claim], *, may_be_going: bool, run_id: str | None = None) -> None:
+        for claim in claims:
+            self._going[claim.record.name] = may_be_going
+            if run_id is not None:
+                self._run_ids[claim.record.name] = run_id
+
+    def _begun(self, claims: Sequence[Claim]) -> dict[ManifestName, GlueRun]:
+        """Return the Glue runs that an earlier process began for claims."""
+        found = self._look(claims)
+        missing = [claim for claim in claims if claim.record.name not in found]
+        begun_at = [parse_utc_timestamp(claim.begun_at) for claim in missing if claim.begun_at is not None]
+        lag = (max(begun_at) + LIST_LAG - self._clock()).total_seconds() if begun_at else 0.0
+        if lag > 0:
+            self._runs.wait(lag)
+            found |= self._look(missing)
+        return found
+
+    def _look(self, claims: Sequence[Claim]) -> dict[ManifestName, GlueRun]:
+        """Look once, patiently: no other run must start beside one of which Glue would not say how it is."""
         for _ in range(BUSY_LOOKS):
             try:
-                found = self._find(claim)
-                lag = (shown_at - self._clock()).total_seconds()
-                if found is None and lag > 0:
-                    self._runs.wait(lag)
-                    found = self._find(claim)
+                return self._find(claims)
             except GlueBusyError as error:
                 logger.warning("%s; asking again in %.0f s", error, BUSY_WAIT_SECONDS)
                 self._runs.wait(BUSY_WAIT_SECONDS)
-            else:
-                return found
-        return self._find(claim)
+        return self._find(claims)
 
-    def _find(self, claim: Claim) -> GlueRun | None:
-        record = claim.record
-        return self._runs.find_begun(record.name.filename, claim.attempt, record.glue_job_run_id)
+    def _find(self, claims: Sequence[Claim]) -> dict[ManifestName, GlueRun]:
+        begun = BegunRuns(self._runs)
+        found = {}
+        for claim in claims:
+            record = claim.record
+            run = begun.find(record.name.filename, claim.attempt, record.glue_job_run_id)
+            if run is not None:
+                found[record.name] = run
+        return found
 
     def _start_or_attach(
         self,
@@ -174,8 +229,9 @@ class Converter:
         claims = group.claims
         begun = group.begun or self._runs.find(group.identity)
         if begun is not None:
-            context.log.info(f"Attached to Glue run {begun.run_id}, which this attempt began earlier")
             run_id = begun.run_id
+            self._note(claims, may_be_going=True, run_id=run_id)
+            context.log.info(f"Attached to Glue run {run_id}, which this attempt began earlier")
         else:
             workers = self._capacity.workers_for(sum(claim.record.total_size_mb for claim in claims))
             run_id = self._runs.start(
@@ -183,8 +239,19 @@ class Converter:
                 group.identity,
                 workers=Workers(self._capacity.worker_type, workers),
                 confirm=lambda: self._confirm(group),
+                note=lambda may_be_going: self._note(claims, may_be_going=may_be_going),
             )
+            self._note(claims, may_be_going=True, run_id=run_id)
             context.log.info(f"Started Glue run {run_id} of {self._runs.job_name} with {workers} workers")
+        if not self._store_run_id(context, claims, run_id) and begun is None:
+            self._runs.stop(run_id)
+            raise StaleHolderError(
+                f"Glue run {run_id} was told to stop: later attempts hold all of its manifests by now"
+            )
+        return run_id
+
+    def _store_run_id(self, context: dg.AssetExecutionContext, claims: Sequence[Claim], run_id: str) -> bool:
+        """Store the Glue run of claims; False where later attempts hold all of them."""
         is_held = False
         for claim in claims:
             try:
@@ -193,12 +260,13 @@ class Converter:
             except StaleHolderError as error:
                 # Its later holder decides what counts; the other manifests of the run go on.
                 context.log.warning(str(error))
-        if begun is None and not is_held:
-            self._runs.stop(run_id)
-            raise StaleHolderError(
-                f"Glue run {run_id} was told to stop: later attempts hold all of its manifests by now"
-            )
-        return run_id
+            except (BotoCoreError, ClientError) as error:
+                # The run's arguments name the attempt, so it is found without its id, too.
+                context.log.warning(
+                    f"Glue run {run_id} could not be stored with {claim.record.manifest_path}: {error}"
+                )
+                is_held = True
+        return is_held
 
     def _manifest_arguments(self, group: ConversionGroup) -> dict[str, str]:
         """Return the arguments that name a group's manifests; many are listed by an object."""
@@ -217,18 +285,32 @@ class Converter:
         uri = s3_uri(self._manifest_bucket, key)
         return {MANIFESTS_ARGUMENT: uri, ATTEMPTS_ARGUMENT: uri}
 
-    def _watch(self, context: dg.AssetExecutionContext, group: ConversionGroup, run_id: str) -> GlueRun:
+    def _stop_if_asked_for(self, context: dg.AssetExecutionContext, group: ConversionGroup) -> None:
+        """Tell Glue to stop a group's run, where a person asked for the end of the Dagster run."""
+        if not any(self.may_be_going(claim) for claim in group.claims):
+            return
+        run_id = self.run_id_of(group.claims[0])
         try:
-            return self._runs.watch(run_id)
-        except dg.DagsterExecutionInterruptedError:
             if not is_termination_asked_for(context.instance, context.run.run_id):
                 context.log.warning(f"Interrupted by its host, not by a person: Glue run {run_id} goes on")
             elif not self._holds_any(group):
                 context.log.warning(f"Terminated: Glue run {run_id} is another run's by now, and goes on")
             else:
-                context.log.warning(f"Terminated: stopping Glue run {run_id}")
-                self._runs.stop(run_id)
-            raise
+                self._stop(context, group, run_id)
+        except (BotoCoreError, ClientError) as error:
+            context.log.warning(f"Terminated, and Glue run {run_id} could not be told to stop: {error}")
+
+    def _stop(self, context: dg.AssetExecutionContext, group: ConversionGroup, run_id: str | None) -> None:
+        if run_id is None:
+            # The end came before the answer did.
+            begun = self._runs.find(group.identity)
+            run_id = None if begun is None else begun.run_id
+        if run_id is None:
+            context.log.warning("Terminated while Glue was asked for a run, which its list does not show yet")
+            return
+        context.log.warning(f"Terminated: stopping Glue run {run_id}")
+        if self._runs.stop(run_id):
+            self._note(group.claims, may_be_going=False, run_id=run_id)
 
     def _confirm(self, group: ConversionGroup) -> None:
         """Make sure, right before Glue is told to start, that it is still this process's to tell.

@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -19,6 +20,7 @@ from lambda_ingest.contract.records import (
     RETRY_AT_ATTRIBUTE,
 )
 from lambda_ingest.contract.settings import SharedSettings
+from ndjson_pipeline.deployment.deadlines import GLUE_TIMEOUT
 from ndjson_pipeline.deployment.names import Names
 from ndjson_pipeline.deployment.packaging import (
     GLUE_MODULES_KEY,
@@ -63,7 +65,7 @@ class ResourceSettings:
     visibility_timeout_seconds: int = 6 * LAMBDA_TIMEOUT_SECONDS
     max_receive_count: int = 3
     max_concurrent_glue_runs: int = 2
-    glue_timeout_minutes: int = 60
+    glue_timeout_minutes: int = int(GLUE_TIMEOUT / timedelta(minutes=1))
 
 
 def create_resources(

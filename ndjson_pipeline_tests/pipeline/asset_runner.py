@@ -12,6 +12,7 @@ from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.glue.capacity import Capacity
+from ndjson_pipeline.glue.reconciliation import ReconcileRules
 from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
 from ndjson_pipeline_tests.pipeline.harness import (
     DATE,
@@ -31,6 +32,7 @@ class StubPipeline:
 
     dpu_hour_price_usd = 0.44
     capacity = Capacity()
+    reconcile_rules = ReconcileRules()
 
     def __init__(
         self, manifests: ManifestTable, glue: FakeGlue, records: ManifestRecordStore | None = None
@@ -51,6 +53,7 @@ class StubPipeline:
     def glue_runs(self, log: logging.Logger) -> GlueRuns:
         return GlueRuns(
             self._glue,
+            starter=self._glue,
             job_name="job",
             rules=WatchRules(deadline_seconds=600),
             log=log,

@@ -152,6 +152,9 @@ class FakeGlue:
     ) -> None:
         self.states = list(states)
         self.start_errors: list[Exception] = []
+        # The run is started all the same.
+        self.lost_answers: list[Exception] = []
+        self.list_errors: list[Exception] = []
         self.refusals: list[dict[str, Any]] = []
         self.stop_error: Exception | None = None
         self.runs: list[dict[str, Any]] = []
@@ -180,6 +183,8 @@ class FakeGlue:
         self.runs.append({"Id": run_id, "Arguments": Arguments, **workers})
         if self._on_start is not None:
             self._on_start(Arguments)
+        if self.lost_answers:
+            raise self.lost_answers.pop(0)
         return {"JobRunId": run_id}
 
     def get_job_run(self, *, JobName: str, RunId: str) -> dict[str, Any]:  # noqa: N803
@@ -201,6 +206,8 @@ class FakeGlue:
         return self
 
     def paginate(self, *, JobName: str) -> Iterator[dict[str, Any]]:  # noqa: N803
+        if self.list_errors:
+            raise self.list_errors.pop(0)
         newest_first = self.runs[::-1]
         for start in range(0, len(newest_first), self.page_size):
             self.pages_read += 1

@@ -14,8 +14,7 @@ from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.keys import ManifestName
 from ndjson_pipeline.claims.dagster_runs import PARENT_RUN_TAG, RETRY_NUMBER_TAG, ROOT_RUN_TAG
 from ndjson_pipeline.glue.messages import messages_prefix
-from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT, IDENTITY_ARGUMENT
-from ndjson_pipeline.glue.session import LIST_LAG
+from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT, IDENTITY_ARGUMENT, LIST_LAG
 from ndjson_pipeline_tests.pipeline.asset_runner import Runner, converted, statuses
 from ndjson_pipeline_tests.pipeline.harness import (
     FakeGlue,

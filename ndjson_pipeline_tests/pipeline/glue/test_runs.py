@@ -4,13 +4,29 @@ import logging
 from collections.abc import Callable
 
 import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
+from botocore.parsers import ResponseParserError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndjson_pipeline.errors import GlueDeadlineError, GlueRunError, GlueRunLostError
+from ndjson_pipeline.errors import (
+    GlueDeadlineError,
+    GlueRunError,
+    GlueRunLostError,
+    GlueStartRefusedError,
+    GlueStartUnclearError,
+)
 from ndjson_pipeline.glue.runs import (
     ATTEMPTS_ARGUMENT,
     IDENTITY_ARGUMENT,
+    LIST_LAG,
     SEARCHED_RUNS,
     GlueRuns,
     WatchRules,
@@ -41,6 +57,7 @@ def runs_of(clock: StoppedClock, caplog: pytest.LogCaptureFixture) -> Make:
     def make(glue: FakeGlue, **rules: object) -> GlueRuns:
         return GlueRuns(
             glue,
+            starter=glue,
             job_name="job",
             rules=WatchRules(**rules),
             log=logging.getLogger("glue"),
@@ -143,6 +160,110 @@ def test_another_refusal_is_an_error_at_once(runs_of: Make, clock: StoppedClock)
     assert clock.sleeps == []
 
 
+LOST: list[Exception] = [
+    ReadTimeoutError(endpoint_url="https://glue"),
+    ConnectionClosedError(endpoint_url="https://glue"),
+    EndpointConnectionError(endpoint_url="https://glue"),
+    ResponseParserError("no JSON"),
+    client_error("InternalServiceException"),
+    client_error("OperationTimeoutException"),
+    ClientError({"Error": {"Code": "503"}, "ResponseMetadata": {"HTTPStatusCode": 503}}, "StartJobRun"),  # type: ignore[typeddict-item]
+]
+THROTTLED = client_error("ThrottlingException")
+
+
+@pytest.mark.parametrize("error", [*LOST, THROTTLED], ids=repr)
+def test_a_run_whose_answer_was_lost_is_found_and_not_started_again(runs_of: Make, error: Exception) -> None:
+    glue = FakeGlue()
+    glue.lost_answers = [error]
+    notes: list[bool] = []
+    assert runs_of(glue).start({}, "x", note=notes.append) == "jr_1"
+    assert len(glue.runs) == 1
+    assert notes == [True]
+
+
+def test_a_run_that_the_list_shows_late_is_waited_for(clock: StoppedClock) -> None:
+    glue = FakeGlue()
+    glue.start_errors = [LOST[0]]
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        glue.add_run("jr_late", "x")
+
+    runs = GlueRuns(
+        glue, starter=glue, job_name="job", rules=WatchRules(), log=logging.getLogger("glue"), sleep=sleep
+    )
+    assert runs.start({}, "x") == "jr_late"
+    assert clock.sleeps == [LIST_LAG.total_seconds()]
+
+
+@pytest.mark.parametrize("error", LOST, ids=repr)
+def test_an_unclear_start_that_the_list_never_shows_is_not_tried_again(
+    runs_of: Make, clock: StoppedClock, error: Exception
+) -> None:
+    glue = FakeGlue()
+    glue.start_errors = [error]
+    notes: list[bool] = []
+    with pytest.raises(GlueStartUnclearError, match="identity x"):
+        runs_of(glue).start({}, "x", note=notes.append)
+    assert glue.runs == []
+    assert clock.sleeps == [LIST_LAG.total_seconds()]
+    assert notes == [True]
+
+
+@pytest.mark.parametrize("error", [LOST[0], THROTTLED], ids=repr)
+def test_a_start_is_unclear_while_glue_does_not_tell_of_its_runs(runs_of: Make, error: Exception) -> None:
+    glue = FakeGlue()
+    glue.lost_answers = [error]
+    glue.list_errors = [client_error("AccessDeniedException")]
+    with pytest.raises(GlueStartUnclearError, match="AccessDenied"):
+        runs_of(glue).start({}, "x")
+    assert len(glue.runs) == 1
+
+
+def test_a_throttled_start_is_looked_for_and_tried_again(runs_of: Make, clock: StoppedClock) -> None:
+    glue = FakeGlue()
+    glue.start_errors = [THROTTLED]
+    notes: list[bool] = []
+    assert runs_of(glue).start({}, "x", note=notes.append) == "jr_1"
+    assert clock.sleeps == [LIST_LAG.total_seconds(), 60.0]
+    assert notes == [True, False, True]
+
+
+def test_a_throttle_that_stays_is_a_refusal(runs_of: Make) -> None:
+    glue = FakeGlue()
+    glue.start_errors = [THROTTLED] * 4
+    with pytest.raises(GlueStartRefusedError):
+        runs_of(glue).start({}, "x")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("AccessDeniedException"),
+        client_error("EntityNotFoundException"),
+        client_error("ResourceNumberLimitExceededException"),
+        NoCredentialsError(),
+        ParamValidationError(report="an argument is no text"),
+    ],
+    ids=repr,
+)
+def test_a_clear_refusal_is_told_as_one_without_a_look(
+    runs_of: Make, clock: StoppedClock, error: Exception
+) -> None:
+    glue = FakeGlue()
+    glue.start_errors = [error]
+    notes: list[bool] = []
+    with pytest.raises(GlueStartRefusedError):
+        runs_of(glue).start({}, "x", note=notes.append)
+    assert (clock.sleeps, glue.pages_read, notes) == ([], 0, [True, False])
+
+
+def test_a_run_that_is_too_young_to_be_known_is_waited_for(runs_of: Make) -> None:
+    unknown = client_error("EntityNotFoundException")
+    assert runs_of(FakeGlue([unknown, unknown, "SUCCEEDED"])).watch("jr_1").has_succeeded
+
+
 def test_the_resource_waits_as_the_contract_says() -> None:
     resource = PipelineResource()
     waits = tuple(resource.concurrency_wait_seconds * 2**n for n in range(resource.concurrency_retries))
@@ -218,11 +339,18 @@ def test_a_stop_that_glue_cannot_take_is_a_log_line(runs_of: Make, caplog: pytes
     assert "did not stop run jr_1" in caplog.text
 
 
-def test_a_refused_stop_still_ends_the_watch_of_a_late_run(runs_of: Make) -> None:
+def test_a_late_run_that_glue_does_not_stop_is_no_stopped_one(runs_of: Make) -> None:
     glue = FakeGlue(["RUNNING"])
     glue.refusals = [{"JobRunId": "jr_1"}]
-    with pytest.raises(GlueDeadlineError):
+    with pytest.raises(GlueRunError, match="does not stop it") as raised:
         runs_of(glue, deadline_seconds=1).watch("jr_1")
+    assert not isinstance(raised.value, GlueDeadlineError)
+
+
+def test_a_late_run_that_ends_before_it_is_stopped_ended_as_it_did(runs_of: Make) -> None:
+    glue = FakeGlue(["RUNNING", "RUNNING", "RUNNING", "SUCCEEDED"])
+    glue.refusals = [{"JobRunId": "jr_1"}]
+    assert runs_of(glue, deadline_seconds=1.5).watch("jr_1").has_succeeded
 
 
 def test_a_taken_stop_is_told(runs_of: Make) -> None:

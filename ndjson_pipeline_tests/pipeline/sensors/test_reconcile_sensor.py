@@ -14,6 +14,7 @@ from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.keys import ManifestName
 from ndjson_pipeline.claims.moves import Move
+from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
 from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.glue import ended_runs
 from ndjson_pipeline.glue.messages import messages_prefix, read_custom_messages
@@ -39,6 +40,7 @@ class GlueRunsSeen:
         self.runs: dict[str, dict[str, Any]] = {}
         self.stopped: list[str] = []
         self.errors: dict[str, Exception] = {}
+        self.looks: list[str] = []
 
     def show(self, run_id: str, state: str, *, ended_minutes: float = 5, **arguments: str) -> None:
         now = utc_now()
@@ -52,6 +54,7 @@ class GlueRunsSeen:
         }
 
     def get_job_run(self, *, JobName: str, RunId: str) -> dict[str, Any]:  # noqa: N803
+        self.looks.append(RunId)
         if RunId in self.errors:
             raise self.errors[RunId]
         if RunId not in self.runs:
@@ -62,6 +65,7 @@ class GlueRunsSeen:
         return self
 
     def paginate(self, *, JobName: str) -> Iterator[dict[str, Any]]:  # noqa: N803
+        self.looks.append("list")
         yield {"JobRuns": list(self.runs.values())[::-1]}
 
     def batch_stop_job_run(self, *, JobName: str, JobRunIds: list[str]) -> dict[str, Any]:  # noqa: N803
@@ -77,6 +81,7 @@ class World:
     instance: dg.DagsterInstance
     glue: GlueRunsSeen
     cursor: str | None = None
+    skip_reason: str | None = None
 
     def processing(
         self, sequence: int, run_id: str, *, minutes: float = 30, **attributes: Any
@@ -118,6 +123,7 @@ class World:
             result = reconcile_sensor(context)
         assert isinstance(result, dg.SensorResult)
         self.cursor = result.cursor
+        self.skip_reason = result.skip_reason.skip_message if result.skip_reason else None
         return list(result.asset_events)
 
 
@@ -366,5 +372,157 @@ def test_a_started_run_that_holds_a_manifest_is_left_alone_however_long(
     world.glue.show("jr_1", "RUNNING")
     later = utc_now() + ReconcileRules().idle_run + timedelta(minutes=1)
     monkeypatch.setattr(module, "utc_now", lambda: later)
+    world.tick()
+    assert world.instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
+
+
+def test_glue_is_asked_once_a_run_and_once_for_all_without_an_id(world: World) -> None:
+    world.glue.show("jr_1", "RUNNING")
+    world.glue.errors = {"jr_2": client_error("ThrottlingException", "GetJobRun")}
+    for sequence in range(1, 31):
+        run = {0: "jr_1", 1: "jr_2"}.get(sequence % 3)
+        world.processing(sequence, "unknown-run", **({"glue_job_run_id": run} if run else {}))
+    world.tick()
+    assert sorted(world.glue.looks) == ["jr_1", "jr_2", "list"]
+
+
+def test_dagster_is_asked_once_a_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = world.run(dg.DagsterRunStatus.FAILURE)
+    for sequence in range(1, 11):
+        world.processing(sequence, run_id, glue_job_run_id="jr_1")
+    world.glue.show("jr_1", "SUCCEEDED")
+    asked: list[str] = []
+    original = dg.DagsterInstance.get_run_by_id
+
+    def get_run_by_id(self: dg.DagsterInstance, run_id: str) -> dg.DagsterRun | None:
+        asked.append(run_id)
+        return original(self, run_id)
+
+    monkeypatch.setattr(dg.DagsterInstance, "get_run_by_id", get_run_by_id)
+    world.tick()
+    assert asked == [run_id]
+
+
+@pytest.mark.parametrize("garbage", [b"{", b"\xff\xfe", b"[]", b"7", b'{"method": "report_custom_message"}'])
+def test_a_line_that_is_no_message_harms_no_other(
+    world: World, garbage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = world.processing(1, "unknown-run", glue_job_run_id="jr_1")
+    world.glue.show("jr_1", "SUCCEEDED", RUN_IDENTITY="identity")
+    world.report("identity", name)
+    s3, bucket = world.manifests.deployment.s3, world.manifests.deployment.names.manifest_bucket
+    key = f"{messages_prefix('identity')}/1.json"
+    line = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=key, Body=b"\n".join([garbage, line, garbage]))
+    (event,) = world.tick()
+    assert event.metadata["records_processed"].value == 7
+    assert key in caplog.text
+
+
+def test_messages_that_can_not_be_read_leave_the_other_runs_alone_and_are_read_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = [world.processing(sequence, "unknown-run", glue_job_run_id="jr_1") for sequence in (1, 2, 3)]
+    settled = world.processing(4, "unknown-run", glue_job_run_id="jr_2")
+    for run_id in ("jr_1", "jr_2"):
+        world.glue.show(run_id, "SUCCEEDED", RUN_IDENTITY=run_id)
+    world.report("jr_2", settled)
+    reads: list[str] = []
+
+    def read(s3: Any, bucket: str, identity: str) -> Any:
+        reads.append(identity)
+        if identity == "jr_1":
+            raise client_error("AccessDenied", "GetObject")
+        return read_custom_messages(s3, bucket, identity)
+
+    monkeypatch.setattr(ended_runs, "read_custom_messages", read)
+    world.tick()
+    assert {world.manifests.item(name)["status"] for name in denied} == {"processing"}
+    assert world.manifests.item(settled)["status"] == "completed"
+    assert sorted(reads) == ["jr_1", "jr_2"]
+    assert "could not settle 3 manifests" in (world.skip_reason or "")
+
+
+@pytest.mark.parametrize(
+    "error", [client_error("ProvisionedThroughputExceededException"), RuntimeError("bug")]
+)
+def test_a_record_whose_end_can_not_be_written_leaves_the_others_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    names = [world.processing(sequence, "unknown-run", glue_job_run_id="jr_1") for sequence in (1, 2, 3)]
+    world.glue.show("jr_1", "SUCCEEDED")
+    original = ManifestRecordStore.complete
+
+    def complete(self: ManifestRecordStore, claim: Claim, *values: Any) -> Any:
+        if claim.record.name == names[1]:
+            raise error
+        return original(self, claim, *values)
+
+    monkeypatch.setattr(ManifestRecordStore, "complete", complete)
+    world.tick()
+    assert [world.manifests.item(name)["status"] for name in names] == [
+        "completed",
+        "processing",
+        "completed",
+    ]
+
+
+def test_a_record_with_a_time_of_another_shape_leaves_the_others_alone(world: World) -> None:
+    strange = world.processing(1, "unknown-run", glue_job_run_id="jr_1", processing_start_time="noon")
+    settled = world.processing(2, "unknown-run", glue_job_run_id="jr_1")
+    world.glue.show("jr_1", "SUCCEEDED")
+    world.tick()
+    statuses = [world.manifests.item(name)["status"] for name in (strange, settled)]
+    assert statuses == ["processing", "completed"]
+
+
+def test_what_is_left_when_the_time_of_a_tick_is_over_comes_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for sequence in (1, 2):
+        world.processing(sequence, "unknown-run", glue_job_run_id="jr_1")
+    world.glue.show("jr_1", "SUCCEEDED")
+    monkeypatch.setattr(module, "SECONDS_PER_TICK", -1.0)
+    assert world.tick() == []
+    assert "could not settle 2 manifests" in (world.skip_reason or "")
+
+
+def test_a_crash_of_several_leaves_the_size_of_the_next_groups(world: World) -> None:
+    run_id = world.run(dg.DagsterRunStatus.FAILURE)
+    names = [world.processing(sequence, run_id, glue_job_run_id="jr_1") for sequence in range(1, 4)]
+    # The run had more manifests than are left to settle.
+    attempts = ",".join(f"manifest-{number}.json@1" for number in range(60))
+    world.glue.show("jr_1", "FAILED", MANIFEST_ATTEMPTS=attempts)
+    world.tick()
+    assert {int(world.manifests.item(name)["group_size"]) for name in names} == {3}
+    assert "settled 3 manifests as failed" in (world.skip_reason or "")
+
+
+def test_a_tick_says_what_it_did(world: World) -> None:
+    world.tick()
+    assert world.skip_reason == "0 manifests are being converted; none was left behind"
+    run_id = world.run(dg.DagsterRunStatus.STARTED)
+    world.processing(1, run_id, glue_job_run_id="jr_1")
+    world.processing(2, "unknown-run", glue_job_run_id="jr_2")
+    world.glue.show("jr_1", "SUCCEEDED")
+    world.glue.show("jr_2", "RUNNING")
+    world.glue.runs["jr_2"]["StartedOn"] = utc_now() - timedelta(hours=4)
+    world.tick()
+    assert world.skip_reason == (
+        "Of 2 manifests in work: settled 1 manifests as completed, told 1 Glue runs to stop, ended 1 runs "
+        "without a process"
+    )
+
+
+def test_a_run_is_not_ended_for_holding_nothing_where_not_all_was_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = world.run(dg.DagsterRunStatus.STARTED)
+    world.processing(1, "unknown-run", glue_job_run_id="jr_1")
+    world.glue.show("jr_1", "RUNNING")
+    later = utc_now() + ReconcileRules().idle_run + timedelta(minutes=1)
+    monkeypatch.setattr(module, "utc_now", lambda: later)
+    monkeypatch.setattr(module, "RECORDS_PER_TICK", 1)
+    world.tick()
     world.tick()
     assert world.instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
