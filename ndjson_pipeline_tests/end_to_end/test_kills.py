@@ -32,8 +32,10 @@ WORKER_DEATHS = {
     "after StartJobRun 1": {1},
     "after UpdateItem 2": {1},  # the Glue run's id
     "after GetJobRun 2": {1},
-    "before UpdateItem 3": {1},  # the end
-    "after UpdateItem 3": {1},
+    "before TransactWriteItems 1": {1},  # the Glue run's time, in the date's totals
+    "after TransactWriteItems 1": {1},
+    "before TransactWriteItems 2": {1},  # the end
+    "after TransactWriteItems 2": {1},
 }
 # Where the process of a Glue run dies. Only the last has made its output visible; none has reported.
 GLUE_DEATHS = [

@@ -74,10 +74,10 @@ def test_both_kinds_of_report_are_materializations(done: Running, files: list[In
     assert done.materialized("manifests", "manifests_created") == len(
         done.tracked(*{file.date_prefix for file in files}).manifests
     )
-    assert done.materialized("merged_parquet", "records_processed") == sum(
+    assert done.materialized("merged_parquet", "run_records_processed") == sum(
         file.record_count for file in files
     )
-    assert done.materialized("merged_parquet", "records_rejected") == 0
+    assert done.materialized("merged_parquet", "run_records_rejected") == 0
     for asset in ("manifests", "merged_parquet"):
         partitions = done.instance.get_materialized_partitions(dg.AssetKey(asset))
         assert {file.date_prefix for file in files} <= partitions

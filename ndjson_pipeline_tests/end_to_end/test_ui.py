@@ -44,6 +44,11 @@ mutation($assets: [AssetKeyInput!]!, $dates: [String!]!) {
   }
 }
 """
+CHECK_RESULTS = """
+query($asset: AssetKeyInput!, $name: String!) {
+  assetCheckExecutions(assetKey: $asset, checkName: $name, limit: 100) { status partition }
+}
+"""
 
 
 class Ui:
@@ -56,21 +61,30 @@ class Ui:
 
     def launch_backfill(self, dates: list[str]) -> str:
         """Launch a backfill of `merged_parquet` as the UI does, and return its id."""
-        body = {
-            "query": LAUNCH_BACKFILL,
-            "variables": {"assets": [{"path": ["merged_parquet"]}], "dates": dates},
-        }
+        answer = self._ask(LAUNCH_BACKFILL, {"assets": [{"path": ["merged_parquet"]}], "dates": dates})
+        launched = answer["launchPartitionBackfill"]
+        assert launched["__typename"] == "LaunchBackfillSuccess", answer
+        return str(launched["backfillId"])
+
+    def check_results(self, name: str) -> dict[str | None, list[str]]:
+        """Return the states of a check's results by their partition, the newest first, as the UI has them."""
+        answer = self._ask(CHECK_RESULTS, {"asset": {"path": ["merged_parquet"]}, "name": name})
+        found: dict[str | None, list[str]] = {}
+        for result in answer["assetCheckExecutions"]:
+            found.setdefault(result["partition"], []).append(result["status"])
+        return found
+
+    def _ask(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         request = urllib.request.Request(
             f"{self.address}/graphql",
-            data=json.dumps(body).encode(),
+            data=json.dumps({"query": query, "variables": variables}).encode(),
             headers={"Content-Type": "application/json"},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=60) as answer:
             document = json.loads(answer.read())
-        launched = document["data"]["launchPartitionBackfill"]
-        assert launched["__typename"] == "LaunchBackfillSuccess", document
-        return str(launched["backfillId"])
+        assert document.get("data"), document
+        return dict(document["data"])
 
     def started_run(self, backfill: str, partition: str) -> str:
         """Return the id of a backfill's run of a date, once it goes."""
@@ -208,9 +222,31 @@ def test_a_backfill_shows_its_lines_while_it_runs_and_its_dates_in_the_bar(
     expect(page.get_by_text("Failed (1)")).to_be_visible()
     # Beside the bar, the numbers of the chosen date.
     records = sum(file.record_count for file in files_of(converted, 3, now))
-    processed = page.get_by_role("row").filter(has_text="records_processed")
+    processed = page.get_by_role("row").filter(has_text=re.compile(r"^records_processed"))
     expect(processed).to_have_text(re.compile(rf"^records_processed\s*{records}$"))
     picture("partitions")
+
+
+def test_each_date_has_its_own_check_results_and_no_skipped_one_beside_them(ui: Ui, now: datetime) -> None:
+    dates = {past(now, days): "SUCCEEDED" for days in (2, 3, 4)} | {past(now, 5): "FAILED"}
+    results = ui.check_results("all_manifests_completed")
+    assert {date: states[0] for date, states in results.items()} == dates
+    assert set(ui.check_results("row_conservation")) == set(dates)
+    for name in ("row_conservation", "rejected_fraction", "all_manifests_completed", "schema_changed"):
+        states = [state for of_date in ui.check_results(name).values() for state in of_date]
+        assert set(states) <= {"SUCCEEDED", "FAILED"}
+
+
+def test_a_failed_date_stays_red_in_the_bar_when_more_of_it_is_converted(
+    ui: Ui, page: Page, now: datetime
+) -> None:
+    failed = past(now, 5)
+    ui.running.upload(files_of(failed, 1, now))
+    ui.running.await_records(failed, ManifestStatus.COMPLETED, 1, 120)
+    ui.running.await_no_run(60)
+    page.goto(f"{ui.address}/assets/merged_parquet?view=partitions&partition={failed}")
+    expect(page.get_by_text("Failed (1)")).to_be_visible()
+    expect(page.get_by_text("Materialized (3)")).to_be_visible()
 
 
 def test_the_numbers_of_the_dates_are_plotted(ui: Ui, page: Page, picture: Callable[[str], None]) -> None:

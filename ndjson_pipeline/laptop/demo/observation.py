@@ -177,5 +177,5 @@ def read_dagster(instance: "DagsterInstance") -> DagsterState:
         failed_runs=failed,
         open_runs=instance.get_runs_count() - succeeded - failed,
         files_reported=total("manifests", "files_processed"),
-        manifests_converted=total("merged_parquet", "manifests_completed"),
+        manifests_converted=total("merged_parquet", "run_manifests_completed"),
     )
