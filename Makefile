@@ -1,7 +1,7 @@
 # make setup   the environment, .venv, from the hashes of requirements.lock
 # make demo    the whole platform once, on this machine, every number checked
 # make dev     the same, until Ctrl-C
-# make test    the tests; needs nothing but this machine, and a chromium for those of the UI, else skipped
+# make test    the tests, in lanes; needs this machine alone, and a chromium for those of the UI, else skipped
 # make soak    the long explorations; their last figures are in docs/reliability.md
 # make bench   what things cost; asserts nothing
 # make check   lint and types
@@ -34,11 +34,15 @@ demo: setup
 dev: setup
 	@exec $(BIN)/ndjson-pipeline dev $(ARGS)
 
+# Compiled files are kept whatever the shell says: each lane and each process that a test starts needs them.
+test soak: export PYTHONDONTWRITEBYTECODE =
+
 test: setup
 	$(BIN)/python -m pytest $(ARGS)
 
+# One lane: its figures are of a test alone.
 soak: setup
-	MODEL_EXAMPLES=300 $(BIN)/python -m pytest -m "soak or not soak" --timeout 7200 $(ARGS)
+	MODEL_EXAMPLES=300 $(BIN)/python -m pytest -m "soak or not soak" -n 0 --timeout 7200 $(ARGS)
 
 bench: setup
 	$(BIN)/python -m benchmarks.ingest.handler_time > /dev/null

@@ -15,7 +15,7 @@ from lambda_ingest.aws.log import logger
 from lambda_ingest.settings import Settings
 from ndjson_pipeline.local_aws import LocalAwsError, create_resources, lambda_environment, moto_patches
 from ndjson_pipeline_tests.lambda_ingest.harness import FakeClock
-from ndjson_pipeline_tests.lambda_ingest.proofs.figures import FIGURES
+from ndjson_pipeline_tests.lambda_ingest.proofs.figures import FIGURE, FIGURES
 from ndjson_pipeline_tests.lambda_ingest.proofs.processes import Process
 from ndjson_pipeline_tests.lambda_ingest.proofs.world import World
 
@@ -81,9 +81,9 @@ def world(deployment: World, monkeypatch: pytest.MonkeyPatch) -> World:
     return deployment
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how much was tried: a proof that silently explores less proves less."""
-    if FIGURES:
-        terminalreporter.section("proofs of ingest")
-        for figure in FIGURES:
-            terminalreporter.write_line(figure)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Give a test's report what the test tried."""
+    FIGURES.clear()
+    yield
+    item.user_properties += [(FIGURE, figure) for figure in FIGURES]

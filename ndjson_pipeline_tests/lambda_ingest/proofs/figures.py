@@ -1,5 +1,7 @@
 """What the explorations tried, for the summary at the end of a run."""
 
+# The property under which a test's report has its figures, on the way from a lane to the summary.
+FIGURE = "figure"
 FIGURES: list[str] = []
 
 

@@ -1,0 +1,80 @@
+"""The lanes that the tests run in, side by side: how many, which test goes to which, and in which order.
+
+`docs/testing.md` tells the same with examples. Nothing here knows folders, so a file may be moved.
+"""
+
+import os
+from pathlib import PurePosixPath
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
+
+# The files that start a platform or parts of one, the longest first. Their tests wait a lot, and the daemons
+# work even while nothing happens: a platform is worth about a core.
+PLATFORM_FILES = (
+    "test_kills",
+    "test_platform",
+    "test_backfills",
+    "test_ui",
+    "test_production_instance",
+    "test_sensor_crashes",
+    "test_commands",
+)
+# The longest of those that compute, which fill what the platforms leave.
+LONG_FILES = (
+    "test_crashes",
+    "test_load",
+    "test_spark",
+    "test_death",
+    "test_interleavings",
+    "test_model",
+)
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def worker_count(config: pytest.Config) -> int:
+    """Return how many files go at once; none where a run names the tests that it wants."""
+    named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+    if named or config.option.keyword or config.option.collectonly:
+        return 0
+    return cores() + 1
+
+
+class LaneScheduling(LoadFileScheduling):
+    """Gives a worker that is nearly done the next file; platforms go first, but not too many at once.
+
+    A file stays together, as its platform, Spark or AWS is a fixture of the file.
+    """
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        at_once = sum(
+            any(is_platform(file) and not all(tests.values()) for file, tests in files.items())
+            for other, files in self.assigned_work.items()
+            if other is not node
+        )
+        wants_platform = at_once < cores()
+        chosen = next((file for file in self.workqueue if is_platform(file) is wants_platform), None)
+        if chosen is not None:
+            self.workqueue.move_to_end(chosen, last=False)
+        super()._assign_work_unit(node)
+
+
+def is_platform(file: str) -> bool:
+    return PurePosixPath(file).stem in PLATFORM_FILES
+
+
+def place_in_lanes(item: pytest.Item) -> int:
+    """Return what tests are sorted by where they run in lanes: what takes long begins first."""
+    files = PLATFORM_FILES + LONG_FILES
+    return files.index(item.path.stem) if item.path.stem in files else len(files)
+
+
+def place_alone(item: pytest.Item) -> int:
+    """Return what tests are sorted by otherwise: what is quick fails first, a platform comes last."""
+    if item.get_closest_marker("daemon"):
+        return 2
+    return int(item.get_closest_marker("spark") is not None)
