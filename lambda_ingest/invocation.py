@@ -14,7 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_ingest.aws.log import logger
 from lambda_ingest.aws.metrics import emit_to_cloudwatch
-from lambda_ingest.batches.cutter import CommittedManifest, DateCuts, RemainingSeconds
+from lambda_ingest.aws.patience import RemainingSeconds
+from lambda_ingest.batches.cutter import CommittedManifest, DateCuts
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.keys import report_key, s3_uri
@@ -127,7 +128,7 @@ class Invocation:
                 "manifests_created": len(self.result.manifests),
             }
         try:
-            runtime.metrics.put(self.metrics)
+            runtime.metrics.put(self.metrics, self.remaining_seconds)
         except (BotoCoreError, ClientError, IngestError):
             logger.exception("The metrics could not be written; the work stands")
         emit_to_cloudwatch(self.metrics, self._context.function_name)

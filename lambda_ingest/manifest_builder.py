@@ -93,8 +93,8 @@ class _Messages:
                 return None
             judged = validate(created, self._runtime.settings, self._runtime.clock())
             if isinstance(judged, RefusedFile):
-                return self._runtime.quarantine.take(judged)
-            return self._runtime.tracker.track(judged)
+                return self._runtime.quarantine.take(judged, self._invocation.remaining_seconds)
+            return self._runtime.tracker.track(judged, self._invocation.remaining_seconds)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message is delivered again
             return error
 

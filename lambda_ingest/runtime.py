@@ -1,6 +1,7 @@
 """The parts of a Lambda, made at the first call after its environment changed."""
 
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ from botocore.config import Config
 
 from lambda_ingest.aws.alerts import Alerts
 from lambda_ingest.aws.metrics import Metrics
+from lambda_ingest.aws.patience import Patience, Sleep
 from lambda_ingest.aws.table import Table
 from lambda_ingest.batches.cutter import BatchCutter
 from lambda_ingest.batches.lock import DateLocks
@@ -19,6 +21,7 @@ from lambda_ingest.batches.manifests import ManifestStore
 from lambda_ingest.batches.marking import FileMarker
 from lambda_ingest.batches.pending import PendingFiles
 from lambda_ingest.contract.clock import Clock, NewId, random_id, utc_now
+from lambda_ingest.files.loaded import LoadedFiles
 from lambda_ingest.files.quarantine import Quarantine
 from lambda_ingest.files.tracking import FileTracker
 from lambda_ingest.settings import Settings
@@ -70,6 +73,8 @@ class Runtime:
     clock: Clock
     new_id: NewId
     table: Table
+    patience: Patience
+    loaded: LoadedFiles
     tracker: FileTracker
     quarantine: Quarantine
     pending: PendingFiles
@@ -87,20 +92,32 @@ def make_runtime(
     clock: Clock = utc_now,
     new_id: NewId = random_id,
     draw: random.Random | None = None,
+    sleep: Sleep = time.sleep,
 ) -> Runtime:
     """Assemble the parts."""
+    draw = draw or random.Random()
+    patience = Patience(sleep=sleep, draw=draw)
     table = Table(clients.dynamodb, settings.tracking_table, clock, timedelta(days=settings.ttl_days))
-    tracker = FileTracker(table, clients.s3)
-    pending = PendingFiles(table)
+    loaded = LoadedFiles(
+        table,
+        clients.s3,
+        patience,
+        bucket=settings.manifest_bucket,
+        input_prefix=settings.input_prefix,
+    )
+    tracker = FileTracker(table, clients.s3, loaded, patience)
+    pending = PendingFiles(table, patience)
     locks = DateLocks(table, ttl_seconds=settings.lock_ttl_seconds, new_id=new_id)
-    store = ManifestStore(table, clients.s3, locks, bucket=settings.manifest_bucket)
-    marker = FileMarker(table, input_prefix=settings.input_prefix)
+    store = ManifestStore(table, clients.s3, locks, patience, bucket=settings.manifest_bucket)
+    marker = FileMarker(table, patience, input_prefix=settings.input_prefix)
     return Runtime(
         settings=settings,
         clients=clients,
         clock=clock,
         new_id=new_id,
         table=table,
+        patience=patience,
+        loaded=loaded,
         tracker=tracker,
         quarantine=Quarantine(clients.s3, tracker, bucket=settings.quarantine_bucket),
         pending=pending,
@@ -110,7 +127,8 @@ def make_runtime(
         alerts=Alerts(clients.sns, topic_arn=settings.alert_topic_arn, clock=clock),
         metrics=Metrics(
             None if settings.metrics_table is None else replace(table, name=settings.metrics_table),
-            draw=draw or random.Random(),
+            draw=draw,
+            patience=patience,
         ),
     )
 

@@ -5,8 +5,9 @@ every few minutes with `{"audit": false}`, and audit more rarely.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -16,12 +17,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_ingest.audit.dates import audited_dates
+from lambda_ingest.audit.folders import InputFolders
 from lambda_ingest.audit.lost_events import LostEvents
+from lambda_ingest.audit.progress import AuditCursors, Position, Progress, TimeIsUpError
 from lambda_ingest.audit.unreferenced import UnreferencedManifests
 from lambda_ingest.aws.log import logger
 from lambda_ingest.batches.planning import is_past
 from lambda_ingest.contract.dates import parse_utc_timestamp, utc_date
 from lambda_ingest.contract.errors import IngestError
+from lambda_ingest.files.loaded import LoadedUnknownError
 from lambda_ingest.invocation import Invocation
 from lambda_ingest.runtime import Runtime, current_runtime
 
@@ -59,8 +63,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     Returns:
         What each part did: `open_dates`, `flushed` {date: files}, `finished` [manifests], `left` [past dates
         with pending files], `oldest_pending_age_seconds`, `audited` [dates], `events_resent` {date: files},
-        `events_undecidable` {date: files}, `events_incomplete` [dates], `manifests_removed` [keys], `failed`
-        [parts].
+        `events_incomplete` [dates that the time did not reach; the next sweep goes on], `manifests_removed`
+        [keys], `failed` [parts].
 
     Raises:
         SettingsError: the environment variables are missing or wrong.
@@ -84,15 +88,14 @@ def sweep(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) ->
         "oldest_pending_age_seconds": float(flush.oldest_pending_age_seconds),
         "audited": list(dates),
         "events_resent": {},
-        "events_undecidable": {},
         "events_incomplete": [],
         "manifests_removed": [],
         "failed": failed,
     }
-    if dates:
-        _audit(invocation, dates, now, failed, answer)
     invocation.metrics["oldest_pending_age_seconds"] = flush.oldest_pending_age_seconds
     invocation.record()
+    if dates:
+        _audit(invocation, dates, now, failed, answer, are_recent="dates" not in event)
     logger.info("Swept", **answer)
     return answer
 
@@ -135,18 +138,73 @@ def _audit(
     now: datetime,
     failed: list[str],
     answer: dict[str, Any],
+    *,
+    are_recent: bool,
 ) -> None:
-    """Compare the dates' listings with their records."""
-    runtime, settings = invocation.runtime, invocation.runtime.settings
-    unreferenced = UnreferencedManifests(runtime.table, runtime.clients.s3, bucket=settings.manifest_bucket)
-    for date_prefix in dates:
-        removed = _part(
+    """Compare the dates' listings with their records, from where the last sweep's time ended.
+
+    Comes after the report and the metrics, for it takes whatever time is left.
+    """
+    cursors = AuditCursors(invocation.runtime.table)
+    start = _part(invocation, failed, "audit cursor", lambda: cursors.read(dates, are_recent=are_recent))
+    progress = Progress(invocation.remaining_seconds, start or Position())
+    resent: Counter[str] = Counter()
+    try:
+        _audit_manifests(invocation, dates, now, progress, failed, answer["manifests_removed"])
+        _audit_events(invocation, dates, now, progress, failed, resent)
+    except (TimeIsUpError, LoadedUnknownError) as error:
+        logger.warning("The audit stopped", reason=str(error), position=asdict(progress.position))
+        answer["events_incomplete"] += dates
+        position = progress.position
+        _part(
+            invocation,
+            failed,
+            "audit cursor",
+            lambda: cursors.keep(dates, position, are_recent=are_recent),
+        )
+    else:
+        if start is not None and start != Position():
+            _part(invocation, failed, "audit cursor", lambda: cursors.forget(dates, are_recent=are_recent))
+    answer["events_resent"] |= dict(resent)
+    for date_prefix, count in resent.items():
+        logger.warning("Sent lost events again", date_prefix=date_prefix, file_count=count)
+
+
+def _audit_manifests(
+    invocation: Invocation,
+    dates: Sequence[str],
+    now: datetime,
+    progress: Progress,
+    failed: list[str],
+    removed: list[str],
+) -> None:
+    runtime = invocation.runtime
+    unreferenced = UnreferencedManifests(
+        runtime.table, runtime.clients.s3, runtime.loaded, bucket=runtime.settings.manifest_bucket
+    )
+    if progress.position.part != "manifests":
+        return
+    for date_prefix in _from(dates, progress.position.date):
+        if progress.position.date != date_prefix:
+            progress.position = Position("manifests", date_prefix)
+        _part(
             invocation,
             failed,
             f"manifests of {date_prefix}",
-            partial(unreferenced.remove, date_prefix, now),
+            partial(unreferenced.remove, date_prefix, now, progress, removed),
         )
-        answer["manifests_removed"] += removed or ()
+    progress.position = Position("events")
+
+
+def _audit_events(
+    invocation: Invocation,
+    dates: Sequence[str],
+    now: datetime,
+    progress: Progress,
+    failed: list[str],
+    resent: Counter[str],
+) -> None:
+    runtime, settings = invocation.runtime, invocation.runtime.settings
     if settings.input_bucket is None or settings.queue_url is None:
         logger.info("No search for lost events: it needs INPUT_BUCKET and QUEUE_URL")
         return
@@ -154,33 +212,47 @@ def _audit(
         runtime.table,
         runtime.clients.s3,
         runtime.clients.sqs,
+        runtime.loaded,
+        runtime.patience,
         bucket=settings.input_bucket,
         queue_url=settings.queue_url,
         input_prefix=settings.input_prefix,
     )
-    for date_prefix in dates:
-        resent = _part(
-            invocation,
-            failed,
-            f"events of {date_prefix}",
-            partial(lost.resend, date_prefix, now, invocation.remaining_seconds),
-        )
-        if resent is None:
-            continue
-        if resent.files:
-            answer["events_resent"][date_prefix] = resent.files
-        if resent.undecidable:
-            answer["events_undecidable"][date_prefix] = resent.undecidable
-        if not resent.is_complete:
-            answer["events_incomplete"].append(date_prefix)
+    folders = InputFolders(
+        runtime.clients.s3, bucket=settings.input_bucket, input_prefix=settings.input_prefix
+    )
+
+    def search() -> None:
+        for folder in folders.walk(dates, progress):
+            place = progress.position
+            first = place.date if place.folder == folder else ""
+            for date_prefix in _from(dates, first):
+                if date_prefix != first:
+                    progress.position = Position("events", date_prefix, folder)
+                _part(
+                    invocation,
+                    failed,
+                    f"events of {date_prefix}",
+                    partial(lost.resend, folder, date_prefix, now, progress, resent),
+                )
+
+    _part(invocation, failed, "folders of the input", search)
+
+
+def _from(dates: Sequence[str], first: str) -> Sequence[str]:
+    """Return the dates from one on; all where it is none of them, as after a midnight."""
+    return dates[dates.index(first) :] if first in dates else dates
 
 
 def _part(invocation: Invocation, failed: list[str], name: str, work: Callable[[], Result]) -> Result | None:
-    """Run one part; its failure is noted and leaves the others alone."""
+    """Run one part; its failure is noted and leaves the others alone, but for the end of the time."""
     try:
         return work()
+    except (TimeIsUpError, LoadedUnknownError):
+        raise
     except (BotoCoreError, ClientError, IngestError) as error:
         logger.exception("A part of the sweep failed; the next sweep does it again", part=name)
         invocation.result.add_error(type(error).__name__, name, str(error))
-        failed.append(name)
+        if name not in failed:
+            failed.append(name)
         return None

@@ -88,8 +88,8 @@ def audit_listing(context: dg.OpExecutionContext, pipeline: PipelineResource) ->
     show_answer(context, answer)
     if context.partition_key in answer.get("events_incomplete", ()):
         context.log.warning(
-            f"The sweeper's time did not reach for all of {context.partition_key}; run this once more after "
-            "the events that it sent are handled"
+            f"The sweeper's time did not reach for all of {context.partition_key}; run this once more, and it "
+            "goes on from there"
         )
 
 
@@ -124,9 +124,8 @@ def sweep_now() -> None:
     description=(
         "Compares the input files of a date with the tracking table, and sends an event for each file that "
         "no record knows, or knows with other content. For a date whose files are missing in the output: "
-        "choose the date and launch. Files younger than 15 minutes are left to their own events, and files "
-        "so old that their record may have expired are counted (events_undecidable) and left alone. Safe at "
-        "any time."
+        "choose the date and launch. Files younger than 15 minutes are left to their own events; of a date "
+        "so old that records may have expired, what a manifest lists is known by that. Safe at any time."
     ),
 )
 def audit_input_listing() -> None:
@@ -182,7 +181,6 @@ def show_answer(context: dg.OpExecutionContext, answer: Mapping[str, Any]) -> No
         "answer": dg.MetadataValue.json(dict(answer)),
         "files_flushed": dg.MetadataValue.int(_sum(answer, "flushed")),
         "events_resent": dg.MetadataValue.int(_sum(answer, "events_resent")),
-        "events_undecidable": dg.MetadataValue.int(_sum(answer, "events_undecidable")),
         "manifests_removed": dg.MetadataValue.int(len(answer.get("manifests_removed", ()))),
     }
     for name, value in answer.items():

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lambda_ingest.audit.progress import Progress
 from lambda_ingest.aws.table import Table
 from lambda_ingest.contract.items import from_item, to_item
-from lambda_ingest.contract.keys import MANIFEST_PREFIX
-from lambda_ingest.contract.records import MANIFEST_FILE_KEY_PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -17,7 +16,7 @@ Left = TypeVar("Left")
 Right = TypeVar("Right")
 
 # Sorts after every character that a key may hold.
-_AFTER_ALL = "\U0010ffff"
+AFTER_ALL = "\U0010ffff"
 
 
 @dataclass(frozen=True)
@@ -44,24 +43,46 @@ class DateListings:
         self._table = table
         self._s3 = s3
 
-    def objects(self, bucket: str, prefix: str) -> Iterator[ListedObject]:
-        """Yield the objects below a prefix in order of their keys."""
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+    def objects(
+        self, bucket: str, prefix: str, progress: Progress, *, after: str = ""
+    ) -> Iterator[ListedObject]:
+        """Yield the objects below a prefix in order of their keys, from beyond a key on.
+
+        Raises:
+            ClientError: S3 refused or failed.
+            TimeIsUpError: the time is up at the begin of a page.
+        """
+        request: dict[str, Any] = {"StartAfter": after} if after else {}
+        progress.demand_time()
+        for page in self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=prefix, **request
+        ):
             for entry in page.get("Contents", []):
                 yield ListedObject(
                     entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"]
                 )
+            progress.demand_time()
 
-    def manifest_objects(self, bucket: str, date_prefix: str) -> Iterator[ListedObject]:
-        """Yield the manifest objects of a date, committed or not, in order of their names."""
-        return self.objects(bucket, f"{MANIFEST_PREFIX}{date_prefix}/")
+    def records(
+        self, date_prefix: str, file_key_prefix: str, progress: Progress, *, after: str = ""
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield the records of a date whose sort key begins so, in order, strongly read, from a key on.
 
-    def records(self, date_prefix: str, file_key_prefix: str) -> Iterator[Mapping[str, Any]]:
-        """Yield the records of a date whose sort key begins so, in order, strongly read."""
+        Raises:
+            ClientError: DynamoDB refused or failed.
+            TimeIsUpError: the time is up at the begin of a page.
+        """
+        progress.demand_time()
         pages = self._table.dynamodb.get_paginator("query").paginate(
             TableName=self._table.name,
-            KeyConditionExpression="date_prefix = :date AND begins_with(file_key, :prefix)",
-            ExpressionAttributeValues=to_item({":date": date_prefix, ":prefix": file_key_prefix}),
+            KeyConditionExpression="date_prefix = :date AND file_key BETWEEN :first AND :last",
+            ExpressionAttributeValues=to_item(
+                {
+                    ":date": date_prefix,
+                    ":first": max(file_key_prefix, after),
+                    ":last": f"{file_key_prefix}{AFTER_ALL}",
+                }
+            ),
             ProjectionExpression="file_key, etag, overwritten_etag, overwrite_alert_due, #status",
             ExpressionAttributeNames={"#status": "status"},
             ConsistentRead=True,
@@ -69,41 +90,7 @@ class DateListings:
         for page in pages:
             for item in page["Items"]:
                 yield from_item(item)
-
-    def folders(self, date_prefix: str) -> Iterator[str]:
-        """Yield the folders that the date's records name, each ending in `/`; the top is the empty one.
-
-        Leaps from folder to folder, so it costs a read a folder, however many files they hold.
-        """
-        yield ""
-        after = ""
-        while True:
-            file_key = self._first_after(date_prefix, after)
-            if file_key is None:
-                return
-            if file_key.startswith(MANIFEST_FILE_KEY_PREFIX):
-                after = MANIFEST_FILE_KEY_PREFIX + _AFTER_ALL
-                continue
-            folder, slash, name = file_key.rpartition("/")
-            dated = name.startswith(f"{date_prefix}-")
-            if slash and dated:
-                yield f"{folder}/"
-            # What lies between is of the same folder and date; a name without its date is leapt alone.
-            after = f"{folder}{slash}{date_prefix}-{_AFTER_ALL}" if dated else file_key
-
-    def _first_after(self, date_prefix: str, after: str) -> str | None:
-        request: dict[str, Any] = {
-            "KeyConditionExpression": "date_prefix = :date",
-            "ExpressionAttributeValues": to_item({":date": date_prefix}),
-        }
-        if after:
-            request["KeyConditionExpression"] += " AND file_key > :after"
-            request["ExpressionAttributeValues"] |= to_item({":after": after})
-        response = self._table.dynamodb.query(
-            TableName=self._table.name, Limit=1, ProjectionExpression="file_key", **request
-        )
-        items = response["Items"]
-        return from_item(items[0])["file_key"] if items else None
+            progress.demand_time()
 
 
 def without_match(

@@ -1,19 +1,20 @@
 """Lost events: input objects that no record knows get an event of their own."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from lambda_ingest.audit.listing import DateListings, ListedObject, without_match
-from lambda_ingest.aws.log import logger
+from lambda_ingest.audit.progress import Progress
+from lambda_ingest.aws.patience import Patience, Refusal
 from lambda_ingest.aws.table import Table
-from lambda_ingest.batches.cutter import RESERVED_SECONDS, RemainingSeconds
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.errors import IngestError
+from lambda_ingest.files.loaded import LoadedFiles
 from lambda_ingest.files.validation import sort_key_of_refused
 
 if TYPE_CHECKING:
@@ -30,30 +31,16 @@ class ResendError(IngestError):
     """SQS did not take every event that was sent again."""
 
 
-@dataclass(frozen=True)
-class Resent:
-    """What the search for lost events did to one date.
-
-    Attributes:
-        files: how many events were sent again.
-        is_complete: whether the time reached for all of the date.
-        undecidable: objects that no record knows, but that are so old that theirs may have expired; they are
-            left alone, for a file that is tracked anew would be loaded twice.
-    """
-
-    files: int
-    is_complete: bool
-    undecidable: int = 0
-
-
 class LostEvents:
-    """Compares the input bucket's listing of a date with the date's records."""
+    """Compares the input bucket's listing of a folder and date with the date's records."""
 
     def __init__(
         self,
         table: Table,
         s3: "S3Client",
         sqs: "SQSClient",
+        loaded: LoadedFiles,
+        patience: Patience,
         *,
         bucket: str,
         queue_url: str,
@@ -62,83 +49,114 @@ class LostEvents:
         self._table = table
         self._listings = DateListings(table, s3)
         self._sqs = sqs
+        self._loaded = loaded
+        self._patience = patience
         self._bucket = bucket
         self._queue_url = queue_url
         self._input_prefix = input_prefix
-        # A record lives at least this long after its object was written.
-        self._most_age = table.ttl - timedelta(days=1)
 
-    def resend(self, date_prefix: str, now: datetime, remaining_seconds: RemainingSeconds) -> Resent:
-        """Send an event for each object of the date that no record knows, or knows with other content.
+    def resend(
+        self, folder: str, date_prefix: str, now: datetime, progress: Progress, resent: Counter[str]
+    ) -> None:
+        """Send an event for each object that no record knows, or knows with other content.
 
-        Doing it again before the events are handled sends them again, which does no harm.
+        Doing it again before the events are handled sends them again, which does no harm. Of a date whose
+        records may have expired, what a committed manifest lists with the same content is known, too.
+
+        Args:
+            folder: below the input prefix, ending in `/`; the top is the empty one.
+            date_prefix: the date.
+            now: the present instant, aware.
+            progress: where it begins and whether there is time; follows what is done.
+            resent: gets the events of each date as they are sent.
 
         Raises:
             ClientError: AWS refused or failed.
             ResendError: SQS took only some of the events; the next sweep sends the rest.
+            TimeIsUpError: the time is up.
+            LoadedUnknownError: so it is for the manifests of an old date.
         """
-        sent = 0
-        undecidable: list[str] = []
-        for folder in self._listings.folders(date_prefix):
-            unknown = self._unknown(date_prefix, folder, now, undecidable)
-            for group in _groups(unknown, _MESSAGES_PER_BATCH):
-                self._send(group)
-                sent += len(group)
-                if remaining_seconds() < RESERVED_SECONDS:
-                    logger.warning("Stopped the search for lost events", date_prefix=date_prefix, sent=sent)
-                    return Resent(sent, is_complete=False, undecidable=len(undecidable))
-        if sent:
-            logger.warning("Sent lost events again", date_prefix=date_prefix, file_count=sent)
-        if undecidable:
-            logger.warning(
-                "Left objects alone whose records may have expired",
-                date_prefix=date_prefix,
-                file_count=len(undecidable),
-                first=undecidable[0],
-            )
-        return Resent(sent, is_complete=True, undecidable=len(undecidable))
+        group: list[ListedObject] = []
+        for listed, is_unknown in self._compared(folder, date_prefix, now, progress):
+            if is_unknown:
+                group.append(listed)
+            if len(group) == _MESSAGES_PER_BATCH:
+                self._send(group, date_prefix, progress, resent)
+                group = []
+            if not group:
+                progress.position = replace(progress.position, after=listed.key)
+        if group:
+            self._send(group, date_prefix, progress, resent)
 
-    def _unknown(
-        self, date_prefix: str, folder: str, now: datetime, undecidable: list[str]
-    ) -> Iterator[ListedObject]:
-        """Yield the objects of a folder that need an event, and note the keys of those that can't be told."""
+    def _compared(
+        self, folder: str, date_prefix: str, now: datetime, progress: Progress
+    ) -> Iterator[tuple[ListedObject, bool]]:
+        """Yield the objects of a folder and date, each with whether it needs an event."""
         file_key_prefix = f"{folder}{date_prefix}-"
+        after = progress.position.after
         pairs = without_match(
-            self._listings.objects(self._bucket, f"{self._input_prefix}{file_key_prefix}"),
-            self._listings.records(date_prefix, file_key_prefix),
+            self._listings.objects(
+                self._bucket, f"{self._input_prefix}{file_key_prefix}", progress, after=after
+            ),
+            self._listings.records(
+                date_prefix, file_key_prefix, progress, after=after.removeprefix(self._input_prefix)
+            ),
             left_key=lambda listed: listed.key.removeprefix(self._input_prefix),
             right_key=lambda record: str(record["file_key"]),
         )
         for listed, found in pairs:
-            if now - listed.modified_at < GRACE:
-                continue
-            below = listed.key.removeprefix(self._input_prefix)
-            refused_key = sort_key_of_refused(below)
-            record = found
-            if record is None and refused_key != below:
-                # Its record, if there is one, stands elsewhere in the order.
-                record = self._table.read(date_prefix, refused_key)
-            if record is None and now - listed.modified_at > self._most_age:
-                undecidable.append(listed.key)
-                continue
-            is_known = record is not None and listed.etag in {
-                record.get("etag"),
-                record.get("overwritten_etag"),
-            }
-            # An overwrite whose alert a crash kept back has no event left to bring it up again.
-            if record is None or not is_known or record.get("overwrite_alert_due"):
-                yield listed
+            progress.demand_time()
+            is_young = now - listed.modified_at < GRACE
+            yield listed, not is_young and not self._is_known(listed, date_prefix, found, now, progress)
 
-    def _send(self, group: Sequence[ListedObject]) -> None:
-        response = self._sqs.send_message_batch(
-            QueueUrl=self._queue_url,
-            Entries=[
-                {"Id": str(position), "MessageBody": json.dumps(_event(self._bucket, listed))}
-                for position, listed in enumerate(group)
-            ],
-        )
-        if refused := response.get("Failed"):
-            raise ResendError(f"SQS refused {len(refused)} of {len(group)} events: {refused[0].get('Code')}")
+    def _is_known(
+        self,
+        listed: ListedObject,
+        date_prefix: str,
+        record: Mapping[str, Any] | None,
+        now: datetime,
+        progress: Progress,
+    ) -> bool:
+        below = listed.key.removeprefix(self._input_prefix)
+        refused_key = sort_key_of_refused(below)
+        if record is None and refused_key != below:
+            # Its record, if there is one, stands elsewhere in the order.
+            record = self._table.read(date_prefix, refused_key)
+        if record is None:
+            return self._loaded.is_needed(date_prefix, now) and self._loaded.lists(
+                date_prefix, f"s3://{self._bucket}/{listed.key}", listed.etag, progress.remaining_seconds
+            )
+        # An overwrite whose alert a crash kept back has no event left to bring it up again.
+        return not record.get("overwrite_alert_due") and listed.etag in {
+            record.get("etag"),
+            record.get("overwritten_etag"),
+        }
+
+    def _send(
+        self, group: Sequence[ListedObject], date_prefix: str, progress: Progress, resent: Counter[str]
+    ) -> None:
+        """Send a group of events; what SQS is too busy for is sent again after a pause."""
+        waits = self._patience.waits(progress.remaining_seconds)
+        left = {str(position): listed for position, listed in enumerate(group)}
+        while left:
+            response = self._sqs.send_message_batch(
+                QueueUrl=self._queue_url,
+                Entries=[
+                    {"Id": each, "MessageBody": json.dumps(_event(self._bucket, listed))}
+                    for each, listed in left.items()
+                ],
+            )
+            refused = {entry["Id"]: entry for entry in response.get("Failed", [])}
+            resent[date_prefix] += len(left) - len(refused)
+            left = {each: listed for each, listed in left.items() if each in refused}
+            if any(entry["SenderFault"] for entry in refused.values()) or (
+                left and not waits.again(Refusal.THROTTLED)
+            ):
+                codes = sorted({str(entry["Code"]) for entry in refused.values()})
+                raise ResendError(
+                    f"SQS refused {len(refused)} of {len(group)} events of {date_prefix} {waits}: "
+                    f"{', '.join(codes)}"
+                )
 
 
 def _event(bucket: str, listed: ListedObject) -> dict[str, Any]:
@@ -165,9 +183,3 @@ def _event(bucket: str, listed: ListedObject) -> dict[str, Any]:
             }
         ]
     }
-
-
-def _groups(items: Iterable[ListedObject], size: int) -> Iterator[list[ListedObject]]:
-    left = iter(items)
-    while group := list(islice(left, size)):
-        yield group

@@ -10,11 +10,11 @@
   ... while a batch is due, then release the lock
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from lambda_ingest.aws.log import logger
+from lambda_ingest.aws.patience import RESERVED_SECONDS, RemainingSeconds
 from lambda_ingest.batches.lock import DateLock, DateLocks
 from lambda_ingest.batches.manifests import ManifestStore, NewestManifest
 from lambda_ingest.batches.marking import FileMarker, Overwritten
@@ -24,11 +24,6 @@ from lambda_ingest.contract.clock import Clock
 from lambda_ingest.contract.manifest import Manifest, ManifestFile
 from lambda_ingest.contract.records import manifest_record_key
 from lambda_ingest.settings import Settings
-
-# What is kept back of the Lambda's time for a manifest that was begun, the release and the report.
-RESERVED_SECONDS = 10.0
-
-RemainingSeconds = Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -153,24 +148,24 @@ class BatchCutter:
         newest = self._store.newest(cuts.date_prefix)
         if newest is not None and not newest.files_marked:
             files = self._store.read(newest.uri).files
-            cuts.overwritten += self._marker.mark(newest.name, newest.uri, files)
+            cuts.overwritten += self._marker.mark(newest.name, newest.uri, files, remaining_seconds)
             cuts.finished = newest.uri
             logger.info("Finished the marks of a manifest", manifest_path=newest.uri, file_count=len(files))
-        sequence = 1 if newest is None else newest.name.sequence + 1
+        sequence = self._store.last_number(cuts.date_prefix, newest) + 1
         last_cut = _last_cut(newest)
         while True:
             if remaining_seconds() < RESERVED_SECONDS:
                 cuts.out_of_time = True
                 logger.warning("Stopped before the timeout with files left", date_prefix=cuts.date_prefix)
                 return
-            files = self._confirmed_batch(cuts, page, last_cut)
+            files = self._confirmed_batch(cuts, page, last_cut, remaining_seconds)
             if not files:
                 return
             manifest = self._store.plan(cuts.date_prefix, sequence, files)
             if not self._store.put_object(manifest):
                 sequence += 1
                 continue
-            if not self._store.commit(manifest, lock):
+            if not self._store.commit(manifest, lock, remaining_seconds):
                 cuts.contended = True
                 return
             cuts.manifests.append(self._committed(manifest))
@@ -180,14 +175,20 @@ class BatchCutter:
                 file_count=len(files),
                 manifest_path=self._store.uri(manifest.name),
             )
-            cuts.overwritten += self._marker.mark(manifest.name, self._store.uri(manifest.name), files)
+            cuts.overwritten += self._marker.mark(
+                manifest.name, self._store.uri(manifest.name), files, remaining_seconds
+            )
             sequence += 1
             if not flushes_rest:
                 last_cut = self._clock()
             page = self._pending.first(cuts.date_prefix, self._settings.max_files_per_manifest)
 
     def _confirmed_batch(
-        self, cuts: DateCuts, page: PendingPage, last_cut: datetime | None
+        self,
+        cuts: DateCuts,
+        page: PendingPage,
+        last_cut: datetime | None,
+        remaining_seconds: RemainingSeconds,
     ) -> tuple[ManifestFile, ...]:
         """Return the content of the next batch's files, or none where no batch is due.
 
@@ -196,11 +197,11 @@ class BatchCutter:
         date_prefix = cuts.date_prefix
         rule, now = self._rule(date_prefix), self._clock()
         is_due = bool(next_batch(page.files, rule, now, last_cut))
-        confirmed = self._pending.confirm(date_prefix, page.files) if is_due else []
+        confirmed = self._pending.confirm(date_prefix, page.files, remaining_seconds) if is_due else []
         start = page.next_start
         while len(confirmed) < rule.max_files and start is not None:
             following = self._pending.more(date_prefix, rule.max_files - len(confirmed), start)
-            confirmed += self._pending.confirm(date_prefix, following.files)
+            confirmed += self._pending.confirm(date_prefix, following.files, remaining_seconds)
             start = following.next_start
         pending = [file for file, _ in confirmed]
         batch = next_batch(pending, rule, now, last_cut)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lambda_ingest.aws.log import logger
+from lambda_ingest.aws.patience import Refusal, refusal_of
 from lambda_ingest.aws.table import Table
 from lambda_ingest.contract.clock import NewId
 from lambda_ingest.contract.items import is_condition_failure, item_of_failure, to_item
@@ -63,6 +64,9 @@ class DateLocks:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
+            if refusal_of(error) is Refusal.CONTENDED:
+                # A transaction is about the lock right now, so somebody holds it.
+                return None
             if not is_condition_failure(error):
                 raise
             # A put that took effect and then timed out is refused by its own lock at the retry.
@@ -80,9 +84,10 @@ class DateLocks:
                 ExpressionAttributeValues=to_item({":ours": lock.lock_id}),
             )
         except ClientError as error:
-            if not is_condition_failure(error):
+            if not is_condition_failure(error) and refusal_of(error) is not Refusal.CONTENDED:
                 raise
-            logger.info("The lock ran out before its release", date_prefix=lock.date_prefix)
+            # A builder that outlived its lock may be about to learn so; ours runs out by itself.
+            logger.info("The lock was not there to release, or is in use", date_prefix=lock.date_prefix)
 
     def check_ours(self, lock: DateLock) -> "TransactWriteItemTypeDef":
         """Return the transaction item that refuses the transaction unless the lock is still ours."""

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from lambda_ingest.aws.log import logger
+from lambda_ingest.aws.patience import Patience, RemainingSeconds, refusal_of
 from lambda_ingest.aws.table import Table
 from lambda_ingest.batches.lock import DateLock, DateLocks
+from lambda_ingest.contract.commitment import records_may_be_gone
 from lambda_ingest.contract.dates import parse_utc_timestamp, utc_timestamp
+from lambda_ingest.contract.errors import ManifestKeyError
 from lambda_ingest.contract.items import cancellation_reasons, error_code, from_item, to_item
-from lambda_ingest.contract.keys import LAST_SEQUENCE, ManifestName, s3_uri, split_s3_uri
+from lambda_ingest.contract.keys import LAST_SEQUENCE, MANIFEST_PREFIX, ManifestName, s3_uri, split_s3_uri
 from lambda_ingest.contract.manifest import Manifest, ManifestFile, digest_of
 from lambda_ingest.contract.records import (
     MANIFEST_FILE_KEY_PREFIX,
@@ -54,10 +57,12 @@ class ManifestStore:
         table: Table,
         s3: "S3Client",
         locks: DateLocks,
+        patience: Patience,
         *,
         bucket: str,
     ) -> None:
         self._table = table
+        self._patience = patience
         self._s3 = s3
         self._locks = locks
         self._bucket = bucket
@@ -91,6 +96,28 @@ class ManifestStore:
             if "LastEvaluatedKey" not in response:
                 return None
             request = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
+
+    def last_number(self, date_prefix: str, newest: NewestManifest | None) -> int:
+        """Return the highest number that a date has used; the next manifest's is one higher.
+
+        The records of an old date may have expired, and a number must not be given twice: there the objects
+        are asked, too, from the newest record's on.
+        """
+        number = 0 if newest is None else newest.name.sequence
+        if not records_may_be_gone(date_prefix, self._table.ttl, self._table.clock()):
+            return number
+        folder = f"{MANIFEST_PREFIX}{date_prefix}/"
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=folder, StartAfter=ManifestName(date_prefix, number, "f" * 8).key
+        )
+        for page in pages:
+            for entry in page.get("Contents", []):
+                try:
+                    number = max(number, ManifestName.parse(entry["Key"].removeprefix(folder)).sequence)
+                except ManifestKeyError:
+                    # Another tool's object; it takes no number.
+                    continue
+        return number
 
     def uri(self, name: ManifestName) -> str:
         """Return where a manifest's object lies."""
@@ -140,11 +167,14 @@ class ManifestStore:
             return self._table.clock() - modified_at < _REUSABLE_AGE
         return True
 
-    def commit(self, manifest: Manifest, lock: DateLock) -> bool:
+    def commit(self, manifest: Manifest, lock: DateLock, remaining_seconds: RemainingSeconds) -> bool:
         """Put the manifest's record, if the lock is still ours; the batch exists from here on.
 
         Returns:
             False where the lock was lost, or where the record stands already.
+
+        Raises:
+            ClientError: DynamoDB refused or failed, or was throttled or contended as long as there was time.
         """
         instant = utc_timestamp(self._table.clock())
         # It gets a `ttl` once it has ended; until then it must not expire.
@@ -160,30 +190,35 @@ class ManifestStore:
             "created_at": instant,
             "updated_at": instant,
         }
-        try:
-            self._table.dynamodb.transact_write_items(
-                TransactItems=[
-                    {
-                        "Put": {
-                            "TableName": self._table.name,
-                            "Item": to_item(record),
-                            "ConditionExpression": "attribute_not_exists(file_key)",
-                        }
-                    },
-                    self._locks.check_ours(lock),
-                ]
-            )
-        except ClientError as error:
-            reasons = cancellation_reasons(error)
-            if reasons is None or not any(r.get("Code") == "ConditionalCheckFailed" for r in reasons):
-                raise
-            logger.info(
-                "Left the batch to the lock's new holder",
-                date_prefix=manifest.name.date_prefix,
-                manifest=manifest.name.filename,
-            )
-            return False
-        return True
+        waits = self._patience.waits(remaining_seconds)
+        while True:
+            try:
+                self._table.dynamodb.transact_write_items(
+                    TransactItems=[
+                        {
+                            "Put": {
+                                "TableName": self._table.name,
+                                "Item": to_item(record),
+                                "ConditionExpression": "attribute_not_exists(file_key)",
+                            }
+                        },
+                        self._locks.check_ours(lock),
+                    ]
+                )
+            except ClientError as error:
+                reasons = cancellation_reasons(error) or ()
+                if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
+                    logger.info(
+                        "Left the batch to the lock's new holder",
+                        date_prefix=manifest.name.date_prefix,
+                        manifest=manifest.name.filename,
+                    )
+                    return False
+                refusal = refusal_of(error)
+                if refusal is None or not waits.again(refusal):
+                    raise
+            else:
+                return True
 
     def read(self, uri: str) -> Manifest:
         """Return a manifest by its URI.

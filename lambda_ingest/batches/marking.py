@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from lambda_ingest.aws.log import logger
+from lambda_ingest.aws.patience import Patience, Refusal, RemainingSeconds, Waits, refusal_of
 from lambda_ingest.aws.table import Table
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.errors import IngestError
@@ -27,11 +29,14 @@ if TYPE_CHECKING:
 
 # TransactWriteItems takes at most this many actions.
 _ACTIONS_PER_TRANSACTION = 100
-_ATTEMPTS = 5
 
 
 class MarkingContentionError(IngestError):
     """Other writers held the records at every attempt; the next builder or the sweeper goes on."""
+
+
+class MarkingThrottledError(IngestError):
+    """The table is throttled, and the time is up; the next builder or the sweeper goes on."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,18 @@ class Overwritten:
 class FileMarker:
     """Marks the files of committed manifests."""
 
-    def __init__(self, table: Table, *, input_prefix: str) -> None:
+    def __init__(self, table: Table, patience: Patience, *, input_prefix: str) -> None:
         self._table = table
+        self._patience = patience
         self._input_prefix = input_prefix
 
-    def mark(self, name: ManifestName, manifest_uri: str, files: Sequence[ManifestFile]) -> list[Overwritten]:
+    def mark(
+        self,
+        name: ManifestName,
+        manifest_uri: str,
+        files: Sequence[ManifestFile],
+        remaining_seconds: RemainingSeconds,
+    ) -> list[Overwritten]:
         """Mark every file, then the manifest's record; doing it again changes nothing.
 
         The record's flag is set in the last files' transaction, so that a flag never precedes a file.
@@ -68,6 +80,7 @@ class FileMarker:
 
         Raises:
             MarkingContentionError: other writers held the records at every attempt.
+            MarkingThrottledError: the table is throttled, and the time is up.
         """
         overwritten: list[Overwritten] = []
         for first in range(0, len(files), _ACTIONS_PER_TRANSACTION):
@@ -75,9 +88,9 @@ class FileMarker:
             is_last = first + len(chunk) == len(files)
             has_room = len(chunk) < _ACTIONS_PER_TRANSACTION
             flag = [self._flag(name)] if is_last and has_room else []
-            overwritten += self._mark_chunk(name, manifest_uri, chunk, flag)
+            overwritten += self._mark_chunk(name, manifest_uri, chunk, flag, remaining_seconds)
             if is_last and not has_room:
-                overwritten += self._mark_chunk(name, manifest_uri, (), [self._flag(name)])
+                overwritten += self._mark_chunk(name, manifest_uri, (), [self._flag(name)], remaining_seconds)
         return overwritten
 
     def _mark_chunk(
@@ -86,32 +99,38 @@ class FileMarker:
         manifest_uri: str,
         files: Sequence[ManifestFile],
         flag: "list[TransactWriteItemTypeDef]",
+        remaining_seconds: RemainingSeconds,
     ) -> list[Overwritten]:
+        waits = self._patience.waits(remaining_seconds)
         overwritten: list[Overwritten] = []
         left = list(files)
-        for _ in range(_ATTEMPTS):
+        while True:
             actions = [self._mark_pending(name.date_prefix, manifest_uri, file) for file in left] + flag
             if not actions:
                 return overwritten
             try:
                 self._table.dynamodb.transact_write_items(TransactItems=actions)
             except ClientError as error:
-                reasons = cancellation_reasons(error)
-                if not reasons:
+                refusal, reasons = refusal_of(error), cancellation_reasons(error)
+                if not reasons and refusal is not Refusal.THROTTLED:
                     raise
                 still_left = []
-                for position, file in enumerate(left):
-                    refused = reasons[position].get("Code") == "ConditionalCheckFailed"
-                    if refused and self._settle(name, manifest_uri, file, reasons[position], overwritten):
+                # A call that was throttled as a whole has no reasons, and refused no file by itself.
+                for file, reason in zip(left, reasons or repeat({}), strict=False):
+                    refused = reason.get("Code") == "ConditionalCheckFailed"
+                    if refused and self._settle(name, manifest_uri, file, reason, overwritten):
                         continue
                     still_left.append(file)
+                has_settled = len(still_left) < len(left)
                 left = still_left
+                # Where conditions alone refused, and their files are settled, there is nothing to wait for.
+                if has_settled and refusal is None:
+                    continue
+                refusal = refusal or Refusal.CONTENDED
+                if not waits.again(refusal):
+                    raise _gave_up(refusal, len(left), manifest_uri, waits) from error
             else:
                 return overwritten
-        raise MarkingContentionError(
-            f"{len(left)} files of {manifest_uri} could not be marked in {_ATTEMPTS} attempts; "
-            "the next builder of the date or the sweeper goes on"
-        )
 
     def _settle(
         self,
@@ -195,7 +214,7 @@ class FileMarker:
             )
         except ClientError as error:
             existing = item_of_failure(error)
-            if not is_condition_failure(error):
+            if not is_condition_failure(error) and refusal_of(error) is not Refusal.CONTENDED:
                 raise
             logger.info(
                 "A record changed again while it was marked", file_path=file.uri, found=bool(existing)
@@ -228,3 +247,12 @@ class FileMarker:
 
     def _file_key(self, file: ManifestFile) -> str:
         return split_s3_uri(file.uri)[1].removeprefix(self._input_prefix)
+
+
+def _gave_up(refusal: Refusal, files: int, manifest_uri: str, waits: Waits) -> IngestError:
+    """Say why marks were given up: throttling asks for capacity, contention for nothing."""
+    said = f"{files} files of {manifest_uri} could not be marked, refused {waits}"
+    then = "the next builder of the date or the sweeper goes on"
+    if refusal is Refusal.THROTTLED:
+        return MarkingThrottledError(f"{said}; the table is throttled: raise its write capacity; {then}")
+    return MarkingContentionError(f"{said}, for other writers held their records; {then}")

@@ -1,13 +1,13 @@
 """Pending files of a date: found by the sparse index, confirmed by a strong read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lambda_ingest.aws.log import logger
+from lambda_ingest.aws.patience import Patience, RemainingSeconds
 from lambda_ingest.aws.table import Table
 from lambda_ingest.batches.planning import PendingFile
-from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.items import from_item, to_item
 from lambda_ingest.contract.manifest import ManifestFile
 from lambda_ingest.contract.records import (
@@ -16,14 +16,6 @@ from lambda_ingest.contract.records import (
     PENDING_FILES_INDEX,
     FileStatus,
 )
-
-# BatchGetItem takes at most this many keys.
-_KEYS_PER_BATCH = 100
-_UNPROCESSED_ATTEMPTS = 8
-
-
-class UnreadKeysError(IngestError):
-    """DynamoDB left keys of a batch unread at every attempt: the table is throttled."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +34,9 @@ class PendingPage:
 class PendingFiles:
     """Reads what is open; never what is history."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, patience: Patience) -> None:
         self._table = table
+        self._patience = patience
 
     def first(self, date_prefix: str, limit: int) -> PendingPage:
         """Return up to `limit` of a date's pending files, oldest first."""
@@ -61,32 +54,32 @@ class PendingFiles:
         return self._page(date_prefix, limit, start)
 
     def confirm(
-        self, date_prefix: str, files: Sequence[PendingFile]
+        self, date_prefix: str, files: Sequence[PendingFile], remaining_seconds: RemainingSeconds
     ) -> list[tuple[PendingFile, ManifestFile]]:
         """Return those that a strong read finds pending, in order, with the content they stand for now.
 
         Raises:
-            UnreadKeysError: the table is throttled.
+            UnreadKeysError: the table is throttled, and the time is up.
         """
         found: dict[str, tuple[PendingFile, ManifestFile]] = {}
-        for first in range(0, len(files), _KEYS_PER_BATCH):
-            for item in self._read(date_prefix, files[first : first + _KEYS_PER_BATCH]):
-                if item.get("status") != FileStatus.PENDING:
-                    continue
-                missing = [name for name in ("file_path", "etag", "file_size_bytes") if not item.get(name)]
-                if missing:
-                    logger.warning(
-                        "Skipped a pending record of another shape",
-                        date_prefix=date_prefix,
-                        file_key=item["file_key"],
-                        missing=missing,
-                    )
-                    continue
-                size = int(item["file_size_bytes"])
-                found[item["file_key"]] = (
-                    PendingFile(item["file_key"], item["created_at"], size),
-                    ManifestFile(item["file_path"], size, item["etag"], item.get("version_id")),
+        waits = self._patience.waits(remaining_seconds)
+        for item in self._table.read_many(date_prefix, [file.file_key for file in files], waits):
+            if item.get("status") != FileStatus.PENDING:
+                continue
+            missing = [name for name in ("file_path", "etag", "file_size_bytes") if not item.get(name)]
+            if missing:
+                logger.warning(
+                    "Skipped a pending record of another shape",
+                    date_prefix=date_prefix,
+                    file_key=item["file_key"],
+                    missing=missing,
                 )
+                continue
+            size = int(item["file_size_bytes"])
+            found[item["file_key"]] = (
+                PendingFile(item["file_key"], item["created_at"], size),
+                ManifestFile(item["file_path"], size, item["etag"], item.get("version_id")),
+            )
         return [found[file.file_key] for file in files if file.file_key in found]
 
     def open_dates(self) -> dict[str, str]:
@@ -119,21 +112,6 @@ class PendingFiles:
         )
         files = tuple(_pending_file(from_item(item)) for item in response["Items"])
         return PendingPage(files, response.get("LastEvaluatedKey"))
-
-    def _read(self, date_prefix: str, files: Sequence[PendingFile]) -> Iterator[dict[str, Any]]:
-        keys = [to_item({"date_prefix": date_prefix, "file_key": file.file_key}) for file in files]
-        request: Mapping[str, Any] = {self._table.name: {"Keys": keys, "ConsistentRead": True}}
-        for _ in range(_UNPROCESSED_ATTEMPTS):
-            response = self._table.dynamodb.batch_get_item(RequestItems=request)
-            for item in response["Responses"].get(self._table.name, []):
-                yield from_item(item)
-            request = response.get("UnprocessedKeys") or {}
-            if not request:
-                return
-        raise UnreadKeysError(
-            f"{self._table.name} left keys of {date_prefix} unread {_UNPROCESSED_ATTEMPTS} times; "
-            "it is throttled: raise its read capacity"
-        )
 
 
 def _pending_file(item: Mapping[str, Any]) -> PendingFile:

@@ -4,6 +4,10 @@ from enum import StrEnum
 
 MANIFEST_FILE_KEY_PREFIX = "MANIFEST#"
 LOCK_FILE_KEY = "LOCK"
+# Partitions that are no dates, of items that are neither files nor manifests.
+AUDIT_PARTITION = "AUDIT#cursor"
+REFUSALS_PARTITION = "REFUSALS#input"
+REFUSALS_FILE_KEY = "REFUSALS"
 PENDING_FILES_INDEX = "pending-files"
 MANIFESTS_BY_STATUS_INDEX = "manifests-by-status"
 # Only pending files carry it, so the index of that name holds what is open and nothing of history.

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from botocore.exceptions import ClientError
 
 from lambda_ingest.aws.log import logger
+from lambda_ingest.aws.patience import RemainingSeconds
 from lambda_ingest.contract.items import error_code
 from lambda_ingest.files.tracking import FileTracker, Tracked
 from lambda_ingest.files.validation import RefusedFile
@@ -43,18 +44,19 @@ class Quarantine:
         self._tracker = tracker
         self._bucket = bucket
 
-    def take(self, refused: RefusedFile) -> Quarantined:
+    def take(self, refused: RefusedFile, remaining_seconds: RemainingSeconds) -> Quarantined:
         """Quarantine one file; without a bucket, record it only.
 
         Raises:
             ClientError: S3 or DynamoDB refused or failed; doing it again goes on where it stopped.
         """
         if self._bucket is None:
-            return Quarantined(refused, self._tracker.record_quarantined(refused), moved=False)
+            tracked = self._tracker.record_quarantined(refused, remaining_seconds)
+            return Quarantined(refused, tracked, moved=False)
         if not self._copy(refused, self._bucket):
             logger.info("A refused object was gone or had changed", uri=refused.object.uri)
             return Quarantined(refused, None, moved=False)
-        tracked = self._tracker.record_quarantined(refused)
+        tracked = self._tracker.record_quarantined(refused, remaining_seconds)
         self._remove_source(refused)
         return Quarantined(refused, tracked, moved=True)
 

@@ -9,11 +9,12 @@ etag B           A, quarantined    NEW          the producer mended the file: qu
 etag B           A, manifested     OVERWRITTEN  A's batch stands; B is recorded beside it, to be alerted
 etag B, late     A                 STALE        the object's content is A: events came out of order
 any              any               GONE         the object does not exist any more
+any, old date    none, but listed  as above     the record is written again, manifested, from its manifest
 
 A pending record has no `ttl`, so that what is open never expires; it gets one with its end.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lambda_ingest.aws.log import logger
+from lambda_ingest.aws.patience import Patience, Refusal, RemainingSeconds, refusal_of
 from lambda_ingest.aws.table import Table
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.errors import IngestError
@@ -34,6 +36,7 @@ from lambda_ingest.contract.items import (
 )
 from lambda_ingest.contract.records import BYTES_PER_MB, PENDING_DATE_ATTRIBUTE, FileStatus
 from lambda_ingest.files.events import ObjectCreated
+from lambda_ingest.files.loaded import LoadedFiles
 from lambda_ingest.files.validation import AcceptedFile, RefusedFile
 
 if TYPE_CHECKING:
@@ -43,8 +46,6 @@ if TYPE_CHECKING:
 # request a file is what it would cost. After it (a backlog, a redrive, a lost event sent again) the object
 # may have been deleted, and a manifest that lists it would fail.
 FRESH_EVENT_SECONDS = 60
-# A record that others change at the same time is read again this often before the message is left to a retry.
-_ATTEMPTS = 5
 
 
 class TrackingOutcome(Enum):
@@ -82,16 +83,19 @@ class RecordContentionError(IngestError):
 class FileTracker:
     """Writes file records, every write under a condition."""
 
-    def __init__(self, table: Table, s3: "S3Client") -> None:
+    def __init__(self, table: Table, s3: "S3Client", loaded: LoadedFiles, patience: Patience) -> None:
         self._table = table
         self._s3 = s3
+        self._loaded = loaded
+        self._patience = patience
 
-    def track(self, file: AcceptedFile) -> Tracked:
+    def track(self, file: AcceptedFile, remaining_seconds: RemainingSeconds) -> Tracked:
         """Record a file, however often and in whatever order its events come.
 
         Raises:
             ClientError: DynamoDB or S3 refused or failed; nothing half-done is visible.
             RecordContentionError: the record changed at every attempt.
+            LoadedUnknownError: the time did not reach for what an old date has loaded.
         """
         now = self._table.clock()
         event_time = file.object.event_time
@@ -101,20 +105,25 @@ class FileTracker:
                 return Tracked(file, TrackingOutcome.GONE, is_pending=False)
             # What the record should say is the object's content, whatever an old event says of it.
             file = AcceptedFile(file.date_prefix, file.file_key, current)
-        existing = self._put_if_absent(file, now)
-        if existing is None:
-            return Tracked(file, TrackingOutcome.NEW, is_pending=True)
-        for _ in range(_ATTEMPTS):
-            tracked = self._meet(file, existing, now)
+        waits = self._patience.waits(remaining_seconds)
+        existing = self._restored(file, now, remaining_seconds)
+        while True:
+            try:
+                existing = existing or self._put_if_absent(file, now)
+                if existing is None:
+                    return Tracked(file, TrackingOutcome.NEW, is_pending=True)
+                tracked = self._meet(file, existing, now)
+            except ClientError as error:
+                if refusal_of(error) is not Refusal.CONTENDED:
+                    raise
+                tracked = None
             if tracked is not None:
                 return tracked
-            read = self._table.read(file.date_prefix, file.file_key)
-            if read is None:
-                return self.track(file)
-            existing = read
-        raise RecordContentionError(
-            f"the record of {file.object.uri} changed {_ATTEMPTS} times while it was being written"
-        )
+            if not waits.again(Refusal.CONTENDED):
+                raise RecordContentionError(
+                    f"the record of {file.object.uri} was being written by others {waits}"
+                )
+            existing = self._table.read(file.date_prefix, file.file_key)
 
     def current_content(self, created: ObjectCreated) -> ObjectCreated | None:
         """Return what the object holds now, or None where it is gone."""
@@ -133,12 +142,36 @@ class FileTracker:
             event_time=created.event_time,
         )
 
-    def record_quarantined(self, refused: RefusedFile) -> Tracked:
+    def record_quarantined(self, refused: RefusedFile, remaining_seconds: RemainingSeconds) -> Tracked:
         """Record a refused file; a batch that already holds the key's former content stands.
 
         Raises:
             ClientError: DynamoDB refused or failed.
+            RecordContentionError: the record changed at every attempt.
+            LoadedUnknownError: the time did not reach for what an old date has loaded.
         """
+        waits = self._patience.waits(remaining_seconds)
+        self._restored(
+            AcceptedFile(refused.date_prefix, refused.file_key, refused.object),
+            self._table.clock(),
+            remaining_seconds,
+        )
+        while True:
+            try:
+                tracked = self._put_quarantined(refused)
+            except ClientError as error:
+                if refusal_of(error) is not Refusal.CONTENDED:
+                    raise
+                tracked = None
+            if tracked is not None:
+                return tracked
+            if not waits.again(Refusal.CONTENDED):
+                raise RecordContentionError(
+                    f"the record of {refused.object.uri} was being written by others {waits}"
+                )
+
+    def _put_quarantined(self, refused: RefusedFile) -> Tracked | None:
+        """Put the record of a refused file, or return None where another's changed while it was looked at."""
         now = self._table.clock()
         values = {
             **self._attributes(refused.date_prefix, refused.file_key, refused.object, now),
@@ -160,9 +193,10 @@ class FileTracker:
             existing = item_of_failure(error)
             if not is_condition_failure(error) or existing is None:
                 raise
-            return self._record_overwrite(as_file, existing, now) or Tracked(
-                as_file, TrackingOutcome.DUPLICATE, is_pending=False
-            )
+            if existing.get("etag") == refused.object.etag:
+                # What was loaded is refused by a setting that was changed since; its batch stands.
+                return Tracked(as_file, TrackingOutcome.DUPLICATE, is_pending=False)
+            return self._record_overwrite(as_file, existing, now)
         return Tracked(as_file, TrackingOutcome.NEW, is_pending=False)
 
     def overwrite_alerted(self, date_prefix: str, file_key: str, etag: str) -> None:
@@ -180,6 +214,37 @@ class FileTracker:
                 raise
             logger.info("Another overwrite followed before this one's alert was noted", file_key=file_key)
 
+    def _restored(
+        self, file: AcceptedFile, now: datetime, remaining_seconds: RemainingSeconds
+    ) -> Item | None:
+        """Return the record of an old date's file, written again where a manifest lists the file.
+
+        Its first record may have expired, and what was loaded must not be loaded again. Of other dates
+        nothing is read: None says only that the put will tell.
+        """
+        if not self._loaded.is_needed(file.date_prefix, now):
+            return None
+        existing = self._table.read(file.date_prefix, file.file_key)
+        if existing is not None:
+            return existing
+        loaded = self._loaded.find(file.date_prefix, file.object.uri, remaining_seconds)
+        if loaded is None:
+            return None
+        listed = replace(
+            file.object,
+            size_bytes=loaded.file.size_bytes,
+            etag=loaded.file.etag,
+            version_id=loaded.file.version_id,
+        )
+        values = {
+            **self._attributes(file.date_prefix, file.file_key, listed, now),
+            "status": FileStatus.MANIFESTED.value,
+            "manifest_path": loaded.manifest_path,
+            "ttl": self._table.expiry(now),
+        }
+        logger.info("Wrote an expired record again", uri=file.object.uri, manifest_path=loaded.manifest_path)
+        return self._put_record_if_absent(values) or values
+
     def _put_if_absent(self, file: AcceptedFile, now: datetime) -> Item | None:
         """Put a pending record, and return None; or return the record that is there."""
         values = {
@@ -187,6 +252,15 @@ class FileTracker:
             "status": FileStatus.PENDING.value,
             PENDING_DATE_ATTRIBUTE: file.date_prefix,
         }
+        existing = self._put_record_if_absent(values)
+        if existing is None:
+            return None
+        # A put that took effect and then timed out is refused by its own record at the retry.
+        is_own = all(existing.get(name) == values[name] for name in ("status", "etag", "created_at"))
+        return None if is_own else existing
+
+    def _put_record_if_absent(self, values: Item) -> Item | None:
+        """Put a record, and return None; or return the one that is there."""
         try:
             self._table.dynamodb.put_item(
                 TableName=self._table.name,
@@ -198,9 +272,7 @@ class FileTracker:
             existing = item_of_failure(error)
             if not is_condition_failure(error) or existing is None:
                 raise
-            # A put that took effect and then timed out is refused by its own record at the retry.
-            is_own = all(existing.get(name) == values[name] for name in ("status", "etag", "created_at"))
-            return None if is_own else existing
+            return existing
         return None
 
     def _meet(self, file: AcceptedFile, existing: Item, now: datetime) -> Tracked | None:

@@ -90,6 +90,7 @@ class Ingest:
         self._ids = itertools.count(1)
         self._messages = itertools.count(1)
         self.context = FakeContext()
+        self.slept: list[float] = []
 
     def runtime(self, clients: Clients | None = None, **changes: Any) -> Runtime:
         """Return a runtime, as a fresh execution environment would have one."""
@@ -99,6 +100,7 @@ class Ingest:
             clock=self.clock,
             new_id=lambda: f"{next(self._ids):032x}",
             draw=random.Random(7),
+            sleep=self.slept.append,
         )
 
     def key(self, name: str) -> str:
@@ -177,8 +179,7 @@ class Ingest:
         return {
             item["file_key"]: item
             for item in self.items()
-            if not item["file_key"].startswith(MANIFEST_FILE_KEY_PREFIX)
-            and not item["date_prefix"].startswith("LOCK#")
+            if not item["file_key"].startswith(MANIFEST_FILE_KEY_PREFIX) and "#" not in item["date_prefix"]
         }
 
     def record(self, name: str) -> dict[str, Any]:

@@ -290,7 +290,7 @@ def test_the_report_and_the_metrics_tell_what_was_done(ingest: Ingest) -> None:
 def test_metrics_of_one_instant_all_survive(ingest: Ingest) -> None:
     for number in range(5):
         ingest.deliver(ingest.put(f"{TODAY}-{number}.ndjson"), metrics_table=None)
-        ingest.runtime().metrics.put({"files_processed": 1})
+        ingest.runtime().metrics.put({"files_processed": 1}, lambda: 60.0)
     items = ingest.clients.dynamodb.scan(TableName=ingest.settings.metrics_table or "")["Items"]
     assert len(items) == 5
 

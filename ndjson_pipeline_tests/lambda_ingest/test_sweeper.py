@@ -1,14 +1,16 @@
 """The sweeper finishes what no event will finish."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from lambda_ingest.audit.dates import recent_dates
 from lambda_ingest.errors import SweepEventError
 from ndjson_pipeline_tests.lambda_ingest.harness import NOON, TODAY, Ingest, names
-from ndjson_pipeline_tests.lambda_ingest.stubs import Failing
+from ndjson_pipeline_tests.lambda_ingest.stubs import Counting, Failing
 
 
 @pytest.fixture
@@ -146,14 +148,40 @@ def test_manifests_that_were_never_committed_are_removed_after_a_day(live: Inges
     assert [f"s3://{live.settings.manifest_bucket}/{key}" for key in live.manifest_objects()] == [committed]
 
 
-def test_a_committed_manifest_whose_record_expired_is_kept(live: Ingest) -> None:
-    day = (live.clock.now - timedelta(days=1)).date().isoformat()
+@pytest.mark.parametrize("ttl_days", [1, 2, 30, 90])
+def test_a_committed_manifest_whose_record_expired_is_kept(live: Ingest, ttl_days: int) -> None:
+    """Whatever `TTL_DAYS` is, and was when its record was written."""
+    day = days_ago(live, 1)
     live.deliver(live.put(f"{day}-a.ndjson"))
     (record,) = live.manifest_records()
-    key = {name: {"S": record[name]} for name in ("date_prefix", "file_key")}
-    live.clients.dynamodb.delete_item(TableName=live.settings.tracking_table, Key=key)
+    remove(live, record)
+    live.clock.advance(days=45)
+    assert live.sweep(dates=[day], ttl_days=ttl_days)["manifests_removed"] == []
+    # Its files' records are gone as well, and one was tracked anew since.
+    remove(live, live.record(f"{day}-a.ndjson"))
+    assert live.sweep(dates=[day], ttl_days=ttl_days)["manifests_removed"] == []
+    live.deliver(live.put(f"{day}-a.ndjson", b"22\n"), ttl_days=90)
+    assert live.sweep(dates=[day], ttl_days=ttl_days)["manifests_removed"] == []
+
+
+def test_what_is_no_manifest_of_ours_is_never_removed(live: Ingest) -> None:
+    day = today_of(live)
+    live.deliver(*(live.put(name) for name in names(10, day)))
+    (committed,) = live.manifest_objects()
+    content = live.clients.s3.get_object(Bucket=live.settings.manifest_bucket, Key=committed)["Body"].read()
+    name = committed.rpartition("/")[2]
+    others = {
+        f"manifests/{day}/README.md": b"hello",
+        f"manifests/{day}/other-tool-manifest.json": content,
+        f"manifests/{day}/copies/{name}": content,
+        f"manifests/{day}/manifest-{day}-batch-000007-0a0a0a0a.json": b"not JSON",
+        f"manifests/{day}/manifest-{day}-batch-000008-0a0a0a0a.json": content,
+    }
+    for key, body in others.items():
+        live.clients.s3.put_object(Bucket=live.settings.manifest_bucket, Key=key, Body=body)
     live.clock.advance(days=2)
-    assert live.sweep(ttl_days=2)["manifests_removed"] == []
+    assert live.sweep()["manifests_removed"] == []
+    assert live.manifest_objects() == sorted([committed, *others])
 
 
 def test_a_part_that_fails_is_named_and_leaves_the_others_alone(live: Ingest) -> None:
@@ -161,7 +189,13 @@ def test_a_part_that_fails_is_named_and_leaves_the_others_alone(live: Ingest) ->
     live.deliver(live.put(f"{day}-a.ndjson"), max_files_per_manifest=5, min_files_for_partial_batch=5)
     answer = live.sweep(runtime=live.runtime(Failing(live.clients, "ListObjectsV2").clients))
     assert answer["flushed"] == {day: 1}
-    assert len(answer["failed"]) == 2 * len(recent_dates(live.clock(), 3))
+    dates = recent_dates(live.clock(), 3)
+    assert sorted(answer["failed"]) == sorted(
+        [
+            *(f"{part} of {date}" for part in ("manifests", "events") for date in dates),
+            "folders of the input",
+        ]
+    )
 
 
 def days_ago(ingest: Ingest, days: int) -> str:
@@ -191,20 +225,29 @@ def test_dates_named_twice_are_audited_once(live: Ingest) -> None:
     assert len(live.receive()) == 1
 
 
-def test_an_object_whose_record_may_have_expired_is_left_alone_and_said(live: Ingest) -> None:
+def test_of_an_old_date_what_a_manifest_lists_is_known_without_its_record(live: Ingest) -> None:
     day = today_of(live)
-    live.deliver(live.put(f"{day}-loaded.ndjson"), max_files_per_manifest=1)
-    record = live.record(f"{day}-loaded.ndjson")
-    live.clients.dynamodb.delete_item(
-        TableName=live.settings.tracking_table,
-        Key={name: {"S": record[name]} for name in ("date_prefix", "file_key")},
-    )
+    loaded = [live.put(f"{day}-{name}.ndjson") for name in ("loaded", "other")]
+    live.deliver(*loaded, max_files_per_manifest=2)
+    for record in live.items():
+        remove(live, record)
+    live.put(f"{day}-other.ndjson", b"22\n")
+    live.put(f"{day}-lost.ndjson")
     live.receive()
     live.clock.advance(days=30)
     answer = live.sweep(dates=[day])
-    # Tracked anew it would be in a second manifest.
-    assert (answer["events_resent"], answer["events_undecidable"]) == ({}, {day: 1})
-    assert live.receive() == []
+    assert (answer["events_resent"], answer["events_incomplete"]) == ({day: 2}, [])
+    assert live.deliver_messages(live.receive()) == []
+    assert live.record(f"{day}-other.ndjson")["overwritten_etag"]
+    assert live.record(f"{day}-lost.ndjson")["manifest_path"].split("-batch-")[1].startswith("000002")
+    assert live.sweep(dates=[day])["events_resent"] == {}
+
+
+def remove(ingest: Ingest, record: Mapping[str, Any]) -> None:
+    ingest.clients.dynamodb.delete_item(
+        TableName=ingest.settings.tracking_table,
+        Key={name: {"S": record[name]} for name in ("date_prefix", "file_key")},
+    )
 
 
 def test_a_date_that_the_time_did_not_reach_is_named(live: Ingest) -> None:
@@ -214,6 +257,131 @@ def test_a_date_that_the_time_did_not_reach_is_named(live: Ingest) -> None:
     live.clock.advance(minutes=20)
     live.context.remaining = lambda: 0.0
     assert live.sweep(dates=[day])["events_incomplete"] == [day]
+
+
+def sweeps_until_complete(live: Ingest, looks: int, **event: Any) -> list[dict[str, Any]]:
+    """Sweep with a time that is up after so many looks at it, until an audit comes to its end."""
+    answers = []
+    while not answers or answers[-1]["events_incomplete"]:
+        left = looks
+
+        def remaining() -> float:
+            nonlocal left
+            left -= 1
+            return 60.0 if left >= 0 else 5.0
+
+        live.context.remaining = remaining
+        answers.append(live.sweep(metrics_table=None, **event))
+        assert answers[-1]["failed"] == []
+        assert len(answers) < 200
+    live.context.remaining = lambda: 60.0
+    return answers
+
+
+@pytest.mark.parametrize("looks", [12, 20])
+def test_an_audit_goes_on_where_the_time_of_the_last_one_ended(live: Ingest, looks: int) -> None:
+    """Each lost event is sent once, though no sweep had the time for all of them."""
+    day, other = today_of(live), days_ago(live, 2)
+    live.deliver(*(live.put(name) for name in names(9, day)))
+    for folder in ("", "team/", "team/a/", "zone/"):
+        for date in (day, other):
+            for number in range(3):
+                live.put(f"{folder}{date}-lost-{number}.ndjson")
+    live.receive()
+    live.clock.advance(minutes=20)
+    answers = sweeps_until_complete(live, looks)
+    assert len(answers) > 2
+    sent = [json.loads(message["body"])["Records"][0]["s3"]["object"]["key"] for message in live.receive()]
+    assert len(sent) == len(set(sent)) == 24
+    assert [item for item in live.items() if item["date_prefix"].startswith("AUDIT#")] == []
+
+
+def test_an_audit_that_goes_on_removes_what_it_did_not_reach(live: Ingest) -> None:
+    day = today_of(live)
+    broken = live.runtime(Failing(live.clients, "TransactWriteItems").clients, metrics_table=None)
+    live.deliver(*(live.put(name) for name in names(10, day)), runtime=broken)
+    live.deliver(*(live.put(name) for name in names(10, day, start=10)), max_files_per_manifest=20)
+    live.clock.advance(days=1, minutes=1)
+    answers = sweeps_until_complete(live, 12)
+    assert sum(len(answer["manifests_removed"]) for answer in answers) == 1
+    assert len(live.manifest_objects()) == 1
+
+
+def test_a_cursor_is_kept_for_each_choice_of_dates(live: Ingest) -> None:
+    live.context.remaining = lambda: 5.0
+    live.sweep()
+    live.sweep(dates=[days_ago(live, 40)])
+    cursors = [item for item in live.items() if item["date_prefix"].startswith("AUDIT#")]
+    assert sorted(item["file_key"] for item in cursors) == sorted([days_ago(live, 40), "recent"])
+    live.context.remaining = lambda: 60.0
+    live.clock.advance(days=1)
+    live.sweep()
+    assert [item["file_key"] for item in live.items()] == [days_ago(live, 41)]
+
+
+def test_the_report_and_the_metrics_come_before_the_audit(live: Ingest) -> None:
+    live.deliver(live.put(f"{days_ago(live, 1)}-a.ndjson"), min_files_for_partial_batch=5)
+    reports = len(live.reports())
+    live.clock.advance(seconds=1)
+    counting = Counting(live.clients)
+    live.sweep(live.runtime(counting.clients))
+    assert len(live.reports()) == reports + 1
+    written = max(number for number, call in enumerate(counting.calls) if call == "PutObject")
+    assert counting.calls.index("ListObjectsV2") > written
+    assert counting.calls.index("TransactWriteItems") < written
+
+
+@pytest.mark.parametrize("folder", ["team/", "a/b/c/", "2026/", "tomorrow-\u00fc/", "MANIFEST/"])
+def test_a_folder_is_found_though_every_one_of_its_events_was_lost(live: Ingest, folder: str) -> None:
+    day = today_of(live)
+    live.put(f"{folder}{day}-lost.ndjson")
+    live.receive()
+    live.clock.advance(minutes=20)
+    assert live.sweep()["events_resent"] == {day: 1}
+
+
+def test_events_that_sqs_is_too_busy_for_are_sent_after_a_pause(
+    live: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = today_of(live)
+    for name in names(3, day):
+        live.put(name)
+    live.receive()
+    live.clock.advance(minutes=20)
+    send, busy = live.clients.sqs.send_message_batch, 2
+
+    def answer(**request: Any) -> Any:
+        nonlocal busy
+        if not busy:
+            return send(**request)
+        busy -= 1
+        first, *others = request["Entries"]
+        failed = [{"Id": each["Id"], "SenderFault": False, "Code": "Throttled"} for each in others]
+        return {**send(QueueUrl=request["QueueUrl"], Entries=[first]), "Failed": failed}
+
+    monkeypatch.setattr(live.clients.sqs, "send_message_batch", answer)
+    assert live.sweep()["events_resent"] == {day: 3}
+    assert len(live.receive()) == 3
+    assert len(live.slept) == 2
+
+
+def test_events_that_sqs_will_never_take_fail_their_part_with_the_code(
+    live: Ingest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    day = today_of(live)
+    live.put(f"{day}-a.ndjson")
+    live.receive()
+    live.clock.advance(minutes=20)
+
+    def answer(**request: Any) -> Any:
+        entries = request["Entries"]
+        return {"Failed": [{"Id": each["Id"], "SenderFault": True, "Code": "Invalid"} for each in entries]}
+
+    monkeypatch.setattr(live.clients.sqs, "send_message_batch", answer)
+    answered = live.sweep()
+    assert (answered["failed"], answered["events_resent"]) == ([f"events of {day}"], {day: 0})
+    assert "Invalid" in caplog.text
+    assert live.slept == []
 
 
 def test_nothing_is_swept_where_the_dates_make_no_sense(ingest: Ingest) -> None:

@@ -185,13 +185,14 @@ def test_an_expired_lock_is_taken_and_its_former_holder_can_neither_commit_nor_r
     ingest.clock.advance(seconds=ingest.settings.lock_ttl_seconds + 1)
     holder = runtime.locks.acquire(TODAY)
     assert holder is not None
-    files = tuple(file for _, file in runtime.pending.confirm(TODAY, runtime.pending.first(TODAY, 9).files))
+    pending = runtime.pending.first(TODAY, 9).files
+    files = tuple(file for _, file in runtime.pending.confirm(TODAY, pending, lambda: 60.0))
     manifest = runtime.store.plan(TODAY, 1, files)
     runtime.store.put_object(manifest)
-    assert not runtime.store.commit(manifest, former)
+    assert not runtime.store.commit(manifest, former, lambda: 60.0)
     runtime.locks.release(former)
     assert [lock["lock_id"] for lock in ingest.locks()] == [holder.lock_id]
-    assert runtime.store.commit(manifest, holder)
+    assert runtime.store.commit(manifest, holder, lambda: 60.0)
 
 
 def test_a_lock_put_that_timed_out_after_it_took_effect_is_ours(ingest: Ingest) -> None:

@@ -259,7 +259,8 @@ class World(Ingest):
     def _check_statuses(self) -> None:
         for record in self.items():
             key = (record["date_prefix"], record["file_key"])
-            if key[0].startswith("LOCK#"):
+            if "#" in key[0]:
+                # A lock, a cursor, a count: of no date.
                 continue
             if key[1].startswith(MANIFEST_FILE_KEY_PREFIX):
                 if record.get("status") != "pending":

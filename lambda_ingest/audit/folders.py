@@ -1,0 +1,88 @@
+"""Folders of the input, found by listing with a delimiter, at the cost of folders and not of files."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from lambda_ingest.audit.listing import AFTER_ALL
+from lambda_ingest.audit.progress import Progress
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+_DATED = re.compile(r"(\d{4})-\d{2}-\d{2}(?=-)", re.ASCII)
+
+
+class InputFolders:
+    """Walks the folders below the input prefix, from the top down, each before those in it."""
+
+    def __init__(self, s3: "S3Client", *, bucket: str, input_prefix: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._input_prefix = input_prefix
+
+    def walk(self, dates: Sequence[str], progress: Progress) -> Iterator[str]:
+        """Yield the folders from where the progress stands, which follows; the top is the empty one.
+
+        Args:
+            dates: those that are audited; over the names of others the walk leaps.
+            progress: its `folder` is a folder, which is yielded again, or a key beyond which nothing is done.
+
+        Raises:
+            ClientError: S3 refused or failed.
+            TimeIsUpError: the time is up, or there were many pages.
+        """
+        place = progress.position.folder
+        if not place or place.endswith("/"):
+            yield place
+        folder, after = place.rpartition("/")[0], place
+        yield from self._below(f"{folder}/" if folder else "", after, dates, progress)
+        while folder:
+            parent, _, _ = folder.rpartition("/")
+            after = f"{folder}/{AFTER_ALL}"
+            yield from self._below(f"{parent}/" if parent else "", after, dates, progress)
+            folder = parent
+
+    def _below(self, folder: str, after: str, dates: Sequence[str], progress: Progress) -> Iterator[str]:
+        """Yield the folders in a folder that come after a key, each followed by those in it."""
+        while True:
+            progress.demand_page()
+            request: dict[str, Any] = {"StartAfter": f"{self._input_prefix}{after}"} if after else {}
+            page = self._s3.list_objects_v2(
+                Bucket=self._bucket, Prefix=f"{self._input_prefix}{folder}", Delimiter="/", **request
+            )
+            found = [self._below_prefix(each["Prefix"]) for each in page.get("CommonPrefixes", [])]
+            for sub_folder in found:
+                yield sub_folder
+                yield from self._below(sub_folder, "", dates, progress)
+            if not page.get("IsTruncated"):
+                return
+            names = [self._below_prefix(each["Key"]) for each in page.get("Contents", [])]
+            last = max([*found, *names])
+            after = f"{last}{AFTER_ALL}" if last in found else folder + leap(last.removeprefix(folder), dates)
+            progress.position = replace(progress.position, folder=after, date="", after="")
+
+    def _below_prefix(self, key: str) -> str:
+        return key.removeprefix(self._input_prefix)
+
+
+def leap(name: str, dates: Sequence[str]) -> str:
+    """Return after which name a listing goes on that has come to this one; pure.
+
+    From a dated file it leaps over its date, or, where nobody audits that, over its year, but to no further
+    than the next date that is audited. What it passes over are files, and folders whose own name begins with
+    a date that is not audited.
+
+    Args:
+        name: a file's, within its folder.
+        dates: those that are audited.
+    """
+    match = _DATED.match(name)
+    if match is None:
+        return name
+    date_prefix, year = match[0], match[1]
+    if date_prefix in dates:
+        return f"{date_prefix}-{AFTER_ALL}"
+    upcoming = [each for each in dates if each > date_prefix]
+    return min([f"{year}-12-31-{AFTER_ALL}", *upcoming])
