@@ -143,7 +143,9 @@ def _watched() -> Usage:
         finally:
             usage.seconds += time.perf_counter() - started
             usage.calls[operation] += 1
-        usage.items_read += answer.get("ScannedCount", 0) if operation == "Query" else "Item" in answer
+        usage.items_read += (
+            answer.get("ScannedCount", 0) if operation in {"Query", "Scan"} else "Item" in answer
+        )
         return answer
 
     clients._make_api_call = make_api_call

@@ -13,10 +13,12 @@ from ndjson_pipeline.claims.record import ManifestRecord
 if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
 
-# SNS takes subjects of up to 100 characters.
-_SUBJECT = "NDJSON pipeline: a conversion failed"
-# SNS takes messages of up to 256 KB; a list of this many paths is far below.
-_MOST_PATHS = 200
+# SNS takes subjects of up to 100 characters, of ASCII alone.
+SUBJECT = "NDJSON pipeline: a conversion failed"
+# SNS takes messages of 256 KB. A queue that listens gets the message as a text within another document, in
+# which each quote and each backslash is two bytes: half leaves room for that.
+MOST_BYTES = 128 * 1024
+_CUT_MARK = " ... (cut)"
 
 
 @dataclass(frozen=True)
@@ -43,29 +45,45 @@ class FailedRun:
 
 
 def alert_document(failed: FailedRun, job_name: str, now: datetime) -> dict[str, Any]:
-    """Return the alert; pure.
+    """Return the alert, of at most `MOST_BYTES` as `encode` writes it; pure.
 
-    `ManifestPaths` and `WillRetry` go beyond the contract's fields: all manifests of the run, and whether
-    another attempt follows by itself.
+    `ManifestPaths`, `ManifestCount`, `ManifestsLeftOut`, `GlueJobRunIds` and `WillRetry` go beyond the
+    contract's fields: the manifests of the run as far as there is room, how many there are and how many are
+    left out, its Glue runs, and whether another attempt follows by itself.
     """
     paths = list(dict.fromkeys(record.manifest_path for record, _ in failed.failures))
     alerts = [alert for _, alert in failed.failures]
-    first = failed.failures[0][0] if failed.failures else None
-    cause = "\n".join(dict.fromkeys(alert.error_message for alert in alerts))
-    return {
+    reasons = list(dict.fromkeys(alert.error_message for alert in alerts)) or [failed.cause]
+    glue_runs = list(dict.fromkeys(alert.glue_job_run_id for alert in alerts if alert.glue_job_run_id))
+    document: dict[str, Any] = {
         "FunctionError": f"Glue job failed for manifest: {paths[0]}" if paths else "A Dagster run failed",
-        "DatePrefix": first.date_prefix if first else failed.date_prefix,
+        "DatePrefix": failed.failures[0][0].date_prefix if paths else failed.date_prefix,
         "ManifestPath": paths[0] if paths else None,
-        "ManifestPaths": paths[:_MOST_PATHS],
+        "ManifestPaths": [],
         "ManifestCount": len(paths),
-        "Error": {"Error": failed.error, "Cause": cause or failed.cause},
+        "ManifestsLeftOut": len(paths),
+        "Error": {"Error": failed.error, "Cause": ""},
         "WillRetry": failed.is_retried or (bool(alerts) and all(alert.will_retry for alert in alerts)),
         "Timestamp": utc_timestamp(now),
         "DagsterRunId": failed.run_id,
         "DagsterRunUrl": failed.url,
-        "GlueJobRunId": next((alert.glue_job_run_id for alert in alerts if alert.glue_job_run_id), None),
+        "GlueJobRunId": glue_runs[0] if glue_runs else None,
+        "GlueJobRunIds": [],
         "JobName": job_name,
     }
+    room = MOST_BYTES - len(encode(document))
+    # Reasons say the most; what they leave is for the names.
+    document["Error"]["Cause"] = _joined(reasons, room // 2)
+    for name, texts, share in (("GlueJobRunIds", glue_runs, 4), ("ManifestPaths", paths, 1)):
+        room = MOST_BYTES - len(encode(document))
+        document[name] = _fitting(texts, room // share)
+    document["ManifestsLeftOut"] = len(paths) - len(document["ManifestPaths"])
+    return document
+
+
+def encode(document: dict[str, Any]) -> str:
+    """Return an alert as SNS gets it: ASCII alone, so that its length is its bytes."""
+    return json.dumps(document)
 
 
 def publish(sns: "SNSClient", topic_arn: str, document: dict[str, Any]) -> None:
@@ -74,4 +92,35 @@ def publish(sns: "SNSClient", topic_arn: str, document: dict[str, Any]) -> None:
     Raises:
         ClientError: SNS refused or failed; the alert stays due.
     """
-    sns.publish(TopicArn=topic_arn, Subject=_SUBJECT, Message=json.dumps(document))
+    sns.publish(TopicArn=topic_arn, Subject=SUBJECT, Message=encode(document))
+
+
+def _joined(reasons: Sequence[str], most_bytes: int) -> str:
+    """Return reasons as lines, as many as there is room for, the first one cut where it alone has none."""
+    left_out = "{} more reasons are left out"
+    room = most_bytes - len(left_out) - len(str(len(reasons)))
+    kept = _fitting(reasons, room) or [_cut(reason, room) for reason in reasons[:1]]
+    missing = len(reasons) - len(kept)
+    return "\n".join([*kept, *([left_out.format(missing)] if missing else [])])
+
+
+def _fitting(texts: Sequence[str], most_bytes: int) -> list[str]:
+    """Return the first texts that fit, each with its quotes and what divides it from the next."""
+    kept = []
+    for text in texts:
+        most_bytes -= len(json.dumps(text)) + len(", ")
+        if most_bytes < 0:
+            break
+        kept.append(text)
+    return kept
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    """Cut a text between two characters, so that with its mark it takes no more bytes in JSON."""
+    room = most_bytes - len(_CUT_MARK) - len('""')
+    for position, character in enumerate(text):
+        # A character is one byte in JSON, or an escape of two, six or twelve.
+        room -= len(json.dumps(character)) - len('""')
+        if room < 0:
+            return text[:position] + _CUT_MARK
+    return text
