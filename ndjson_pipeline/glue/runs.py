@@ -218,11 +218,24 @@ class GlueRuns:
         return self._attempts[run.run_id]
 
     def _listed(self, argument: str) -> Iterable[str]:
-        """Return the attempts of an argument, or of the object that lists them where it names one."""
+        """Return the attempts of an argument, or of the object that lists them where it names one.
+
+        Raises:
+            GlueBusyError: the object can't be read now; that the run is not the one looked for, is not known.
+        """
         if not argument.startswith("s3://"):
             return argument.split(",")
-        lines = (line.split() for line in self._read_list(argument).splitlines())
-        return [f"{uri.rpartition('/')[2]}@{attempt}" for uri, attempt in lines]
+        try:
+            text = self._read_list(argument)
+        except ClientError as error:
+            if error_code(error) != "NoSuchKey":
+                raise GlueBusyError(f"{argument} can't be read: {error}") from error
+            self._log.warning("%s, which lists the manifests of a Glue run, is gone", argument)
+            return ()
+        except BotoCoreError as error:
+            raise GlueBusyError(f"{argument} can't be read: {error}") from error
+        words = [line.split() for line in text.splitlines()]
+        return [f"{pair[0].rpartition('/')[2]}@{pair[1]}" for pair in words if len(pair) == 2]
 
     def _searched(self) -> Iterator[GlueRun]:
         searched = 0

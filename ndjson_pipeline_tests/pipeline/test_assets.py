@@ -13,6 +13,7 @@ from ndjson_pipeline.claims.dagster_runs import MANIFESTS_TAG, has_claimed, mani
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.glue.begun_runs import BegunRuns
 from ndjson_pipeline.glue.capacity import Capacity
 from ndjson_pipeline_tests.pipeline.asset_runner import Runner, converted, statuses
 from ndjson_pipeline_tests.pipeline.harness import (
@@ -92,7 +93,8 @@ def test_a_date_of_many_manifests_is_handed_over_by_a_list_in_s3(
     assert all(len(value) < 128 * 1024 for value in started["Arguments"].values())
     assert set(statuses(manifests, names)) == {("completed", 1)}
     # A later process finds the Glue run by any of its manifests.
-    found = runner.pipeline.glue_runs(logging.getLogger()).find_attempt(names[150].filename, 1)
+    begun = BegunRuns(runner.pipeline.glue_runs(logging.getLogger()))
+    found = begun.find(names[150].filename, 1, None)
     assert found is not None
     assert found.run_id == "jr_1"
 

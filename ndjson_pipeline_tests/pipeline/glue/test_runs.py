@@ -17,12 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ndjson_pipeline.errors import (
+    GlueBusyError,
     GlueDeadlineError,
     GlueRunError,
     GlueRunLostError,
     GlueStartRefusedError,
     GlueStartUnclearError,
 )
+from ndjson_pipeline.glue.begun_runs import BegunRuns
 from ndjson_pipeline.glue.runs import (
     ATTEMPTS_ARGUMENT,
     IDENTITY_ARGUMENT,
@@ -42,7 +44,14 @@ BUSY = client_error("ConcurrentRunsExceededException")
 Make = Callable[..., GlueRuns]
 
 WORKERS = Workers("G.1X", 3)
+LISTS_THAT_FAIL: dict[str, Exception] = {}
 LISTS = {"s3://m/pipes/x/manifests.txt": "s3://m/manifests/a.json 1\ns3://m/manifests/b.json 2"}
+
+
+def read_list(uri: str) -> str:
+    if uri in LISTS_THAT_FAIL:
+        raise LISTS_THAT_FAIL[uri]
+    return LISTS[uri]
 
 
 @pytest.fixture
@@ -61,7 +70,7 @@ def runs_of(clock: StoppedClock, caplog: pytest.LogCaptureFixture) -> Make:
             job_name="job",
             rules=WatchRules(**rules),
             log=logging.getLogger("glue"),
-            read_list=lambda uri: LISTS[uri],
+            read_list=read_list,
             sleep=clock.sleep,
             monotonic=clock.monotonic,
         )
@@ -126,11 +135,25 @@ def test_a_run_whose_manifests_are_listed_in_s3_is_found_by_any_of_them(runs_of:
     glue = FakeGlue()
     (uri,) = LISTS
     glue.runs.append({"Id": "jr_1", "Arguments": {ATTEMPTS_ARGUMENT: uri}})
-    runs = runs_of(glue)
-    found = runs.find_attempt("b.json", 2)
+    begun = BegunRuns(runs_of(glue))
+    found = begun.find("b.json", 2, None)
     assert found is not None
     assert found.run_id == "jr_1"
-    assert runs.find_attempt("a.json", 2) is None
+    assert begun.find("a.json", 2, None) is None
+
+
+def test_a_list_that_is_gone_names_none_and_one_that_cannot_be_read_is_asked_for_again(runs_of: Make) -> None:
+    glue = FakeGlue()
+    gone, busy = client_error("NoSuchKey"), client_error("SlowDown")
+    for run_id, error in (("jr_1", busy), ("jr_2", gone)):
+        uri = f"s3://m/pipes/{run_id}/manifests.txt"
+        LISTS_THAT_FAIL[uri] = error
+        glue.runs.append({"Id": run_id, "Arguments": {ATTEMPTS_ARGUMENT: uri}})
+    runs = runs_of(glue)
+    older, newer = reversed(runs.newest())
+    assert runs.attempts_of(newer) == frozenset()
+    with pytest.raises(GlueBusyError):
+        runs.attempts_of(older)
 
 
 @pytest.mark.parametrize("refused", [1, 2, 3])
