@@ -200,7 +200,7 @@ def test_a_run_whose_answer_was_lost_is_found_and_not_started_again(runs_of: Mak
     glue = FakeGlue()
     glue.lost_answers = [error]
     notes: list[bool] = []
-    assert runs_of(glue).start({}, "x", note=notes.append) == "jr_1"
+    assert runs_of(glue).start({}, "x", workers=WORKERS, note=notes.append) == "jr_1"
     assert len(glue.runs) == 1
     assert notes == [True]
 
@@ -216,7 +216,7 @@ def test_a_run_that_the_list_shows_late_is_waited_for(clock: StoppedClock) -> No
     runs = GlueRuns(
         glue, starter=glue, job_name="job", rules=WatchRules(), log=logging.getLogger("glue"), sleep=sleep
     )
-    assert runs.start({}, "x") == "jr_late"
+    assert runs.start({}, "x", workers=WORKERS) == "jr_late"
     assert clock.sleeps == [LIST_LAG.total_seconds()]
 
 
@@ -228,7 +228,7 @@ def test_an_unclear_start_that_the_list_never_shows_is_not_tried_again(
     glue.start_errors = [error]
     notes: list[bool] = []
     with pytest.raises(GlueStartUnclearError, match="identity x"):
-        runs_of(glue).start({}, "x", note=notes.append)
+        runs_of(glue).start({}, "x", workers=WORKERS, note=notes.append)
     assert glue.runs == []
     assert clock.sleeps == [LIST_LAG.total_seconds()]
     assert notes == [True]
@@ -240,7 +240,7 @@ def test_a_start_is_unclear_while_glue_does_not_tell_of_its_runs(runs_of: Make, 
     glue.lost_answers = [error]
     glue.list_errors = [client_error("AccessDeniedException")]
     with pytest.raises(GlueStartUnclearError, match="AccessDenied"):
-        runs_of(glue).start({}, "x")
+        runs_of(glue).start({}, "x", workers=WORKERS)
     assert len(glue.runs) == 1
 
 
@@ -248,7 +248,7 @@ def test_a_throttled_start_is_looked_for_and_tried_again(runs_of: Make, clock: S
     glue = FakeGlue()
     glue.start_errors = [THROTTLED]
     notes: list[bool] = []
-    assert runs_of(glue).start({}, "x", note=notes.append) == "jr_1"
+    assert runs_of(glue).start({}, "x", workers=WORKERS, note=notes.append) == "jr_1"
     assert clock.sleeps == [LIST_LAG.total_seconds(), 60.0]
     assert notes == [True, False, True]
 
@@ -257,7 +257,7 @@ def test_a_throttle_that_stays_is_a_refusal(runs_of: Make) -> None:
     glue = FakeGlue()
     glue.start_errors = [THROTTLED] * 4
     with pytest.raises(GlueStartRefusedError):
-        runs_of(glue).start({}, "x")
+        runs_of(glue).start({}, "x", workers=WORKERS)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_a_clear_refusal_is_told_as_one_without_a_look(
     glue.start_errors = [error]
     notes: list[bool] = []
     with pytest.raises(GlueStartRefusedError):
-        runs_of(glue).start({}, "x", note=notes.append)
+        runs_of(glue).start({}, "x", workers=WORKERS, note=notes.append)
     assert (clock.sleeps, glue.pages_read, notes) == ([], 0, [True, False])
 
 
