@@ -1,5 +1,12 @@
-"""What moto does unlike AWS, put right where this project depends on it."""
+"""What moto 5.2.5 does unlike AWS, put right where this project depends on it.
 
-from ndjson_pipeline.local_aws.moto_patches.dynamodb import PATCHES, Services, apply, remove
+Every patch says in its first sentence what stock moto does. They hold only while a local AWS runs, and change
+moto for the whole process.
+"""
+
+# Each service's module registers its patches as it is imported; their order is of no account, because each
+# replaces an attribute of its own.
+from ndjson_pipeline.local_aws.moto_patches import dynamodb, functions, glue, s3, sqs  # noqa: F401
+from ndjson_pipeline.local_aws.moto_patches.registry import PATCHES, Services, apply, remove
 
 __all__ = ["PATCHES", "Services", "apply", "remove"]

@@ -1,0 +1,34 @@
+"""Lambda: functions and event source mappings without Docker."""
+
+import functools
+from typing import Any
+
+import moto.awslambda.responses
+import moto.sqs.models
+
+from ndjson_pipeline.local_aws.moto_patches.registry import Services, replaces
+
+
+@replaces(moto.sqs.models.Queue, "lambda_event_source_mappings")
+def _event_source_mappings_are_inert(_original: Any, _services: Services) -> Any:
+    """Stock moto runs a queue's function in Docker inside the send, which uses up the message's receives."""
+
+    def get(_queue: Any) -> dict[str, Any]:
+        # The mapping's record is kept with the functions; a queue that knows of none invokes none.
+        return {}
+
+    def refuse(_queue: Any, _value: dict[str, Any]) -> None:
+        return None
+
+    return property(get, refuse)
+
+
+@replaces(moto.awslambda.responses.LambdaResponse, "invoke")
+def _functions_run_in_processes(original: Any, services: Services) -> Any:
+    """Stock moto runs functions in Docker."""
+
+    @functools.wraps(original)
+    def invoke(handler: Any) -> Any:
+        return services.functions.answer(handler.path, handler.headers, handler.body) or original(handler)
+
+    return invoke

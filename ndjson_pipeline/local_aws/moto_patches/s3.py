@@ -1,0 +1,63 @@
+"""S3: one call at a time, whole event records, and the condition of a copy."""
+
+import functools
+import itertools
+import threading
+import time
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import moto.s3.notifications
+import moto.s3.responses
+from moto.s3.exceptions import PreconditionFailed
+
+from ndjson_pipeline.local_aws.moto_patches.registry import Services, locked, replaces
+
+# Re-entrant, because moto's own methods call each other. S3 sends to SQS and so takes the lock of SQS
+# inside this one, never the other way round.
+_lock = threading.RLock()
+
+
+@replaces(moto.s3.responses.S3Response, "key_response", "bucket_response")
+def _one_s3_call_at_a_time(original: Any, _services: Services) -> Any:
+    """Stock moto lets two PutObject with If-None-Match both win, and breaks a listing that meets a delete."""
+    return locked(original, _lock)
+
+
+@replaces(moto.s3.notifications, "_get_s3_event")
+def _events_have_all_their_fields(original: Any, _services: Services) -> Any:
+    """Stock moto leaves sequencer, versionId, requester, owner out of event records."""
+    sequence = itertools.count(time.time_ns())
+
+    @functools.wraps(original)
+    def get_s3_event(event_name: str, bucket: Any, key: Any, notification_id: str) -> Any:
+        event = original(event_name, bucket, key, notification_id)
+        for record in event["Records"]:
+            record["userIdentity"] = {"principalId": "AWS:LOCAL"}
+            record["requestParameters"] = {"sourceIPAddress": "127.0.0.1"}
+            record["responseElements"] = {"x-amz-request-id": "LOCAL", "x-amz-id-2": "LOCAL"}
+            record["s3"]["bucket"]["ownerIdentity"] = {"principalId": "LOCAL"}
+            stored = record["s3"]["object"]
+            stored["sequencer"] = f"{next(sequence):018X}"
+            if bucket.is_versioned:
+                stored["versionId"] = key.version_id
+        return event
+
+    return get_s3_event
+
+
+@replaces(moto.s3.responses.S3Response, "copy_object")
+def _copies_look_at_their_condition(original: Any, _services: Services) -> Any:
+    """Stock moto ignores CopySourceIfMatch, so that a copy takes content that nobody asked for."""
+
+    @functools.wraps(original)
+    def copy_object(response: Any) -> Any:
+        expected = response.headers.get("x-amz-copy-source-if-match")
+        if expected is not None:
+            source = unquote(urlparse(response.headers["x-amz-copy-source"]).path).lstrip("/")
+            found = response.backend.get_object(*source.split("/", 1))
+            if found is not None and found.etag.strip('"') != expected.strip('"'):
+                raise PreconditionFailed("x-amz-copy-source-If-Match")
+        return original(response)
+
+    return copy_object

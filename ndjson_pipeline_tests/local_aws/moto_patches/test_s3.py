@@ -1,0 +1,106 @@
+"""S3 put right: each test fails where its patch is missing."""
+
+import json
+import threading
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+from moto.s3.models import S3Backend
+from moto.s3.utils import _VersionedKeyStore
+
+from ndjson_pipeline_tests.local_aws.conftest import eventually
+from ndjson_pipeline_tests.local_aws.moto_patches.conftest import at_once, code, slow
+
+
+class TestS3:
+    """S3Response.key_response, S3Response.bucket_response."""
+
+    def test_one_conditional_put_wins(self, aws, monkeypatch):
+        s3 = aws.client("s3")
+        slow(monkeypatch, S3Backend, "get_object", 0.05)
+
+        def put():
+            return s3.put_object(Bucket=aws.names.output_bucket, Key="once", Body=b"", IfNoneMatch="*")
+
+        outcomes = at_once(*[put] * 6)
+        losers = [outcome for outcome in outcomes if isinstance(outcome, ClientError)]
+        assert len(losers) == 5
+        assert {code(error) for error in losers} == {"PreconditionFailed"}
+
+    def test_a_copy_takes_no_other_content_than_it_asks_for(self, aws):
+        s3, bucket = aws.client("s3"), aws.names.output_bucket
+        key = "to copy/ä+1"
+        wanted = s3.put_object(Bucket=bucket, Key=key, Body=b"first")["ETag"]
+        source = {"Bucket": bucket, "Key": key}
+        s3.copy_object(Bucket=bucket, Key="copied", CopySource=source, CopySourceIfMatch=wanted)
+        s3.put_object(Bucket=bucket, Key=key, Body=b"second")
+        with pytest.raises(ClientError) as refusal:
+            s3.copy_object(Bucket=bucket, Key="copied", CopySource=source, CopySourceIfMatch=wanted)
+        assert code(refusal.value) == "PreconditionFailed"
+        assert s3.get_object(Bucket=bucket, Key="copied")["Body"].read() == b"first"
+
+    def test_a_listing_stands_a_delete(self, aws, monkeypatch):
+        s3 = aws.client("s3")
+        bucket = aws.names.output_bucket
+        for number in range(3):
+            s3.put_object(Bucket=bucket, Key=f"going/{number}", Body=b"")
+        listing_begun = threading.Event()
+        original = _VersionedKeyStore._self_iterable
+
+        def self_iterable(store):
+            names = original(store)
+            listing_begun.set()
+            time.sleep(0.2)
+            return names
+
+        monkeypatch.setattr(_VersionedKeyStore, "_self_iterable", self_iterable)
+
+        def delete():
+            listing_begun.wait(5)
+            s3.delete_object(Bucket=bucket, Key="going/1")
+
+        listed, _ = at_once(lambda: s3.list_objects_v2(Bucket=bucket, Prefix="going/"), delete)
+        assert listed["KeyCount"] in (2, 3)
+        assert listed["ResponseMetadata"]["RetryAttempts"] == 0
+        assert s3.list_objects_v2(Bucket=bucket, Prefix="going/")["KeyCount"] == 2
+
+
+class TestEvents:
+    """notifications._get_s3_event."""
+
+    @pytest.fixture
+    def events(self, aws):
+        sqs = aws.client("sqs")
+        url = sqs.get_queue_url(QueueName=aws.names.queue)["QueueUrl"]
+
+        def receive():
+            bodies = [
+                json.loads(message["Body"])
+                for message in sqs.receive_message(
+                    QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60
+                ).get("Messages", [])
+            ]
+            return [record for body in bodies for record in body.get("Records", [])]
+
+        eventually(lambda: not receive())
+        return receive
+
+    def test_sequencers_rise(self, aws, events):
+        s3 = aws.client("s3")
+        for _ in range(3):
+            s3.put_object(Bucket=aws.names.input_bucket, Key="pipeline/input/a.ndjson", Body=b"")
+        records = events()
+        sequencers = [record["s3"]["object"]["sequencer"] for record in records]
+        assert sequencers == sorted(set(sequencers))
+        assert len(sequencers) == 3
+        assert all("versionId" not in record["s3"]["object"] for record in records)
+        assert {"userIdentity", "requestParameters", "responseElements"} <= set(records[0])
+
+    def test_a_versioned_bucket_names_the_version(self, aws, events):
+        s3 = aws.client("s3")
+        bucket = aws.names.input_bucket
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        put = s3.put_object(Bucket=bucket, Key="pipeline/input/versioned.ndjson", Body=b"")
+        (record,) = events()
+        assert record["s3"]["object"]["versionId"] == put["VersionId"]
