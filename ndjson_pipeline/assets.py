@@ -29,7 +29,7 @@ DateEvent: TypeAlias = (
 )
 
 # A date's last files are flushed after midnight, so where every day has files, two conversions lie a day and
-# some minutes apart at most; an hour more is late. Three more is as long as a Glue run may take.
+# some minutes apart at most; an hour more is late. Three more is longer than any run may take.
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=28))
 
 raw_ndjson = dg.AssetSpec(

@@ -28,6 +28,7 @@ def _watch(deployment: Deployment) -> None:
     deaths = Deaths(Path(os.environ[DEATHS_VARIABLE]), RUN)
     deaths.watch(deployment.dynamodb, "dynamodb")
     deaths.watch(deployment.glue, "glue")
+    deaths.watch(deployment.glue_starts, "glue")
 
 
 defs = build_defs(

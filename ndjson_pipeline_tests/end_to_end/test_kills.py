@@ -168,7 +168,8 @@ def test_a_storm_of_kills_leaves_every_manifest_completed_and_its_rows_once(
             sources[running.put(f"{date}-a.ndjson", lines(6, date))] = 6
             if number % 2:
                 strike(running, dates, source, hit)
-        running.await_calm(dates, len(dates), 300)
+        # A second crash of one manifest waits for five minutes.
+        running.await_calm(dates, len(dates), 700)
         assert running.rows_by_source(*dates) == sources
         running.assert_no_attempt_has_two_glue_runs()
         running.await_no_run(180)

@@ -167,7 +167,8 @@ def test_a_killed_glue_process_is_followed_by_another_attempt_and_the_rows_are_t
     run_id = await_true(lambda: [r.glue_job_run_id for r in done.records(date) if r.glue_job_run_id], 60)[0]
     pid_path = done.platform.directory / "aws" / "glue" / str(run_id) / "pid"
     os.kill(int(await_true(lambda: pid_path.exists() and pid_path.read_text().strip(), 30)), signal.SIGKILL)
-    (completed,) = done.await_records(date, ManifestStatus.COMPLETED, 1, 120)
+    # The next attempt waits for a minute.
+    (completed,) = done.await_records(date, ManifestStatus.COMPLETED, 1, 200)
     assert completed.attempt == 2
     assert completed.glue_job_run_id != run_id
     assert done.rows_by_source(date) == {source: 9}

@@ -214,7 +214,13 @@ def test_a_run_that_the_list_shows_late_is_waited_for(clock: StoppedClock) -> No
         glue.add_run("jr_late", "x")
 
     runs = GlueRuns(
-        glue, starter=glue, job_name="job", rules=WatchRules(), log=logging.getLogger("glue"), sleep=sleep
+        glue,
+        starter=glue,
+        job_name="job",
+        rules=WatchRules(),
+        log=logging.getLogger("glue"),
+        read_list=read_list,
+        sleep=sleep,
     )
     assert runs.start({}, "x", workers=WORKERS) == "jr_late"
     assert clock.sleeps == [LIST_LAG.total_seconds()]
