@@ -87,8 +87,8 @@ def audit_listing(context: dg.OpExecutionContext, pipeline: PipelineResource) ->
     show_answer(context, answer)
     if context.partition_key in answer.get("events_incomplete", ()):
         context.log.warning(
-            f"The sweeper's time did not reach for all of {context.partition_key}; run this once more, and it "
-            "goes on from there"
+            f"The sweeper's time did not reach for all of {context.partition_key}; run this once more, and "
+            "it goes on from there"
         )
 
 
