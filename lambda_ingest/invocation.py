@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +19,7 @@ from lambda_ingest.batches.cutter import CommittedManifest, DateCuts
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.keys import report_key, s3_uri
+from lambda_ingest.files.validation import RefusedFile
 from lambda_ingest.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -117,6 +118,14 @@ class Invocation:
         self.result.add_error("overwritten", uri, "new content after its batch was committed")
         self.runtime.alerts.overwritten(date_prefix=date_prefix, uri=uri, new_etag=etag)
         self.runtime.tracker.overwrite_alerted(date_prefix, file_key, etag)
+
+    def count_refused(self, refused: Sequence[RefusedFile]) -> None:
+        """Count what was refused, and alert where that is due; a failure of it fails no message."""
+        try:
+            self.runtime.refusals.add(refused, self.remaining_seconds)
+        except (BotoCoreError, ClientError, IngestError) as error:
+            logger.exception("Refused files were not counted, or not alerted", file_count=len(refused))
+            self.result.add_error(type(error).__name__, "refused files", str(error))
 
     def record(self) -> None:
         """Leave the report and the metrics; failing to never fails the work."""

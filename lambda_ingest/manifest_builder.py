@@ -47,19 +47,21 @@ def handle(
     invocation = Invocation(runtime, context)
     messages = _Messages(invocation)
     messages.receive(event.get("Records") or [])
+    invocation.count_refused(messages.refused)
     invocation.cut_dates()
     invocation.record()
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in messages.failed]}
 
 
 class _Messages:
-    """Takes a batch of messages apart, and keeps which of them failed."""
+    """Takes a batch of messages apart, and keeps which of them failed, and which files were refused."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
         self._runtime = invocation.runtime
         # A dict keeps the order and drops repetitions: an identifier given twice fails the whole batch.
         self.failed: dict[str, None] = {}
+        self.refused: list[RefusedFile] = []
 
     def receive(self, records: list[Mapping[str, Any]]) -> None:
         work: list[tuple[str, ObjectCreated]] = []
@@ -113,6 +115,7 @@ class _Messages:
                 if tracked is None:
                     return
                 result.quarantined[refused.date_prefix] += 1
+                self.refused.append(refused)
                 result.add_error("quarantined", created.uri, refused.reason)
                 logger.warning(
                     "Quarantined a file", uri=created.uri, reason=refused.reason, moved=outcome.moved

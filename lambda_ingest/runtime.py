@@ -23,6 +23,7 @@ from lambda_ingest.batches.pending import PendingFiles
 from lambda_ingest.contract.clock import Clock, NewId, random_id, utc_now
 from lambda_ingest.files.loaded import LoadedFiles
 from lambda_ingest.files.quarantine import Quarantine
+from lambda_ingest.files.refusals import RefusalCount
 from lambda_ingest.files.tracking import FileTracker
 from lambda_ingest.settings import Settings
 
@@ -82,6 +83,7 @@ class Runtime:
     store: ManifestStore
     cutter: BatchCutter
     alerts: Alerts
+    refusals: RefusalCount
     metrics: Metrics
 
 
@@ -110,6 +112,7 @@ def make_runtime(
     locks = DateLocks(table, ttl_seconds=settings.lock_ttl_seconds, new_id=new_id)
     store = ManifestStore(table, clients.s3, locks, patience, bucket=settings.manifest_bucket)
     marker = FileMarker(table, patience, input_prefix=settings.input_prefix)
+    alerts = Alerts(clients.sns, topic_arn=settings.alert_topic_arn, clock=clock)
     return Runtime(
         settings=settings,
         clients=clients,
@@ -124,7 +127,10 @@ def make_runtime(
         locks=locks,
         store=store,
         cutter=BatchCutter(pending, locks, store, marker, settings=settings, clock=clock),
-        alerts=Alerts(clients.sns, topic_arn=settings.alert_topic_arn, clock=clock),
+        alerts=alerts,
+        refusals=RefusalCount(
+            table, alerts, patience, new_id=new_id, threshold=settings.refusal_alert_threshold
+        ),
         metrics=Metrics(
             None if settings.metrics_table is None else replace(table, name=settings.metrics_table),
             draw=draw,

@@ -32,6 +32,7 @@ class Settings:
         max_batch_age_seconds: cut a batch once its oldest file is this old; None never does.
         max_batch_mb: cut a batch before it exceeds this; None never does.
         partition_start_date: files of earlier dates are refused.
+        refusal_alert_threshold: so many refused files within an hour are alerted; 0 never is.
         audit_days: how many dates before today the sweeper's audit lists.
     """
 
@@ -53,6 +54,7 @@ class Settings:
     max_batch_age_seconds: int | None = None
     max_batch_mb: float | None = None
     partition_start_date: date = SharedSettings.partition_start_date
+    refusal_alert_threshold: int = 10
     audit_days: int = 3
 
     @classmethod
@@ -87,6 +89,9 @@ class Settings:
             max_batch_age_seconds=reader.whole_or_off("MAX_BATCH_AGE_SECONDS"),
             max_batch_mb=reader.number_or_off("MAX_BATCH_MB"),
             partition_start_date=shared.partition_start_date,
+            refusal_alert_threshold=reader.whole(
+                "REFUSAL_ALERT_THRESHOLD", cls.refusal_alert_threshold, lowest=0
+            ),
             audit_days=reader.whole("AUDIT_DAYS", cls.audit_days, lowest=0, highest=30),
         )
         if reader.problems:

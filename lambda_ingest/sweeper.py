@@ -62,9 +62,9 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Returns:
         What each part did: `open_dates`, `flushed` {date: files}, `finished` [manifests], `left` [past dates
-        with pending files], `oldest_pending_age_seconds`, `audited` [dates], `events_resent` {date: files},
-        `events_incomplete` [dates that the time did not reach; the next sweep goes on], `manifests_removed`
-        [keys], `failed` [parts].
+        with pending files], `oldest_pending_age_seconds`, `refusals_alerted`, `audited` [dates],
+        `events_resent` {date: files}, `events_incomplete` [dates that the time did not reach; the next sweep
+        goes on], `manifests_removed` [keys], `failed` [parts].
 
     Raises:
         SettingsError: the environment variables are missing or wrong.
@@ -80,12 +80,14 @@ def sweep(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) ->
     dates = audited_dates(event, runtime.settings, now)
     failed: list[str] = []
     flush = _part(invocation, failed, "flush", lambda: _flush_open_dates(invocation, now)) or OpenDates()
+    alerted = _part(invocation, failed, "refusals", invocation.runtime.refusals.publish_due)
     answer: dict[str, Any] = {
         "open_dates": flush.dates,
         "flushed": flush.flushed,
         "finished": flush.finished,
         "left": flush.left,
         "oldest_pending_age_seconds": float(flush.oldest_pending_age_seconds),
+        "refusals_alerted": bool(alerted),
         "audited": list(dates),
         "events_resent": {},
         "events_incomplete": [],

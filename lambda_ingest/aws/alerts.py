@@ -1,6 +1,8 @@
 """Alerts of ingest on the SNS topic."""
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_ingest.aws.log import logger
@@ -11,7 +13,21 @@ if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
 
 # SNS takes subjects of up to 100 ASCII characters.
-_SUBJECT = "NDJSON ingest: an input file was overwritten after its batch"
+_OVERWRITTEN = "NDJSON ingest: an input file was overwritten after its batch"
+_REFUSED = "NDJSON ingest: many input files are refused"
+
+
+@dataclass(frozen=True)
+class RefusedExample:
+    """A refused file, as an alert shows it.
+
+    Attributes:
+        file_path: its URI.
+        reason: why it was refused, in a sentence.
+    """
+
+    file_path: str
+    reason: str
 
 
 class Alerts:
@@ -42,4 +58,44 @@ class Alerts:
             ),
             "Timestamp": utc_timestamp(self._clock()),
         }
-        self._sns.publish(TopicArn=self._topic_arn, Subject=_SUBJECT, Message=json.dumps(message))
+        self._sns.publish(TopicArn=self._topic_arn, Subject=_OVERWRITTEN, Message=json.dumps(message))
+
+    def refused(
+        self,
+        *,
+        count: int,
+        since: str | None,
+        reasons: Mapping[str, int],
+        examples: Sequence[RefusedExample],
+    ) -> None:
+        """Tell that many files were refused.
+
+        The reasons are few kinds, the examples three, and their texts are cut where they are kept; so the
+        message stays far below what SNS takes.
+
+        Args:
+            count: how many, since the last such alert.
+            since: when the first of them was, UTC text, where that is known.
+            reasons: how many of them for each reason.
+            examples: some of them.
+
+        Raises:
+            ClientError: SNS refused or failed; the alert stays due.
+        """
+        logger.error("refused", count=count, since=since, reasons=dict(reasons))
+        if self._topic_arn is None:
+            return
+        message = {
+            "Alert": "refused",
+            "Count": count,
+            "Since": since,
+            "Reasons": dict(reasons),
+            "Examples": [{"FilePath": example.file_path, "Reason": example.reason} for example in examples],
+            "Meaning": (
+                "So many input files were refused that their producer is likely at fault. They lie in the "
+                "quarantine bucket, or where there is none, where they were; their records have the reasons. "
+                "While it goes on, this alert comes once an hour."
+            ),
+            "Timestamp": utc_timestamp(self._clock()),
+        }
+        self._sns.publish(TopicArn=self._topic_arn, Subject=_REFUSED, Message=json.dumps(message))

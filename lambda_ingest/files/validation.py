@@ -55,6 +55,11 @@ class RefusedFile:
     object: ObjectCreated
     reason: str
 
+    @property
+    def kind(self) -> str:
+        """The reason without its particulars, such as `size out of tolerance`; one of a few."""
+        return self.reason.partition(":")[0]
+
 
 def validate(created: ObjectCreated, settings: Settings, now: datetime) -> AcceptedFile | RefusedFile:
     """Decide by name and size alone; pure.
@@ -117,7 +122,7 @@ def _date_of(below_prefix: str, settings: Settings, today: date) -> tuple[date |
     try:
         found = parse_date(match["date"])
     except ValueError:
-        return None, f"impossible date {match['date']}: no such day"
+        return None, f"impossible date: no such day as {match['date']}"
     if match["name"] == EXTENSION:
         return found, "no name after the date: expected the name as YYYY-MM-DD-name.ndjson"
     last = today + timedelta(days=1)

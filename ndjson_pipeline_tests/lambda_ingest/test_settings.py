@@ -28,6 +28,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         max_batch_age_seconds=None,
         max_batch_mb=None,
         partition_start_date=date(2025, 1, 1),
+        refusal_alert_threshold=10,
     )
 
 
@@ -44,6 +45,7 @@ def test_every_variable_is_read() -> None:
             "MAX_FILES_PER_MANIFEST": "10000",
             "MIN_FILES_FOR_PARTIAL_BATCH": "2",
             "LATE_FLUSH_SECONDS": "0",
+            "REFUSAL_ALERT_THRESHOLD": "0",
             "EXPECTED_FILE_SIZE_MB": "0",
             "SIZE_TOLERANCE_PERCENT": "5.5",
             "LOCK_TTL_SECONDS": "60",
@@ -56,6 +58,7 @@ def test_every_variable_is_read() -> None:
     assert settings.input_prefix == "drop/"
     assert settings.max_files_per_manifest == 10_000
     assert settings.late_flush_seconds == 0
+    assert settings.refusal_alert_threshold == 0
     assert settings.max_batch_age_seconds == 900
     assert settings.max_batch_mb == 64.5
     assert settings.partition_start_date == date(2024, 2, 29)

@@ -29,6 +29,8 @@ _TESTS = tuple(
     str(path.relative_to(_ROOT))
     for path in (
         _HERE / "test_races.py",
+        _HERE.parent / "files" / "test_refusals.py",
+        _HERE.parent / "files" / "test_loaded.py",
         _HERE.parent / "test_manifest_builder.py",
         _HERE.parent / "test_sweeper.py",
         _HERE / "test_interleavings.py",
