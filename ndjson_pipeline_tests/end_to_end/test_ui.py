@@ -229,6 +229,7 @@ def test_a_backfill_shows_its_lines_while_it_runs_and_its_dates_in_the_bar(
 
 
 def test_each_date_has_its_own_check_results_and_no_skipped_one_beside_them(ui: Ui, now: datetime) -> None:
+    ui.running.await_no_run(60)
     dates = {past(now, days): "SUCCEEDED" for days in (2, 3, 4)} | {past(now, 5): "FAILED"}
     results = ui.check_results("all_manifests_completed")
     assert {date: states[0] for date, states in results.items()} == dates
