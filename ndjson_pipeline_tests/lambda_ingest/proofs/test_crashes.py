@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from lambda_ingest.batches.cutter import DateCuts
+from lambda_ingest.files import loaded
 from ndjson_pipeline_tests.lambda_ingest.harness import TODAY, YESTERDAY, names
+from ndjson_pipeline_tests.lambda_ingest.proofs.conftest import InlinePool
 from ndjson_pipeline_tests.lambda_ingest.proofs.crashes import (
     Crash,
     CrashExploration,
@@ -74,7 +76,7 @@ def many_files_scenario(world: World) -> Scenario:
 
 def sweep_scenario(world: World) -> Scenario:
     """An open past date, a half-marked manifest, a lost event and an unreferenced object, for one sweep."""
-    changes = {"max_files_per_manifest": 3}
+    changes = {"max_files_per_manifest": 3, "refusal_alert_threshold": 3}
     open_files = list(names(2, "2026-01-28"))
     world.deliver(*(world.put(each) for each in open_files), **TRACK_ONLY)
     marked = list(names(3))
@@ -93,8 +95,43 @@ def sweep_scenario(world: World) -> Scenario:
     for each in lost:
         world.put(each)
     world.clock.advance(hours=1)
+    # Three refused files, of which a dead builder has told nobody.
+    refused = [world.put(each, b"") for each in names(3, start=50)]
+    world.deliver(*refused, refusal_alert_threshold=100)
     accepted = [*open_files, *marked, *orphaned, late, *lost, known]
-    return Scenario("sweep", world.snapshot(), (), accepted, sweeps=True, changes=changes)
+    return Scenario("sweep", world.snapshot(), (), accepted, sweeps=True, refusals_told=3, changes=changes)
+
+
+def refusals_scenario(world: World) -> Scenario:
+    """Two refused files more than were counted before, which makes their alert due."""
+    world.deliver(*(world.put(each, b"") for each in names(3, start=50)), refusal_alert_threshold=100)
+    refused = list(names(2, start=60))
+    events = [world.put(each, b"") for each in refused]
+    return Scenario(
+        "refusals",
+        world.snapshot(),
+        events,
+        (),
+        refused=[world.key(each) for each in refused],
+        refusals_told=3,
+        changes={"refusal_alert_threshold": 3, "metrics_table": None},
+    )
+
+
+def old_date_scenario(world: World) -> Scenario:
+    """Files that were loaded and whose records expired are copied in place, beside one that is new."""
+    known = list(names(3, YESTERDAY))
+    events = [world.put(each) for each in known]
+    world.deliver(*events, max_files_per_manifest=3)
+    for each in known:
+        world.clients.dynamodb.delete_item(
+            TableName=world.settings.tracking_table,
+            Key={"date_prefix": {"S": YESTERDAY}, "file_key": {"S": each}},
+        )
+    new = f"{YESTERDAY}-new.ndjson"
+    # With a life of one day the records of yesterday may be gone.
+    changes = {"max_files_per_manifest": 3, "ttl_days": 1, "metrics_table": None}
+    return Scenario("old date", world.snapshot(), [*events, world.put(new)], [*known, new], changes=changes)
 
 
 def crash_at(world: World, place: str, *, after: bool, date_prefix: str = TODAY) -> None:
@@ -128,6 +165,19 @@ def test_every_call_of_a_build_that_meets_an_overwrite(world: World) -> None:
     exploration = CrashExploration(world, overwrite_scenario(world, max_files_per_manifest=3))
     exploration.all_single()
     tried("overwrite", exploration.points, "crashes")
+
+
+def test_every_call_of_refusals_that_are_alerted(world: World) -> None:
+    exploration = CrashExploration(world, refusals_scenario(world))
+    exploration.all_single()
+    tried("refusals", exploration.points, "crashes")
+
+
+def test_every_call_of_a_date_whose_records_expired(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaded, "ThreadPoolExecutor", InlinePool)
+    exploration = CrashExploration(world, old_date_scenario(world))
+    exploration.all_single()
+    tried("old date", exploration.points, "crashes")
 
 
 def test_calls_of_a_sweep_sampled(world: World) -> None:

@@ -24,12 +24,16 @@ BOTH = (True, True)
 SAMPLE = 50
 
 
-def interleavings_of(world: World, files: int, batch: int) -> Interleavings:
-    """Pending files of a past date, so that every batch is due."""
+def interleavings_of(world: World, files: int, batch: int, late_flush_seconds: int = 0) -> Interleavings:
+    """Pending files of a past date, so that every batch is due, a rest after another's cut included."""
     accepted = list(names(files, YESTERDAY))
     world.deliver(*(world.put(each) for each in accepted), **TRACK_ONLY)
     interleavings = Interleavings(world, world.snapshot(), YESTERDAY, accepted)
-    interleavings.changes = {"max_files_per_manifest": batch, "metrics_table": None}
+    interleavings.changes = {
+        "max_files_per_manifest": batch,
+        "late_flush_seconds": late_flush_seconds,
+        "metrics_table": None,
+    }
     return interleavings
 
 
@@ -41,8 +45,9 @@ def test_two_builders_one_paused_beyond_the_locks_life(world: World) -> None:
     tried("two builders, one batch, the lock runs out", interleavings.schedules, "schedules")
 
 
-def test_two_builders_with_a_stale_index_sampled(world: World) -> None:
-    interleavings = interleavings_of(world, files=3, batch=2)
+@pytest.mark.parametrize("late_flush_seconds", [0, 60])
+def test_two_builders_with_a_stale_index_sampled(world: World, late_flush_seconds: int) -> None:
+    interleavings = interleavings_of(world, files=3, batch=2, late_flush_seconds=late_flush_seconds)
     alone = interleavings.run(Schedule((Turn(0, None),))).taken[0]
     points = itertools.product(
         range(alone + 1), range(1, alone + 1), [NEVER, FIRST, SECOND, BOTH], [False, True], [False, True]
@@ -50,7 +55,11 @@ def test_two_builders_with_a_stale_index_sampled(world: World) -> None:
     for first, second, expires, is_stale, has_arrival in random.Random(20260130).sample(list(points), SAMPLE):
         turns = (Turn(0, first, expires[0]), Turn(1, second, expires[1]), Turn(0, None))
         interleavings.run(Schedule(turns, is_stale, has_arrival))
-    tried("two builders, two batches, stale index too, sampled", interleavings.schedules, "schedules")
+    tried(
+        f"two builders, two batches, stale index too, a rest waits {late_flush_seconds} s, sampled",
+        interleavings.schedules,
+        "schedules",
+    )
 
 
 def test_three_builders_sampled(world: World) -> None:

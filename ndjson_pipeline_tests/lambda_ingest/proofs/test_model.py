@@ -189,6 +189,8 @@ class IngestMachine(RuleBasedStateMachine):
             self.sweep()
             self.deliver(self.outstanding)
             self.outstanding = []
+        # What was cut of a past date just now lets its rest wait for a minute.
+        self.ingest.clock.advance(seconds=self.ingest.settings.late_flush_seconds)
         self.ingest.sweep(audit=False, max_files_per_manifest=BATCH)
         self.each_file_is_in_one_manifest_at_most()
         self.a_manifested_record_names_a_manifest_that_lists_it()

@@ -16,7 +16,7 @@ from moto.sqs.models import sqs_backends
 from lambda_ingest.contract.items import from_item
 from lambda_ingest.contract.keys import split_s3_uri
 from lambda_ingest.contract.manifest import Manifest
-from lambda_ingest.contract.records import MANIFEST_FILE_KEY_PREFIX
+from lambda_ingest.contract.records import MANIFEST_FILE_KEY_PREFIX, REFUSALS_PARTITION
 from lambda_ingest.settings import Settings
 from ndjson_pipeline_tests.lambda_ingest.harness import FakeClock, Ingest
 from ndjson_pipeline_tests.lambda_ingest.proofs.processes import Process, pass_on
@@ -199,7 +199,11 @@ class World(Ingest):
             if not record["files_marked"]:
                 raise InvariantError(f"{record['manifest_path']} is not marked as marked")
         records = self.file_records()
-        alerted = {(alert["FilePath"], alert["NewETag"]) for alert in self.published_alerts()}
+        alerted = {
+            (alert["FilePath"], alert["NewETag"])
+            for alert in self.published_alerts()
+            if alert["Alert"] == "overwritten"
+        }
         expected = set(accepted)
         if lost := expected - records.keys():
             raise InvariantError(f"I1: accepted files without a record: {sorted(lost)}")
@@ -216,6 +220,20 @@ class World(Ingest):
                 raise InvariantError(f"I8: nobody was told that {key} has new content: {record}")
         if others := listed.keys() - expected:
             raise InvariantError(f"files in manifests that nobody accepted: {sorted(others)}")
+
+    def check_refusals_told(self, least: int) -> None:
+        """Judge that an alert told of so many refused files, and that the count is nobody's claim.
+
+        Raises:
+            InvariantError: nobody was told, or something was taken off the count that was never on it.
+        """
+        told = [alert["Count"] for alert in self.published_alerts() if alert["Alert"] == "refused"]
+        if max(told, default=0) < least:
+            raise InvariantError(f"I8: alerts told of {told} refused files, of {least}")
+        counts = [item for item in self.items() if item["date_prefix"] == REFUSALS_PARTITION]
+        for count in counts:
+            if count["refused"] < 0 or "claim_id" in count:
+                raise InvariantError(f"the count of refused files is left as {count}")
 
     def check_quarantined(self, key: str) -> None:
         """Judge that a refused file lies in the quarantine bucket alone, and has its record.
