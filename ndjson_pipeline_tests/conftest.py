@@ -6,6 +6,7 @@ import pytest
 
 from ndjson_pipeline_tests import lanes
 from ndjson_pipeline_tests.lambda_ingest.proofs.figures import FIGURE
+from ndjson_pipeline_tests.patience import PATIENCE
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -19,8 +20,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> lanes.LaneSc
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Sort the files, whose tests keep their order."""
+    """Sort the files, whose tests keep their order, and give each test the time that lanes need."""
     items.sort(key=lanes.place_in_lanes if hasattr(config, "workerinput") else lanes.place_alone)
+    for item in items:
+        if mark := item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(mark.args[0] * PATIENCE), append=False)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

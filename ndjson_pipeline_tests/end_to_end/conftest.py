@@ -28,6 +28,7 @@ from ndjson_pipeline.laptop.demo.observation import TrackedState, read_output, r
 from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS, INPUT_PREFIX
 from ndjson_pipeline.laptop.platform import LocalPlatform
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
+from ndjson_pipeline_tests.patience import PATIENCE
 
 
 @dataclass
@@ -185,7 +186,7 @@ class Running:
             [daemon_command()[0].replace("dagster-daemon", "dagster"), *arguments],
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=100 * PATIENCE,
             check=False,
             cwd=self.platform.dagster_home,
             env={

@@ -6,16 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from ndjson_pipeline_tests.patience import PATIENCE
+
 Value = TypeVar("Value")
 
 
 def await_true(look: Callable[[], Value], seconds: float, every: float = 0.1) -> Value:
     """Return what `look` returns once it is true; fail with the last value after a deadline."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
-    while not (value := look()):
+    while True:
+        began = time.monotonic()
+        if value := look():
+            return value
         assert time.monotonic() < deadline, f"not within {seconds:g} s; last seen: {value!r}"
-        time.sleep(every)
-    return value
+        # A look that is slow is a machine that is busy, and better not with looks.
+        time.sleep(max(every, 2 * (time.monotonic() - began)))
 
 
 def process_exists(process_id: int) -> bool:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
+from ndjson_pipeline_tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.daemon, pytest.mark.spark]
 
@@ -47,6 +49,7 @@ def nothing_is_left(temporary: Path) -> bool:
 
 @pytest.mark.timeout(150)
 def test_the_demo_succeeds_and_leaves_nothing(temporary: Path) -> None:
+    began = time.monotonic()
     command = subprocess.Popen(
         [COMMAND, "demo", "--files", "3", "--json"],
         stdout=subprocess.PIPE,
@@ -57,7 +60,7 @@ def test_the_demo_succeeds_and_leaves_nothing(temporary: Path) -> None:
     with command:
         # The command, the local AWS and Dagster: the look at what is left would see them.
         await_true(lambda: len(processes_with_variable("TMPDIR", str(temporary))) >= 3, 60)
-        output, errors = command.communicate(timeout=140)
+        output, errors = command.communicate(timeout=140 * PATIENCE)
     assert command.returncode == 0, errors
     document = json.loads(output.splitlines()[-1])
     fields = ("files", "manifests", "records_in", "rows_out", "runs", "seconds", "stages")
@@ -66,7 +69,7 @@ def test_the_demo_succeeds_and_leaves_nothing(temporary: Path) -> None:
     assert document["records_in"] == document["rows_out"] > 0
     assert document["manifests"] >= 1
     assert 1 <= document["runs"] <= document["manifests"]
-    assert 0 < document["seconds"] < 140
+    assert 0 < document["seconds"] < time.monotonic() - began
     assert document["stages"]["convert"] > 0
     await_true(lambda: nothing_is_left(temporary), 5)
     assert list(temporary.glob("ndjson-*")) == []
@@ -93,7 +96,7 @@ def dev_command(temporary: Path) -> Iterator[tuple["subprocess.Popen[str]", list
         if command.poll() is None:
             command.kill()
         command.wait()
-        reader.join(timeout=10)
+        reader.join(timeout=10 * PATIENCE)
         command.stdout.close()
 
 
@@ -111,16 +114,16 @@ def test_dev_prints_addresses_that_answer_and_ends_with_all_it_started(
         ui, aws = await_true(lambda: found if len(found := addresses()) == 2 else [], 90)
         await_true(lambda: "Ctrl-C" in "".join(lines), 5)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"{ui}/server_info", timeout=10) as answer:
+        with opener.open(f"{ui}/server_info", timeout=10 * PATIENCE) as answer:
             assert "dagster_version" in json.loads(answer.read())
-        with opener.open(f"{aws}/", timeout=10) as answer:
+        with opener.open(f"{aws}/", timeout=10 * PATIENCE) as answer:
             assert answer.status == 200
         assert len(processes_with_variable("TMPDIR", str(temporary))) >= 4
         if number is signal.SIGINT:
             os.killpg(command.pid, number)
         else:
             command.send_signal(number)
-        assert command.wait(timeout=40) == 0, lines
+        assert command.wait(timeout=40 * PATIENCE) == 0, lines
     await_true(lambda: nothing_is_left(temporary), 5)
     assert "Traceback" not in "".join(lines)
     assert list(temporary.glob("ndjson-*")) == []

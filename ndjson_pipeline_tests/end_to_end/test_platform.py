@@ -20,6 +20,7 @@ from ndjson_pipeline.laptop.demo.run import run_demo
 from ndjson_pipeline.laptop.platform import LocalPlatform
 from ndjson_pipeline_tests.end_to_end.conftest import Running, past
 from ndjson_pipeline_tests.end_to_end.processes import await_true
+from ndjson_pipeline_tests.patience import PATIENCE
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable
 
 pytestmark = [pytest.mark.daemon, pytest.mark.spark, pytest.mark.timeout(240)]
@@ -34,7 +35,7 @@ def files(now: datetime) -> list[InputFile]:
 @pytest.fixture(scope="module")
 def result(starting: LocalPlatform, files: list[InputFile], now: datetime) -> DemoResult:
     """What the demonstration found; it comes first, as it counts everything that the platform did."""
-    return run_demo(starting, files, began=now, timeout_seconds=150, tell=lambda _progress: None)
+    return run_demo(starting, files, began=now, timeout_seconds=150 * PATIENCE, tell=lambda _progress: None)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +150,9 @@ def test_a_manifest_that_fails_keeps_its_error_and_holds_up_no_other(done: Runni
     assert done.rows_by_source(date) == {source: 7}
     unchanged = done.records(date)[0]
     assert (unchanged.status, unchanged.attempt) == (ManifestStatus.FAILED, 1)
-    (alert,) = await_true(alerts, 60)
+    received = await_true(alerts, 60)
+    assert len(received) == 1, received
+    (alert,) = received
     assert alert["ManifestPath"] == failed.manifest_path
     assert alert["DagsterRunId"] == failed.dagster_run_id
     assert lost in alert["Error"]["Cause"]

@@ -17,6 +17,7 @@ from ndjson_pipeline.deployment.instance.home import prepare_home
 from ndjson_pipeline.local_aws import LocalAwsProcess, LocalAwsSettings
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
 from ndjson_pipeline_tests.end_to_end.sensor_iteration import CRASH_POINTS
+from ndjson_pipeline_tests.patience import PATIENCE
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable, day
 
 pytestmark = [pytest.mark.daemon, pytest.mark.timeout(240)]
@@ -38,7 +39,7 @@ def iterate(environment: dict[str, str], crash_point: str | None = None) -> int:
         [sys.executable, "-m", module, *arguments],
         env=environment,
         cwd=environment["DAGSTER_HOME"],
-        timeout=90,
+        timeout=90 * PATIENCE,
         check=False,
         # No pipes: a dead daemon's code server lives on for a while, and would keep them open.
         stdin=subprocess.DEVNULL,

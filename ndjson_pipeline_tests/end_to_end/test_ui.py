@@ -24,6 +24,7 @@ from ndjson_pipeline.laptop.platform import LocalPlatform
 from ndjson_pipeline_tests.browser import browser
 from ndjson_pipeline_tests.end_to_end.conftest import Running, past
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
+from ndjson_pipeline_tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.daemon, pytest.mark.spark, pytest.mark.timeout(240)]
 
@@ -31,7 +32,7 @@ pytestmark = [pytest.mark.daemon, pytest.mark.spark, pytest.mark.timeout(240)]
 SCREENSHOTS_VARIABLE = "NDJSON_SCREENSHOTS"
 LOCATION, REPOSITORY = "ndjson_pipeline.definitions:defs", "__repository__"
 # Milliseconds until a text must be there; the UI asks the server anew every few seconds.
-SOON = 30_000
+SOON = 30_000 * PATIENCE
 HAS_DRAWN = """
 canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(byte => byte)
 """
@@ -66,7 +67,7 @@ class Ui:
             headers={"Content-Type": "application/json"},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=60) as answer:
+        with opener.open(request, timeout=60 * PATIENCE) as answer:
             document = json.loads(answer.read())
         launched = document["data"]["launchPartitionBackfill"]
         assert launched["__typename"] == "LaunchBackfillSuccess", document
@@ -221,6 +222,6 @@ def test_the_numbers_of_the_dates_are_plotted(ui: Ui, page: Page, picture: Calla
     # Drawn, and not the blank that a canvas is before.
     last = page.locator("canvas").last
     last.scroll_into_view_if_needed()
-    await_true(lambda: last.evaluate(HAS_DRAWN), SOON / 1000)
+    await_true(lambda: last.evaluate(HAS_DRAWN), 30)
     page.get_by_text("input_size_mb", exact=True).evaluate("title => title.scrollIntoView({block: 'start'})")
     picture("metadata-plots")

@@ -31,6 +31,7 @@ from lambda_ingest.contract.manifest import ManifestFile
 from ndjson_pipeline_tests.glue_jobs.conftest import DATE, NOW, make_environment
 from ndjson_pipeline_tests.glue_jobs.generated import ANY_RECORD
 from ndjson_pipeline_tests.glue_jobs.records import canonical, record_of
+from ndjson_pipeline_tests.patience import PATIENCE
 
 pytestmark = pytest.mark.spark
 # Of the job's log; a run is killed within 300 ms of the first sight of each.
@@ -207,7 +208,7 @@ def start(script, argv, environment):
         cwd=script.parent,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=100 * PATIENCE,
         check=False,
     )
 
@@ -294,7 +295,7 @@ def test_killed_at_any_moment_and_done_again(lake, deployed, aws_environment, tm
                     break
         finally:
             process.stderr.close()
-            process.wait(timeout=100)
+            process.wait(timeout=100 * PATIENCE)
 
     moments = random.Random(NOW.second)
     for moment in KILL_MOMENTS:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import pytest
 
 from ndjson_pipeline.local_aws import LocalAws
+from ndjson_pipeline_tests.patience import PATIENCE
 
 Value = TypeVar("Value")
 FUNCTIONS = str(Path(__file__).parent / "handlers")
@@ -16,6 +17,7 @@ FUNCTIONS = str(Path(__file__).parent / "handlers")
 
 def eventually(look: Callable[[], Value], seconds: float = 20.0) -> Value:
     """Return what `look` returns once it is true; fail with the last value after a deadline."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while not (value := look()):
         assert time.monotonic() < deadline, f"not within {seconds:g} s; last seen: {value!r}"

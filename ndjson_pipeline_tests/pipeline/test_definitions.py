@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from ndjson_pipeline.definitions import build_defs, defs
+from ndjson_pipeline_tests.patience import PATIENCE
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOAD = """
@@ -42,7 +43,7 @@ def test_loads_without_aws_variables_and_without_a_network(tmp_path: Path) -> No
         [sys.executable, "-c", LOAD],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=60 * PATIENCE,
         check=False,
         cwd=tmp_path,
         env=environment_without_aws(tmp_path),
@@ -109,7 +110,7 @@ def test_the_workspace_file_loads(tmp_path: Path) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=80,
+        timeout=80 * PATIENCE,
         check=False,
         cwd=tmp_path,
         env=environment_without_aws(tmp_path),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ndjson_pipeline_tests.patience import PATIENCE
+
 COMMAND = str(Path(sys.executable).parent / "ndjson-pipeline")
 
 
@@ -27,7 +29,7 @@ def run(scratch: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
         [COMMAND, *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=60 * PATIENCE,
         check=False,
         env={**environment, "TMPDIR": str(scratch), "COLUMNS": "200"},
     )
