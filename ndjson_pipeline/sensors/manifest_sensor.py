@@ -22,6 +22,7 @@ from ndjson_pipeline.claims.dagster_runs import (
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import ManifestRecordStore
+from ndjson_pipeline.conversion.failed_dates import show_failed
 from ndjson_pipeline.deployment.names import GLUE_POOL
 from ndjson_pipeline.deployment.partitions import daily_partitions, partition_problem
 from ndjson_pipeline.jobs import convert_manifests
@@ -137,12 +138,17 @@ def _fail_unlaunchable(
 def _fail(
     context: dg.SensorEvaluationContext, records: ManifestRecordStore, record: ManifestRecord, reason: str
 ) -> None:
-    """Fail a manifest that no run converts; claimed first, so that its alert goes out like a run's."""
+    """Fail a manifest that no run converts; claimed first, so that its alert goes out like a run's.
+
+    Where its date is a partition, it is shown as failed: no run is there to do so.
+    """
     move = Move.CLAIM if record.status is ManifestStatus.PENDING else Move.RETRY
     claim = records.claim(record, f"{SENSOR_HOLDER_PREFIX}{context.sensor_name}", move)
     if claim is not None:
         records.fail(claim, reason)
         context.log.error(f"{record.manifest_path} failed: {reason}")
+        if daily_partitions.has_partition_key(record.date_prefix):
+            show_failed(context.instance, record.date_prefix, [claim.record])
 
 
 def _requests(

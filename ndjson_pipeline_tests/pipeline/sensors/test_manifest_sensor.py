@@ -25,6 +25,7 @@ from ndjson_pipeline.sensors import manifest_sensor as module
 from ndjson_pipeline.sensors.launches import MAX_LAUNCHES
 from ndjson_pipeline.sensors.manifest_sensor import manifest_sensor
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable, day, make_name
+from ndjson_pipeline_tests.pipeline.partition_bar import bar
 
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
@@ -226,6 +227,8 @@ def test_manifests_that_no_run_claims_are_failed_with_the_reason_after_the_last_
         item = manifests.item(name)
         assert item["status"] == "failed"
         assert f"{MAX_LAUNCHES} runs were launched" in item["error_message"]
+    # No run is there to show it.
+    assert bar(sensor.instance) == {day(-1): "failed"}
     assert manifests.item(other)["status"] == "pending"
     assert len(sensor.tick()) == 1
 
