@@ -16,6 +16,7 @@ from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.retries import FailureKind
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.claims.totals import ManifestNumbers
 from ndjson_pipeline.errors import StaleHolderError
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline_tests.pipeline.harness import DATE, NOW, ManifestTable
@@ -83,7 +84,7 @@ class TestAlerts:
         assert world.due() == [("run-1", 1), ("run-2", 2)]
         assert [alert.glue_job_run_id for alert in world.read().alerts_due] == ["jr_1", "jr_2"]
         assert world.item["alert_pending"] == "run-2"
-        world.store.complete(world.claim("run-3", Move.RETRY), 5)
+        world.store.complete(world.claim("run-3", Move.RETRY), ManifestNumbers(records_processed=5))
         assert world.due() == [("run-1", 1), ("run-2", 2)]
         found, _ = world.store.alerts_pending(10)
         assert [(record.name, record.status) for record in found] == [(world.name, ManifestStatus.COMPLETED)]
@@ -259,7 +260,7 @@ class TestGroups:
     def test_completing_or_a_person_forgets_it(self, world: World, is_completed: bool) -> None:
         world.fail("run", CRASHED, group_size=3)
         if is_completed:
-            world.store.complete(world.claim("run", Move.RETRY), 5)
+            world.store.complete(world.claim("run", Move.RETRY), ManifestNumbers(records_processed=5))
         else:
             assert world.claim("run", Move.RECLAIM).record.group_size is None
         assert not {"group_size", "crashes", "refused_starts"} & set(world.item)
@@ -286,7 +287,7 @@ class TestExpiry:
         assert "ttl" not in world.item
 
     def test_what_completed_expires(self, world: World) -> None:
-        world.store.complete(world.claim(), 5)
+        world.store.complete(world.claim(), ManifestNumbers(records_processed=5))
         assert world.item["ttl"] == int((NOW + TTL).timestamp())
         world.claim("run", Move.RECLAIM)
         assert "ttl" not in world.item
@@ -325,7 +326,7 @@ class TestExpiry:
         assert record is not None
         claim = store.claim(record, "run")
         assert claim is not None
-        store.complete(claim, 1)
+        store.complete(claim, ManifestNumbers(records_processed=1))
         item = world.item
         completed = datetime.fromisoformat(item["completed_time"])
         assert item["ttl"] == int((completed + timedelta(days=90)).timestamp())
@@ -347,7 +348,7 @@ def test_the_reason_why_a_run_lets_go_is_noted_and_the_record_stays_in_work(worl
     assert "alerts_due" not in world.item
     with pytest.raises(StaleHolderError):
         world.store.note_left(replace(claim, run_id="another"), "it was lost")
-    world.store.complete(claim, 1)
+    world.store.complete(claim, ManifestNumbers(records_processed=1))
     assert "error_message" not in world.item
 
 
