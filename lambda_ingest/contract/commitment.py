@@ -76,7 +76,8 @@ def records_may_be_gone(date_prefix: str, ttl: timedelta, now: datetime) -> bool
         now: the present instant, aware.
     """
     begin = datetime.combine(parse_date(date_prefix), datetime.min.time(), UTC)
-    return now + _CLOCKS >= begin - _EARLIEST_RECORD + ttl
+    # Counted from now, for the first and the last day of the calendar have no room beyond them.
+    return now + _CLOCKS + _EARLIEST_RECORD - ttl >= begin
 
 
 def commitment_of(

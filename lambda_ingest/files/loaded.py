@@ -47,6 +47,7 @@ _READS_BETWEEN_LOOKS = 64
 _MOST_JUDGED = 8
 # Of all dates that are kept; the date that is asked for is kept whatever it takes.
 _MOST_FILES = 200_000
+_MOST_DATES = 100
 
 
 class LoadedUnknownError(IngestError):
@@ -192,9 +193,9 @@ class LoadedFiles:
         with self._lock:
             date = self._dates.setdefault(date_prefix, _Date())
             self._dates.move_to_end(date_prefix)
-            while (
-                len(self._dates) > 1
-                and sum(len(each.listings) for each in self._dates.values()) > _MOST_FILES
+            while len(self._dates) > 1 and (
+                len(self._dates) > _MOST_DATES
+                or sum(len(each.listings) for each in self._dates.values()) > _MOST_FILES
             ):
                 self._dates.popitem(last=False)
             return date

@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.5
 _CONCURRENT_UPLOADS = 8
 
-# What the platform is as the demonstration runs it: the contract's defaults, but for the size check.
-DEMO_SETTINGS = LocalAwsSettings(lambda_variables={"MAX_FILES_PER_MANIFEST": str(FILES_PER_MANIFEST)})
+# What the platform is as the demonstration runs it: the contract's defaults, but for the size check, and for
+# the wait of late files: nobody wants to watch that.
+DEMO_SETTINGS = LocalAwsSettings(
+    lambda_variables={"MAX_FILES_PER_MANIFEST": str(FILES_PER_MANIFEST), "LATE_FLUSH_SECONDS": "0"}
+)
 
 
 class DemoFailedError(PipelineError):

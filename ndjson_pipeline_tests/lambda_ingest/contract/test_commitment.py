@@ -94,6 +94,11 @@ def test_of_two_that_list_a_file_the_proven_one_is_the_stronger_then_the_later()
     assert max(assumed, key=strength) is assumed[1]
 
 
+@pytest.mark.parametrize(("date_prefix", "expected"), [("0001-01-01", True), ("9999-12-31", False)])
+def test_the_ends_of_the_calendar_are_dates_too(date_prefix: str, expected: bool) -> None:
+    assert records_may_be_gone(date_prefix, timedelta(days=30), NOON) is expected
+
+
 @pytest.mark.parametrize(
     ("ttl_days", "now", "expected"),
     [

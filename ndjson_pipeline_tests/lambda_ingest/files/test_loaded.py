@@ -224,3 +224,21 @@ def test_a_broken_object_among_the_manifests_hides_no_other(
     assert ingest.deliver(*events) == []
     assert len(ingest.manifest_objects()) == 3
     assert {record["status"] for record in ingest.file_records().values()} == {"manifested"}
+
+
+def test_a_refused_file_of_the_first_day_of_the_calendar_is_quarantined(ingest: Ingest) -> None:
+    assert ingest.deliver(ingest.put("0001-01-01-a.ndjson")) == []
+    assert ingest.record("0001-01-01-a.ndjson")["status"] == "quarantined"
+
+
+def test_what_is_kept_of_dates_is_bounded(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lambda_ingest.files.loaded._MOST_FILES", 15)
+    events = copied(ingest, load(ingest, 20))
+    counting = Counting(ingest.clients)
+    runtime = ingest.runtime(counting.clients, metrics_table=None)
+    ingest.deliver(events[0], runtime=runtime)
+    other = ingest.put("2025-12-01-other.ndjson")
+    ingest.deliver(other, runtime=runtime)
+    assert list(runtime.loaded._dates) == ["2025-12-01"]
+    ingest.deliver(events[1], runtime=runtime)
+    assert ingest.record(f"{TODAY}-f00001.ndjson")["status"] == "manifested"

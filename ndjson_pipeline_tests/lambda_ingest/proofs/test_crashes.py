@@ -129,9 +129,10 @@ def old_date_scenario(world: World) -> Scenario:
             Key={"date_prefix": {"S": YESTERDAY}, "file_key": {"S": each}},
         )
     new = f"{YESTERDAY}-new.ndjson"
+    events.append(world.put(new))
     # With a life of one day the records of yesterday may be gone.
     changes = {"max_files_per_manifest": 3, "ttl_days": 1, "metrics_table": None}
-    return Scenario("old date", world.snapshot(), [*events, world.put(new)], [*known, new], changes=changes)
+    return Scenario("old date", world.snapshot(), events, [*known, new], changes=changes)
 
 
 def crash_at(world: World, place: str, *, after: bool, date_prefix: str = TODAY) -> None:
