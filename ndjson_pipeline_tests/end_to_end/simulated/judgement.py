@@ -18,6 +18,7 @@ from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import ENDED_BADLY, IN_FLIGHT
 from ndjson_pipeline.claims.record import ManifestRecord, parse_record
 from ndjson_pipeline.claims.store import ManifestRecordStore
+from ndjson_pipeline.deployment.partitions import daily_partitions
 from ndjson_pipeline.jobs import converts
 from ndjson_pipeline.laptop.demo.observation import read_output
 from ndjson_pipeline_tests.end_to_end.simulated.arrivals import Arrivals
@@ -132,6 +133,7 @@ class Judgement:
             self.check_failures_alerted,
             self.check_overwrites_alerted,
             self.check_refusals_alerted,
+            self.check_reports_counted,
             self.check_partitions,
             lambda: self.check_ticks_are_flat(windows),
         )
@@ -268,6 +270,26 @@ class Judgement:
         for time in self.platform.plan.refusal_storm:
             began = self.platform.plan.start + time
             assert any(began <= instant <= began + timedelta(hours=1.25) for instant in told), began
+
+    def check_reports_counted(self) -> None:
+        """The Lambda's reports are counted once in `manifests`, those of before the lost storage again."""
+        expected: Counter[str] = Counter()
+        for report in self.platform.ingest.reports():
+            for date_prefix, counts in report["dates"].items():
+                if daily_partitions.has_partition_key(date_prefix):
+                    expected[date_prefix] += counts["files_processed"]
+        counted: Counter[str] = Counter()
+        cursor, has_more = None, True
+        while has_more:
+            page = self.platform.orchestration.instance.fetch_materializations(
+                dg.AssetKey("manifests"), limit=1000, cursor=cursor
+            )
+            for record in page.records:
+                event = record.asset_materialization
+                assert event is not None and event.partition is not None
+                counted[event.partition] += int(event.metadata["files_processed"].value)
+            cursor, has_more = page.cursor, page.has_more
+        assert counted == expected
 
     def check_partitions(self) -> None:
         """A date with failed manifests is shown as failed, and the others that were converted are not."""
