@@ -38,6 +38,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         if name == FIGURE
     ]
     if figures:
-        terminalreporter.section("proofs of ingest")
+        terminalreporter.section("what the proofs tried")
         for figure in figures:
             terminalreporter.write_line(figure)

@@ -26,6 +26,7 @@ LONG_FILES = (
     "test_crashes",
     "test_load",
     "test_spark",
+    "test_three_days",
     "test_death",
     "test_interleavings",
     "test_model",
