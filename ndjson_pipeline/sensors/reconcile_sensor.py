@@ -80,16 +80,17 @@ def reconcile_sensor(context: dg.SensorEvaluationContext, pipeline: PipelineReso
     """Look at every record that is processing."""
     processing = pipeline.records().with_status(ManifestStatus.PROCESSING, RECORDS_PER_TICK)
     done = Reconciliation(context, pipeline, utc_now()).settle_all(processing)
-    for run in done.lost_runs.values():
-        reason = "Its process is gone; its manifests were settled by asking Glue"
-        context.instance.report_run_failed(run, reason)
+    # What is recorded as settled is not read again, so nothing that fails from here on may lose it.
     events = _materializations(context.instance, pipeline, done.settled)
     idle: list[dg.DagsterRun] = []
     if len(processing) < RECORDS_PER_TICK:
         # Else a live run may hold some that were not read.
         holders = {record.dagster_run_id for record in processing}
         idle = _idle_runs(context, holders, utc_now() - pipeline.reconcile_rules.idle_run)
-    ended = _end_runs(context, [run for run in idle if run.run_id in _read_cursor(context.cursor)])
+    idle_again = [run for run in idle if run.run_id in _read_cursor(context.cursor)]
+    ended = _end_runs(
+        context, done.lost_runs.values(), "its manifests were settled by asking Glue"
+    ) + _end_runs(context, idle_again, "it was started long ago and holds no manifest")
     cursor = json.dumps({"idle": [run.run_id for run in idle]})
     # Dagster calls every tick that requests no run skipped; what it shows beside it is this text.
     return dg.SensorResult(
@@ -105,7 +106,7 @@ def _summary(processing: int, done: Done, ended: int) -> str:
             (done.completed, f"settled {done.completed} manifests as completed"),
             (done.failed, f"settled {done.failed} manifests as failed"),
             (len(done.stopped), f"told {len(done.stopped)} Glue runs to stop"),
-            (len(done.lost_runs) + ended, f"ended {len(done.lost_runs) + ended} runs without a process"),
+            (ended, f"ended {ended} runs without a process"),
             (done.undone, f"could not settle {done.undone} manifests; the next tick tries again"),
         )
         if count
@@ -315,16 +316,24 @@ def _idle_runs(
     return idle
 
 
-def _end_runs(context: dg.SensorEvaluationContext, runs: Iterable[dg.DagsterRun]) -> int:
+def _end_runs(context: dg.SensorEvaluationContext, runs: Iterable[dg.DagsterRun], reason: str) -> int:
     """Mark runs failed whose process is gone: a run whose process was killed stays started for ever.
 
     It would keep its place in the pool, and the manifests it was launched for from being launched again.
+
+    Args:
+        context: of the tick.
+        runs: the runs.
+        reason: how it is known that the process is gone.
     """
     ended = 0
     for run in runs:
-        context.instance.report_run_failed(
-            run, "Its process is gone: it was started long ago and holds no manifest"
-        )
-        context.log.warning(f"Ended run {run.run_id}, which was started long ago and holds no manifest")
+        try:
+            context.instance.report_run_failed(run, f"Its process is gone: {reason}")
+        except Exception as error:
+            # It holds no manifest, so the next ticks find it idle.
+            context.log.warning(f"Run {run.run_id} could not be ended: {error}", exc_info=error)
+            continue
+        context.log.warning(f"Ended run {run.run_id}, whose process is gone: {reason}")
         ended += 1
     return ended

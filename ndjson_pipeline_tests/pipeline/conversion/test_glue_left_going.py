@@ -1,6 +1,6 @@
 """Errors after Glue was asked for a run: none makes a second run, and none throws away what Glue does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
@@ -10,6 +10,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import ManifestName
+from ndjson_pipeline.claims.completion import Completion, Refused
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
 from ndjson_pipeline.conversion import date as date_module
 from ndjson_pipeline.deployment.deadlines import Deadlines
@@ -37,9 +38,10 @@ class BrokenStore(ManifestRecordStore):
         self._break("started", claim)
         super().started(claim, glue_job_run_id)
 
-    def complete(self, claim: Claim, *values: Any) -> None:
-        self._break("complete", claim)
-        super().complete(claim, *values)
+    def complete_all(self, completions: Sequence[Completion]) -> list[Refused]:
+        for completion in completions:
+            self._break("complete", completion.claim)
+        return super().complete_all(completions)
 
     def note_left(self, claim: Claim, reason: str) -> None:
         self._break("note_left", claim)
@@ -133,9 +135,9 @@ def test_an_id_that_could_not_be_stored_ends_nothing(world: World) -> None:
     assert "glue_job_run_id" not in world.manifests.item(world.names[0])
 
 
-def test_an_end_that_could_not_be_recorded_leaves_that_manifest_alone(world: World) -> None:
+def test_ends_that_could_not_be_recorded_are_left_to_the_reconciler(world: World) -> None:
     result = world.run("complete")
-    assert statuses(world.manifests, world.names) == [("processing", 1), ("completed", 1)]
+    assert statuses(world.manifests, world.names) == [("processing", 1)] * 2
     world.assert_left_and_settled_without_a_second_run(result)
 
 

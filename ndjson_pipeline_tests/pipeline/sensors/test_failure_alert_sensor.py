@@ -434,7 +434,7 @@ def test_a_failure_that_was_retried_before_it_was_alerted_is_alerted_with_its_ru
         assert alert["Error"]["Cause"] == f"reason {number}"
         assert alert["WillRetry"] is True
     assert not {"alerts_due", "alert_pending"} & set(world.manifests.item(name))
-    store.complete(claim, 1)
+    store.complete(claim, None)
     world.tick()
     assert len(world.published) == 2
 
