@@ -24,9 +24,9 @@ SOME_HOURS = Plan(
     start=datetime(2026, 1, 29, 23, 0, tzinfo=UTC),
     arrivals=timedelta(hours=1),
     drain=timedelta(hours=1.5),
-    patience=6,
+    patience=8,
     rates=Rates(
-        seconds_between_files=25, late=0.12, refused=0.03, overwritten=0.05, dropped=0.04, throttled=0.03
+        seconds_between_files=35, late=0.12, refused=0.03, overwritten=0.05, dropped=0.04, throttled=0.03
     ),
     starts_between_fates=2,
     poisoned=hours(0.2, 0.8),
