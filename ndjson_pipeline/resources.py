@@ -4,9 +4,11 @@ import logging
 from datetime import timedelta
 
 import dagster as dg
+from pydantic import Field
 
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import split_s3_uri
+from ndjson_pipeline.claims.retries import RETRY_WAITS
 from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.deployment.deadlines import Deadlines
@@ -33,6 +35,8 @@ class PipelineResource(dg.ConfigurableResource[None]):
         abandoned_grace_seconds: what a run that is gone has left is settled after this.
         claim_grace_seconds: what a run has not claimed within this from its start is launched again.
         idle_run_seconds: a run that goes on this long and holds no manifest is ended.
+        retry_waits_seconds: how long another attempt waits after the first failure, the second, and so on;
+            after all others as the last.
         dpu_hour_price_usd: what a DPU-hour costs; the default is us-east-1's list price.
     """
 
@@ -46,6 +50,7 @@ class PipelineResource(dg.ConfigurableResource[None]):
     abandoned_grace_seconds: float = _RULES.abandoned_grace.total_seconds()
     claim_grace_seconds: float = _RULES.claim_grace.total_seconds()
     idle_run_seconds: float = _RULES.idle_run.total_seconds()
+    retry_waits_seconds: list[float] = Field(default=[wait.total_seconds() for wait in RETRY_WAITS])
     dpu_hour_price_usd: float = LIST_PRICE_USD
 
     @property
@@ -79,6 +84,7 @@ class PipelineResource(dg.ConfigurableResource[None]):
             table=deployment.names.tracking_table,
             clock=utc_now,
             ttl=timedelta(days=deployment.settings.ttl_days),
+            retry_waits=tuple(timedelta(seconds=wait) for wait in self.retry_waits_seconds),
         )
 
     def glue_runs(self, log: logging.Logger) -> GlueRuns:

@@ -137,3 +137,16 @@ def test_no_folder_holds_a_single_file() -> None:
         if path.name != "__init__.py":
             folders[path.parent] = folders.get(path.parent, 0) + 1
     assert [str(folder.relative_to(ROOT)) for folder, count in folders.items() if count == 1] == []
+
+
+def test_no_import_of_a_test_changes_another_module() -> None:
+    """What a test needs otherwise is passed in: a change by an import reaches every test after it."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{statement.lineno}"
+        for path in sorted((ROOT / "ndjson_pipeline_tests").rglob("*.py"))
+        for statement in ast.parse(path.read_text()).body
+        if isinstance(statement, ast.Assign | ast.AugAssign | ast.AnnAssign)
+        for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
+        if isinstance(target, ast.Attribute)
+    ]
+    assert wrong == []

@@ -1,5 +1,6 @@
 """What follows the failure of an attempt: another one by itself, and when."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -36,7 +37,13 @@ class NextTry:
 
 
 def next_try(
-    kind: FailureKind, *, crashes: int, refused_starts: int, is_alone: bool, now: datetime
+    kind: FailureKind,
+    *,
+    crashes: int,
+    refused_starts: int,
+    is_alone: bool,
+    now: datetime,
+    waits: Sequence[timedelta] = RETRY_WAITS,
 ) -> NextTry:
     """Decide; pure.
 
@@ -50,15 +57,16 @@ def next_try(
         refused_starts: of earlier attempts.
         is_alone: whether the manifest was alone in what crashed.
         now: the present instant.
+        waits: after the first failure, the second, and so on; not empty.
     """
     crashes += kind is FailureKind.CRASHED
     refused_starts += kind is FailureKind.NOT_STARTED
     is_proven = is_alone and crashes >= MAX_CRASHES
     if kind is FailureKind.FINAL or (kind is FailureKind.CRASHED and is_proven):
         return NextTry(None, crashes, refused_starts)
-    return NextTry(now + retry_wait(crashes + refused_starts), crashes, refused_starts)
+    return NextTry(now + retry_wait(crashes + refused_starts, waits), crashes, refused_starts)
 
 
-def retry_wait(failures: int) -> timedelta:
+def retry_wait(failures: int, waits: Sequence[timedelta] = RETRY_WAITS) -> timedelta:
     """Return how long another attempt waits after so many failures in a row, at least one; pure."""
-    return RETRY_WAITS[min(failures, len(RETRY_WAITS)) - 1]
+    return waits[min(failures, len(waits)) - 1]

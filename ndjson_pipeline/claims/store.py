@@ -39,7 +39,7 @@ from ndjson_pipeline.claims.completion import (
 from ndjson_pipeline.claims.due_alerts import DueAlert
 from ndjson_pipeline.claims.moves import ALLOWED_FROM, Move
 from ndjson_pipeline.claims.record import ManifestRecord, parse_record
-from ndjson_pipeline.claims.retries import FailureKind, NextTry, next_try
+from ndjson_pipeline.claims.retries import RETRY_WAITS, FailureKind, NextTry, next_try
 from ndjson_pipeline.claims.totals import DateTotals, GlueCharge, ManifestNumbers, totals_key
 from ndjson_pipeline.errors import RecordFormatError
 
@@ -98,6 +98,7 @@ class ManifestRecordStore:
         table: str,
         clock: Clock,
         ttl: timedelta = timedelta(days=SharedSettings.ttl_days),
+        retry_waits: Sequence[timedelta] = RETRY_WAITS,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -105,6 +106,7 @@ class ManifestRecordStore:
         self._table = table
         self._clock = clock
         self._ttl = ttl
+        self._retry_waits = retry_waits
         self._sleep = sleep
         self._jitter = jitter
 
@@ -385,6 +387,7 @@ class ManifestRecordStore:
             refused_starts=record.refused_starts,
             is_alone=group_size is None,
             now=now,
+            waits=self._retry_waits,
         )
         alert = DueAlert(
             run_id=claim.run_id,

@@ -1,20 +1,15 @@
 """The code location with short graces, whose processes die at the AWS call that a test names."""
 
 import os
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
-from ndjson_pipeline.claims import retries
 from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline_tests.end_to_end.deaths import RUN, Deaths
 
 DEATHS_VARIABLE = "MORTAL_DEATHS"
-
-# As the graces below: what follows a failure is proven here, and how long it waits where the rule is tested.
-retries.RETRY_WAITS = (timedelta(seconds=2),)
 
 
 class MortalPipelineResource(PipelineResource):
@@ -47,6 +42,7 @@ defs = build_defs(
             abandoned_grace_seconds=4.0,
             claim_grace_seconds=8.0,
             idle_run_seconds=20.0,
+            retry_waits_seconds=[2.0],
         )
     }
 )
