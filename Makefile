@@ -42,7 +42,7 @@ test: setup
 
 # One lane: its figures are of a test alone.
 soak: setup
-	MODEL_EXAMPLES=300 $(BIN)/python -m pytest -m "soak or not soak" -n 0 --timeout 7200 $(ARGS)
+	MODEL_EXAMPLES=300 LOAD_FILES=2000 $(BIN)/python -m pytest -m "soak or not soak" -n 0 --timeout 7200 $(ARGS)
 
 bench: setup
 	$(BIN)/python -m benchmarks.ingest.handler_time > /dev/null

@@ -13,6 +13,7 @@ from lambda_ingest.settings import Settings
 from ndjson_pipeline.local_aws import create_resources, lambda_environment
 from ndjson_pipeline.local_aws.clients import AwsClients
 from ndjson_pipeline_tests.lambda_ingest.harness import FakeClock, Ingest
+from ndjson_pipeline_tests.moto_in_process import mended_moto
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def aws_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def ingest(aws_variables: None, shared_clients: SharedClients) -> Iterator[Ingest]:
     """The deployment's resources in an AWS of their own, and the Lambdas for them."""
-    with mock_aws():
+    with mended_moto():
         create_resources(clients=shared_clients.resources)
         variables = lambda_environment(clients=shared_clients.resources)
         yield Ingest(Settings.from_environment(variables), shared_clients.ingest, FakeClock())

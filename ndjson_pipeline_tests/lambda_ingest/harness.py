@@ -170,7 +170,7 @@ class Ingest:
     def items(self) -> list[dict[str, Any]]:
         """Return every item of the tracking table."""
         pages = self.clients.dynamodb.get_paginator("scan").paginate(
-            TableName=self.settings.tracking_table, ConsistentRead=True
+            PaginationConfig={"PageSize": 250}, TableName=self.settings.tracking_table, ConsistentRead=True
         )
         return [from_item(item) for page in pages for item in page["Items"]]
 

@@ -6,6 +6,7 @@ after each of them; at the end the system is left alone to heal, and must have f
 
 import json
 import os
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,12 +15,12 @@ from botocore.config import Config
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from moto import mock_aws
 
 from lambda_ingest.runtime import Clients
 from lambda_ingest.settings import Settings
 from ndjson_pipeline.local_aws import create_resources, lambda_environment
 from ndjson_pipeline_tests.lambda_ingest.harness import FakeClock, Ingest, message
+from ndjson_pipeline_tests.moto_in_process import mended_moto
 
 FILES = 14
 BATCH = 4
@@ -36,8 +37,8 @@ class IngestMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.mock = mock_aws()
-        self.mock.start()
+        self.exits = ExitStack()
+        self.exits.enter_context(mended_moto())
         create_resources()
         self.clients = Clients.from_boto3()
         self.ingest = Ingest(
@@ -180,7 +181,7 @@ class IngestMachine(RuleBasedStateMachine):
             if self.contents:
                 self.heal_and_check()
         finally:
-            self.mock.stop()
+            self.exits.close()
 
     def heal_and_check(self) -> None:
         """Leave the system alone: time passes, the sweeper runs, what SQS holds is delivered."""

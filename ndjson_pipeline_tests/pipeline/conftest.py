@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
-from moto import mock_aws
 
 from ndjson_pipeline.deployment import clients as aws
 from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.local_aws import create_resources
+from ndjson_pipeline_tests.moto_in_process import mended_moto
 from ndjson_pipeline_tests.pipeline.asset_runner import Runner
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable
 
@@ -35,7 +35,7 @@ def aws_variables(module_patch: pytest.MonkeyPatch) -> None:
 def module_deployment(aws_variables: None) -> Iterator[Deployment]:
     """The deployment's resources in an AWS of the module's own."""
     aws._connect.cache_clear()
-    with mock_aws():
+    with mended_moto():
         create_resources()
         yield current_deployment()
     aws._connect.cache_clear()

@@ -193,18 +193,16 @@ class Fates:
 def simulated_platform(plan: Plan, seed: int) -> Iterator[Platform]:
     """Make the platform in an AWS of its own."""
     draw, simulation = random.Random(seed), Simulation(plan.start)
-    with pytest.MonkeyPatch.context() as patch, mock_aws(), moto_mended():
+    # Most of what is done here would be logged; Dagster enables loggers again that are disabled.
+    noisy = (logger.name, "botocore", "dagster", "glue_jobs", "ndjson_pipeline")
+    with pytest.MonkeyPatch.context() as patch, mock_aws(), moto_mended(), silenced(noisy):
         for name in list(os.environ):
             if name.startswith("AWS_") or name == "NDJSON_ENVIRONMENT":
                 patch.delenv(name)
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        # Most of what is done here would be logged; Dagster enables loggers again that are disabled.
-        patch.setattr(logger._logger, "level", logging.CRITICAL)
         patch.setattr(invocation, "emit_to_cloudwatch", lambda *_: None)
-        for noisy in ("botocore", "dagster", "glue_jobs", "ndjson_pipeline"):
-            patch.setattr(logging.getLogger(noisy), "level", logging.CRITICAL)
         # Dagster looks once a second, and waits ten for a script that says nothing.
         patch.setattr("dagster._core.pipes.utils.DEFAULT_SLEEP_INTERVAL", 0.02)
         patch.setattr("dagster._core.pipes.utils.WAIT_FOR_LOGS_AFTER_EXECUTION_INTERVAL", 0)
@@ -261,6 +259,22 @@ def simulated_platform(plan: Plan, seed: int) -> Iterator[Platform]:
                 orchestration.close()
         aws._connect.cache_clear()
     gc.collect()
+
+
+@contextmanager
+def silenced(names: Sequence[str]) -> Iterator[None]:
+    """Let loggers say nothing below critical.
+
+    Each remembers which levels it lets pass, and forgets that where its level is set by `setLevel` alone.
+    """
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 @contextmanager

@@ -230,11 +230,11 @@ class CrashExploration:
             left += [entry for entry in batch if entry["messageId"] in failed]
         return left
 
-    def _sweep(self, process: int, **changes: Any) -> None:
+    def _sweep(self, process: int, *, audit: bool = True, **changes: Any) -> None:
         changes = {"audit_days": 1, **self._scenario.changes, **changes}
         runtime = self._world.runtime(self._world.processes[process].clients, **changes)
         try:
-            self._world.sweep(runtime)
+            self._world.sweep(runtime, audit=audit)
         except ProcessDiedError:
             return
 
@@ -256,7 +256,7 @@ class CrashExploration:
         assert self._recover(left, CrashingCalls()) == []
         # A past date that was cut just now lets its rest wait; one sweep after that leaves none.
         world.clock.advance(seconds=world.settings.late_flush_seconds)
-        self._sweep(1)
+        self._sweep(1, audit=False)
         world.check_healed(scenario.accepted)
         for key in scenario.refused:
             world.check_quarantined(key)
