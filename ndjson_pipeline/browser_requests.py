@@ -1,5 +1,4 @@
-"""Which requests a web page of somebody else may have sent; such a page reaches what listens on this
-machine.
+"""Which requests a web page of somebody else may have sent; it reaches what listens on this machine.
 
 A page cannot forge three headers: `Origin` and `Sec-Fetch-Site` are set by the browser
 (https://fetch.spec.whatwg.org/#forbidden-header-name, https://www.w3.org/TR/fetch-metadata/), and `Host` is

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _STATUS = "403 Forbidden"
 _JUDGED_HEADERS = ("Host", "Origin", "Sec-Fetch-Site")
-_ADVICE = "Take endpoint and credentials from what `ndjson-pipeline dev` prints, or from the process that started it"
+_ADVICE = "Take endpoint and credentials from what `ndjson-pipeline dev` prints, or from whoever started it"
 
 _logger = logging.getLogger(__name__)
 
@@ -36,8 +36,8 @@ _logger = logging.getLogger(__name__)
 class Gate:
     """A WSGI application that passes on what is let in.
 
-    Nothing of a refused request is parsed but its head, and the server closes each connection after one request:
-    a body is never taken for another request.
+    Nothing of a refused request is parsed but its head. The server closes each connection after one request,
+    so that a body is never taken for another.
 
     Args:
         application: what is guarded.

@@ -1,5 +1,4 @@
-"""Whether a request was signed with the credentials of this start: AWS's Signature Version 4, read
-backwards.
+"""Whether a request was signed with the credentials of this start, by AWS's Signature Version 4.
 
 The rules are AWS's
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html, and for
