@@ -1,8 +1,9 @@
 """Asks the database of known vulnerabilities about all that the locks pin, by pip-audit; `make audit`.
 
-It ends with status 1 where a pinned version is known to be vulnerable, and where pip-audit fails for another
-reason than its database. Where that can't be reached, or does not know the packages (a mirror of the index has
-no such database), it says so, and ends with 0: what can't be asked is no finding, and no clean bill either.
+It ends with status 1 where a pinned version is known to be vulnerable, and where pip-audit fails for
+another reason than its database. Where that can't be reached, or does not know the packages (a mirror of
+the index has no such database), it says so, and ends with 0: what can't be asked is no finding, and no
+clean bill either.
 """
 
 import json
