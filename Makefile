@@ -5,14 +5,15 @@
 # make soak    the long explorations; their last figures are in docs/reliability.md
 # make bench   what things cost; asserts nothing
 # make check   lint and types
-# make lock    requirements.lock anew from pyproject.toml
+# make lock    requirements.lock and deploy/locks anew from pyproject.toml
+# make audit   known vulnerabilities of what the locks pin, where their database can be reached
 
 PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test soak bench check format lock clean
+.PHONY: help setup demo dev test soak bench check format lock audit clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -63,10 +64,20 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# One lock for every platform; --no-emit-index-url, so that no address of a package index is written.
+# A lock for every platform; --no-emit-index-url, so that no address of a package index is written. Development's
+# comes first, and the other targets' take its versions: what is tested is what runs there.
+COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --quiet
+
 lock: setup
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra production --extra dev --extra bench --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements.lock
+	$(COMPILE) pyproject.toml --extra local --extra production --extra dev --extra bench \
+		--group lambda --group glue -o requirements.lock
+	$(COMPILE) pyproject.toml --extra production -c requirements.lock -o deploy/locks/code_location.lock
+	$(COMPILE) --group lambda -c requirements.lock -o deploy/locks/lambda.lock
+	$(COMPILE) --group glue -c requirements.lock -o deploy/locks/glue.lock
+
+audit: setup
+	$(BIN)/python deploy/locks/audit.py
 
 clean:
 	rm -rf .venv .local build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -20,6 +20,7 @@ PLATFORM_FILES = (
     "test_production_instance",
     "test_sensor_crashes",
     "test_commands",
+    "test_foreign_pages",
 )
 # The longest of those that compute, which fill what the platforms leave.
 LONG_FILES = (

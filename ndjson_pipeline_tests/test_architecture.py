@@ -28,11 +28,11 @@ FLOORS = {
         ["sensors"],
         ["jobs"],
         ["assets"],
-        ["conversion", "cli"],
+        ["conversion", "cli", "webserver"],
         ["resources", "laptop"],
         ["glue", "local_aws"],
         ["claims", "deployment"],
-        ["errors", "concurrency"],
+        ["errors", "concurrency", "browser_requests"],
     ],
 }
 

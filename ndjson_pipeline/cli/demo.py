@@ -28,14 +28,17 @@ def run(
     console = Console(file=sys.stderr if as_json else sys.stdout)
     began = utc_now()
     # What can't be read is told before anything is started.
-    real = None if input_folder is None else files_of_folder(input_folder, began)
+    found = None if input_folder is None else files_of_folder(input_folder, began)
+    real = None if found is None else found.files
+    if found is not None and found.left_out:
+        console.print(found.left_out_text(), highlight=False, soft_wrap=True, markup=False)
     directory = Path(tempfile.mkdtemp(prefix="ndjson-demo-"))
     try:
         with ProgressDisplay(console) as display:
             display.tell(Progress("starting the local AWS and Dagster", files if real is None else len(real)))
             with LocalPlatform(directory, daemon_command(), settings=DEMO_SETTINGS) as platform:
                 inputs = (
-                    list(generated_files(files, file_size_kb * 1024, began, seed)) if real is None else real
+                    tuple(generated_files(files, file_size_kb * 1024, began, seed)) if real is None else real
                 )
                 result = run_demo(platform, inputs, began=began, timeout_seconds=timeout, tell=display.tell)
     except PipelineError as error:

@@ -1,5 +1,7 @@
 """The command `dev`."""
 
+import os
+import shlex
 import shutil
 import signal
 import socket
@@ -105,6 +107,12 @@ def _print_addresses(console: Console, platform: LocalPlatform, address: str) ->
     console.print(f"Dagster UI      {address}", highlight=False)
     console.print(f"local AWS       {platform.aws.endpoint_url}", highlight=False)
     console.print(f"logs            {platform.directory}", highlight=False, soft_wrap=True)
+    console.print(
+        f"credentials     made for this start; for a shell: source {_write_environment(platform)}",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+    )
     console.print("Try next, in another terminal; ten files of today make a batch:", highlight=False)
     console.print(
         f"  {exports} {command} generate --files 10 --size-mb 0.1",
@@ -113,3 +121,12 @@ def _print_addresses(console: Console, platform: LocalPlatform, address: str) ->
         markup=False,
     )
     console.print("Ctrl-C ends everything.", highlight=False)
+
+
+def _write_environment(platform: LocalPlatform) -> Path:
+    """Write what points a shell at the platform, for this person's eyes alone."""
+    path = platform.directory / "environment.sh"
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in platform.environment.items()]
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.writelines(lines)
+    return path

@@ -34,7 +34,10 @@ def daemon_command(definitions: str = DEFINITIONS) -> list[str]:
 
 def dev_command(port: int) -> list[str]:
     """Return the command of daemon, code location and UI together; the UI listens on this machine only."""
-    return [_script("dagster"), "dev", "-h", "127.0.0.1", "-p", str(port), "-m", DEFINITIONS, "-a", "defs"]
+    return [
+        *(sys.executable, "-m", "ndjson_pipeline.laptop.dagster_dev"),
+        *("-h", "127.0.0.1", "-p", str(port), "-m", DEFINITIONS, "-a", "defs"),
+    ]
 
 
 class DagsterProcess:

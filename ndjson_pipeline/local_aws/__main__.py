@@ -39,6 +39,9 @@ def main(arguments: list[str]) -> int:
         with LocalAws(options.port, directory=options.directory, settings=settings) as aws:
             ready = {
                 "endpoint_url": aws.endpoint_url,
+                # To the standard output alone: whoever starts the server gets them, and no log.
+                "access_key_id": aws.credentials.access_key_id,
+                "secret_access_key": aws.credentials.secret_access_key,
                 "account": aws.names.account,
                 "environment": aws.names.environment,
                 "region": settings.region,

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ndjson_pipeline.local_aws.clients import LOCAL_ACCESS_KEY, LOCAL_SECRET_KEY
+from ndjson_pipeline.local_aws.credentials import LocalCredentials
 
 # What a child process needs of its parent's environment, and nothing that could name real credentials.
 _INHERITED = (
@@ -20,11 +20,14 @@ _INHERITED = (
 _LOCAL_HOSTS = "127.0.0.1,localhost"
 
 
-def client_environment(endpoint_url: str, region: str, directory: Path) -> dict[str, str]:
+def client_environment(
+    endpoint_url: str, credentials: LocalCredentials, region: str, directory: Path
+) -> dict[str, str]:
     """Return what points any AWS client at the local endpoint, and away from real credentials.
 
     Args:
         endpoint_url: where the local AWS answers.
+        credentials: those of its start.
         region: its region.
         directory: where an AWS configuration file is written, so that the user's own is not read.
     """
@@ -36,8 +39,8 @@ def client_environment(endpoint_url: str, region: str, directory: Path) -> dict[
     no_proxy = f"{present},{_LOCAL_HOSTS}" if present else _LOCAL_HOSTS
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_ACCESS_KEY_ID": LOCAL_ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": LOCAL_SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         "AWS_SESSION_TOKEN": "",
         "AWS_PROFILE": "default",
         "AWS_CONFIG_FILE": str(configuration),

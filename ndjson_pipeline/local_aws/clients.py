@@ -10,6 +10,8 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from ndjson_pipeline.local_aws.credentials import LocalCredentials
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_glue import GlueClient
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 DEFAULT_REGION = "us-east-1"
-LOCAL_ACCESS_KEY = "local"
-LOCAL_SECRET_KEY = "local"
 
 # Clients may be used by several threads at once, but not made. They share a session, because a new one
 # reads the services' models again.
@@ -60,56 +60,65 @@ class AwsClients:
         )
 
     @classmethod
-    def for_endpoint(cls, endpoint_url: str, region: str = DEFAULT_REGION) -> Self:
+    def for_endpoint(
+        cls, endpoint_url: str, credentials: LocalCredentials, region: str = DEFAULT_REGION
+    ) -> Self:
         """Make clients of a local endpoint, whatever the environment says.
 
         Args:
             endpoint_url: such as `http://127.0.0.1:5000`.
+            credentials: those of its start.
             region: the region to sign for.
         """
         return cls(
             region=region,
-            s3=local_client("s3", endpoint_url, region),
-            sqs=local_client("sqs", endpoint_url, region),
-            dynamodb=local_client("dynamodb", endpoint_url, region),
-            sns=local_client("sns", endpoint_url, region),
-            glue=local_client("glue", endpoint_url, region),
-            logs=local_client("logs", endpoint_url, region),
-            sts=local_client("sts", endpoint_url, region),
+            s3=local_client("s3", endpoint_url, credentials, region),
+            sqs=local_client("sqs", endpoint_url, credentials, region),
+            dynamodb=local_client("dynamodb", endpoint_url, credentials, region),
+            sns=local_client("sns", endpoint_url, credentials, region),
+            glue=local_client("glue", endpoint_url, credentials, region),
+            logs=local_client("logs", endpoint_url, credentials, region),
+            sts=local_client("sts", endpoint_url, credentials, region),
         )
 
 
 def local_client(
-    service: str, endpoint_url: str, region: str = DEFAULT_REGION, read_timeout_seconds: float = 60
+    service: str,
+    endpoint_url: str,
+    credentials: LocalCredentials,
+    region: str = DEFAULT_REGION,
+    read_timeout_seconds: float = 60,
 ) -> Any:
-    """Return a client of any service at a local endpoint, with fake credentials.
+    """Return a client of any service at a local endpoint, whatever the environment says.
 
     Args:
         service: boto3's name of it, such as `s3`.
         endpoint_url: such as `http://127.0.0.1:5000`.
+        credentials: those of its start.
         region: the region to sign for.
         read_timeout_seconds: how long to wait for an answer.
     """
     with _session_lock:
         session: Any = local_session(region)
-        return session.client(service, endpoint_url=endpoint_url, config=local_config(read_timeout_seconds))
+        return session.client(
+            service,
+            endpoint_url=endpoint_url,
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
+            config=local_config(read_timeout_seconds),
+        )
 
 
 @functools.cache
 def local_session(region: str) -> boto3.Session:
-    """Return a session with fake credentials, which reads none of the user's AWS configuration."""
+    """Return a session without credentials, which reads none of the user's AWS configuration."""
     session = botocore.session.Session()
     # A profile of the environment would have to exist, and its settings would apply.
     settings = session.get_component("config_store")
     settings.set_config_variable("profile", None)
     settings.set_config_variable("config_file", os.devnull)
     settings.set_config_variable("credentials_file", os.devnull)
-    return boto3.Session(
-        botocore_session=session,
-        aws_access_key_id=LOCAL_ACCESS_KEY,
-        aws_secret_access_key=LOCAL_SECRET_KEY,
-        region_name=region,
-    )
+    return boto3.Session(botocore_session=session, region_name=region)
 
 
 def local_config(read_timeout_seconds: float = 60) -> Config:

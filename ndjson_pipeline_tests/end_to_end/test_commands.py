@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,6 +102,28 @@ def dev_command(temporary: Path) -> Iterator[tuple["subprocess.Popen[str]", list
         command.stdout.close()
 
 
+def uploaded_by_the_printed_line(lines: list[str], temporary: Path) -> int:
+    """Run the line to try as a shell does, and what is to be sourced; return how many files there are."""
+    (line,) = [line.strip() for line in lines if " generate " in line]
+    assert line.startswith("AWS_ENDPOINT_URL=http://127.0.0.1:")
+    (sourced,) = re.findall(r"source (\S+)$", "".join(lines), re.MULTILINE)
+    assert Path(sourced).stat().st_mode & 0o077 == 0
+    line = line.replace("--files 10", "--files 1")
+    listing = "import boto3; print(boto3.client('s3').list_objects_v2(Bucket='{}')['KeyCount'])"
+    bucket = "ndjson-input-sqs-123456789012-dev"
+    for command in (line, f". {sourced} && {sys.executable} -c {shlex.quote(listing.format(bucket))}"):
+        done = subprocess.run(
+            ["sh", "-c", command],
+            capture_output=True,
+            text=True,
+            timeout=60 * PATIENCE,
+            check=False,
+            env=environment(temporary),
+        )
+        assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
 @pytest.mark.timeout(150)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_dev_prints_addresses_that_answer_and_ends_with_all_it_started(
@@ -116,8 +140,14 @@ def test_dev_prints_addresses_that_answer_and_ends_with_all_it_started(
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(f"{ui}/server_info", timeout=10 * PATIENCE) as answer:
             assert "dagster_version" in json.loads(answer.read())
-        with opener.open(f"{aws}/", timeout=10 * PATIENCE) as answer:
-            assert answer.status == 200
+        # A foreign page is answered by neither; the printed line works.
+        for address in (ui, aws):
+            foreign = urllib.request.Request(f"{address}/", headers={"Origin": "https://evil.example"})
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                opener.open(foreign, timeout=10 * PATIENCE)
+            assert refused.value.code == 403
+            refused.value.close()
+        assert uploaded_by_the_printed_line(lines, temporary) == 1
         assert len(processes_with_variable("TMPDIR", str(temporary))) >= 4
         if number is signal.SIGINT:
             os.killpg(command.pid, number)

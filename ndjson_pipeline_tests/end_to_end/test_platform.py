@@ -184,7 +184,7 @@ def folder_of_real_data() -> Path:
 
 
 def test_real_data_comes_out_row_for_row(done: Running, now: datetime) -> None:
-    files = files_of_folder(folder_of_real_data(), now - timedelta(days=20))
+    files = files_of_folder(folder_of_real_data(), now - timedelta(days=20)).files
     done.upload(files)
     records = done.await_converted(files, 120)
     dates = sorted({file.date_prefix for file in files})

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from ndjson_pipeline.deployment.names import Names
 from ndjson_pipeline.local_aws.child_environment import client_environment, inherited_environment
 from ndjson_pipeline.local_aws.clients import local_client
+from ndjson_pipeline.local_aws.credentials import LocalCredentials
 from ndjson_pipeline.local_aws.errors import FunctionNotFoundError, LocalAwsError, ServerStartError
 from ndjson_pipeline.local_aws.functions.function import Invocation, function_name
 from ndjson_pipeline.local_aws.settings import LocalAwsSettings, project_directory
@@ -61,6 +62,11 @@ class LocalAwsProcess:
         return str(self._fact("endpoint_url"))
 
     @property
+    def credentials(self) -> LocalCredentials:
+        """The only ones that it takes; it made them when it started."""
+        return LocalCredentials(str(self._fact("access_key_id")), str(self._fact("secret_access_key")))
+
+    @property
     def names(self) -> Names:
         """The names of everything made."""
         return Names(environment=self.settings.environment, account=str(self._fact("account")))
@@ -77,13 +83,14 @@ class LocalAwsProcess:
 
     def client_environment(self) -> dict[str, str]:
         """Return the environment variables that point any AWS client here, and away from real credentials."""
-        return client_environment(self.endpoint_url, self.settings.region, self.directory)
+        return client_environment(self.endpoint_url, self.credentials, self.settings.region, self.directory)
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of this AWS."""
         return local_client(
             service,
             self.endpoint_url,
+            self.credentials,
             self.settings.region,
             self.settings.lambda_timeout_seconds + _SECONDS_BEYOND_AN_INVOCATION,
         )

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
@@ -24,6 +24,7 @@ from ndjson_pipeline.deployment.names import Names
 from ndjson_pipeline.local_aws import moto_patches
 from ndjson_pipeline.local_aws.child_environment import client_environment, inherited_environment
 from ndjson_pipeline.local_aws.clients import AwsClients, local_client
+from ndjson_pipeline.local_aws.credentials import LocalCredentials
 from ndjson_pipeline.local_aws.errors import LocalAwsError, ServerStartError
 from ndjson_pipeline.local_aws.functions.api import FunctionInvoker
 from ndjson_pipeline.local_aws.functions.environment import lambda_environment
@@ -34,6 +35,7 @@ from ndjson_pipeline.local_aws.functions.timer_pump import TimerPump
 from ndjson_pipeline.local_aws.glue.runs import GlueRuns, GlueSettings
 from ndjson_pipeline.local_aws.log_shipping import LogShipper
 from ndjson_pipeline.local_aws.resources import create_resources
+from ndjson_pipeline.local_aws.server.gate import Gate
 from ndjson_pipeline.local_aws.settings import LocalAwsSettings, project_directory
 
 HOST = "127.0.0.1"
@@ -46,6 +48,8 @@ _SECONDS_FOR_REQUESTS_TO_END = 5.0
 _SECONDS_BEYOND_AN_INVOCATION = 60.0
 
 _logger = logging.getLogger(__name__)
+
+Fact = TypeVar("Fact")
 
 
 class LocalAws:
@@ -66,25 +70,30 @@ class LocalAws:
         self.names = Names(environment=self.settings.environment, account=ACCOUNT)
         self._requested_port = port
         self._endpoint_url: str | None = None
+        self._credentials: LocalCredentials | None = None
         self._runtime: LambdaRuntime | None = None
         self._exits = contextlib.ExitStack()
 
     @property
     def endpoint_url(self) -> str:
         """Where AWS answers, such as `http://127.0.0.1:40123`."""
-        if self._endpoint_url is None:
-            raise LocalAwsError("the local AWS is not running; use it as a context manager")
-        return self._endpoint_url
+        return _running(self._endpoint_url)
+
+    @property
+    def credentials(self) -> LocalCredentials:
+        """The only ones that it takes, made anew at each start."""
+        return _running(self._credentials)
 
     def client_environment(self) -> dict[str, str]:
         """Return the environment variables that point any AWS client here, and away from real credentials."""
-        return client_environment(self.endpoint_url, self.settings.region, self.directory)
+        return client_environment(self.endpoint_url, self.credentials, self.settings.region, self.directory)
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of this AWS."""
         return local_client(
             service,
             self.endpoint_url,
+            self.credentials,
             self.settings.region,
             self.settings.lambda_timeout_seconds + _SECONDS_BEYOND_AN_INVOCATION,
         )
@@ -104,9 +113,7 @@ class LocalAws:
     @property
     def runtime(self) -> LambdaRuntime:
         """What runs the functions."""
-        if self._runtime is None:
-            raise LocalAwsError("the local AWS is not running; use it as a context manager")
-        return self._runtime
+        return _running(self._runtime)
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as exits:
@@ -121,8 +128,7 @@ class LocalAws:
         _traceback: TracebackType | None,
     ) -> None:
         self._exits.close()
-        self._endpoint_url = None
-        self._runtime = None
+        self._endpoint_url = self._credentials = self._runtime = None
 
     def _start(self, exits: contextlib.ExitStack) -> None:
         settings = self.settings
@@ -130,7 +136,8 @@ class LocalAws:
         listener = _listen(self._requested_port)
         exits.callback(listener.close)
         self._endpoint_url = f"http://{HOST}:{listener.getsockname()[1]}"
-        clients = AwsClients.for_endpoint(self._endpoint_url, settings.region)
+        self._credentials = credentials = LocalCredentials.make()
+        clients = AwsClients.for_endpoint(self._endpoint_url, credentials, settings.region)
         base = {**inherited_environment(os.environ), **self.client_environment()}
         shipper = LogShipper(clients.logs)
         runtime = LambdaRuntime(self._function_environment(base), self.directory / "lambda", shipper)
@@ -152,7 +159,7 @@ class LocalAws:
         exits.callback(moto_patches.remove)
         _forget_all_state()
         exits.callback(_forget_all_state)
-        server = _Server(listener)
+        server = _Server(listener, credentials)
         server.start()
         exits.callback(server.stop, closing)
         # From here on, the reverse of the order in which things begin is the order in which they end.
@@ -244,14 +251,14 @@ class _RequestHandler(MotoRequestHandler):
 
 
 class _Server(ThreadedWSGIServer):
-    """moto's server on a socket that is bound already."""
+    """moto's server behind the gate, on a socket that is bound already."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, credentials: LocalCredentials) -> None:
         host, port = listener.getsockname()[:2]
         super().__init__(
             host,
             port,
-            DomainDispatcherApplication(create_backend_app),
+            Gate(DomainDispatcherApplication(create_backend_app), port, credentials),
             handler=_RequestHandler,
             fd=listener.fileno(),
         )
@@ -289,6 +296,12 @@ class _Server(ThreadedWSGIServer):
         )
         self._requests.add(thread)
         thread.start()
+
+
+def _running(fact: Fact | None) -> Fact:
+    if fact is None:
+        raise LocalAwsError("the local AWS is not running; use it as a context manager")
+    return fact
 
 
 def _listen(port: int) -> socket.socket:

@@ -12,6 +12,7 @@ import pytest
 
 from ndjson_pipeline.local_aws import LocalAwsError, LocalAwsProcess, LocalAwsSettings
 from ndjson_pipeline.local_aws.clients import local_client
+from ndjson_pipeline.local_aws.credentials import LocalCredentials
 from ndjson_pipeline.local_aws.errors import FunctionNotFoundError, ServerStartError
 from ndjson_pipeline_tests.local_aws.conftest import FUNCTIONS, eventually, process_exists
 
@@ -43,6 +44,8 @@ def test_is_like_the_one_in_this_process(tmp_path):
         buckets = aws.client("s3").list_buckets()["Buckets"]
         assert {bucket["Name"] for bucket in buckets} == set(aws.names.buckets)
         assert aws.client_environment()["AWS_ENDPOINT_URL"] == aws.endpoint_url
+        assert aws.client_environment()["AWS_ACCESS_KEY_ID"] == aws.credentials.access_key_id
+        assert aws.credentials.secret_access_key not in aws.log_path.read_text()
         assert aws.invoke("sweeper", {"number": 1}).payload == {"number": 1}
         failed = aws.invoke("sweeper", {"command": "raise"})
         assert (failed.function_error, failed.payload["errorType"]) == ("Unhandled", "KeyError")
@@ -87,7 +90,8 @@ def test_ends_on_a_signal(tmp_path, number):
     )
     with process:
         ready = json.loads(process.stdout.readline())
-        assert local_client("sts", ready["endpoint_url"]).get_caller_identity()
+        credentials = LocalCredentials(ready["access_key_id"], ready["secret_access_key"])
+        assert local_client("sts", ready["endpoint_url"], credentials).get_caller_identity()
         process.send_signal(number)
         assert process.wait(20) == 0
 
@@ -114,17 +118,19 @@ def test_nothing_outlives_a_killed_parent(tmp_path):
         settings = LocalAwsSettings.from_json({SETTINGS.to_json()!r})
         with LocalAwsProcess(directory=Path({str(tmp_path)!r}), settings=settings) as aws:
             function = aws.invoke("sweeper", {{"command": "process"}}).payload["process_id"]
-            print(json.dumps([aws.endpoint_url, aws.process_id, function]), flush=True)
+            keys = [aws.credentials.access_key_id, aws.credentials.secret_access_key]
+            print(json.dumps([aws.endpoint_url, keys, aws.process_id, function]), flush=True)
             time.sleep(120)
         """
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
-        endpoint_url, server, function = json.loads(parent.stdout.readline())
+        endpoint_url, keys, server, function = json.loads(parent.stdout.readline())
         names = type("Names", (), {})()
         names.scripts_bucket = "ndjson-scripts-sqs-123456789012-dev"
         names.glue_job = "ndjson-parquet-batch-job-dev"
+        credentials = LocalCredentials(*keys)
         run = script_process(
-            tmp_path, start_a_run(lambda service: local_client(service, endpoint_url), names)
+            tmp_path, start_a_run(lambda service: local_client(service, endpoint_url, credentials), names)
         )
         assert all(map(process_exists, (server, function, run)))
         parent.kill()

@@ -49,11 +49,12 @@ def test_everything_ends(tmp_path):
 def test_state_ends_with_it(tmp_path):
     with LocalAws(directory=tmp_path, settings=QUIET) as aws:
         aws.client("s3").put_object(Bucket=aws.names.output_bucket, Key="old", Body=b"")
-        first = aws.endpoint_url
+        first, credentials = aws.endpoint_url, aws.credentials
     with LocalAws(directory=tmp_path, settings=QUIET) as aws:
         assert aws.client("s3").list_objects_v2(Bucket=aws.names.output_bucket)["KeyCount"] == 0
+        assert aws.credentials != credentials
     with pytest.raises(EndpointConnectionError):
-        local_client("sts", first).get_caller_identity()
+        local_client("sts", first, credentials).get_caller_identity()
 
 
 def test_moto_has_its_own_behaviour_afterwards(tmp_path):
@@ -111,7 +112,8 @@ def test_client_environment_serves_plain_boto3(tmp_path, monkeypatch):
             monkeypatch.setenv(name, value)
         session = boto3.Session()
         credentials = session.get_credentials()
-        assert (credentials.access_key, credentials.secret_key) == ("local", "local")
+        assert credentials.access_key == aws.credentials.access_key_id
+        assert credentials.secret_key == aws.credentials.secret_access_key
         assert not credentials.token
         buckets = {bucket["Name"] for bucket in session.client("s3").list_buckets()["Buckets"]}
         assert buckets == set(aws.names.buckets)

@@ -96,7 +96,12 @@ def test_the_laptop_gives_dagster_what_the_functions_get(
     platform = LocalPlatform(
         tmp_path, daemon_command(), settings=LocalAwsSettings(lambda_variables={**turned, "OTHER": "x"})
     )
-    platform.aws._ready = {"endpoint_url": "http://127.0.0.1:1", "account": "123456789012"}
+    platform.aws._ready = {
+        "endpoint_url": "http://127.0.0.1:1",
+        "account": "123456789012",
+        "access_key_id": "key",
+        "secret_access_key": "secret",
+    }
     monkeypatch.setenv("INPUT_PREFIX", "elsewhere/")
     settings = PipelineSettings.from_environment({**os.environ, **platform.environment})
     assert (settings.ttl_days, settings.partition_start_date) == (90, date(2019, 6, 1))

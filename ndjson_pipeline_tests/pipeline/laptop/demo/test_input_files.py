@@ -1,6 +1,8 @@
 """What the demonstration puts into the input bucket."""
 
 import gzip
+import os
+import socket
 from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -68,7 +70,7 @@ def test_a_folder_of_plain_and_gzip_files_is_read(tmp_path: Path) -> None:
     (tmp_path / "c.jsonl").write_bytes(b'{"n": 4}\r\n')
     (tmp_path / "README.md").write_text("no input")
     (tmp_path / "folder.json").mkdir()
-    files = files_of_folder(tmp_path, NOW)
+    files = files_of_folder(tmp_path, NOW).files
     assert [file.name[:12] for file in files] == ["2026-01-29-a", "2026-01-29-b", "2026-01-29-c"]
     assert [file.record_count for file in files] == [1, 2, 1]
     assert files[0].content == b'{"n": 3}\n'
@@ -79,7 +81,7 @@ def test_a_large_file_is_split_at_whole_lines_and_loses_none(tmp_path: Path) -> 
     line = b'{"text": "' + b"x" * 999_988 + b'"}\n'
     content = line * 8 + b'{"last": true}'
     (tmp_path / "large.ndjson").write_bytes(content)
-    files = files_of_folder(tmp_path, NOW)
+    files = files_of_folder(tmp_path, NOW).files
     assert len(files) > 1
     assert b"".join(file.content for file in files) == content
     assert all(len(file.content) <= SPLIT_BYTES for file in files)
@@ -90,7 +92,11 @@ def test_a_large_file_is_split_at_whole_lines_and_loses_none(tmp_path: Path) -> 
 def test_a_line_longer_than_a_piece_stays_whole(tmp_path: Path) -> None:
     long = b'{"text": "' + b"x" * (SPLIT_BYTES + 1) + b'"}\n'
     (tmp_path / "a.ndjson").write_bytes(b'{"n": 1}\n' + long + b'{"n": 2}\n')
-    assert [file.content for file in files_of_folder(tmp_path, NOW)] == [b'{"n": 1}\n', long, b'{"n": 2}\n']
+    assert [file.content for file in files_of_folder(tmp_path, NOW).files] == [
+        b'{"n": 1}\n',
+        long,
+        b'{"n": 2}\n',
+    ]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +116,7 @@ def test_a_line_longer_than_a_piece_stays_whole(tmp_path: Path) -> None:
 )
 def test_every_filename_becomes_one_that_ingest_accepts(tmp_path: Path, name: str) -> None:
     (tmp_path / f"{name}.ndjson").write_bytes(b'{"n": 1}\n')
-    (file,) = files_of_folder(tmp_path, NOW)
+    (file,) = files_of_folder(tmp_path, NOW).files
     assert is_accepted(file)
 
 
@@ -118,14 +124,14 @@ def test_files_whose_names_become_the_same_do_not_replace_each_other(tmp_path: P
     for name in ("a b.ndjson", "a-b.ndjson", "a-b.json", "a-b.ndjson.gz"):
         content = f'{{"name": "{name}"}}\n'.encode()
         (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
-    names = [file.name for file in files_of_folder(tmp_path, NOW)]
+    names = [file.name for file in files_of_folder(tmp_path, NOW).files]
     assert len(set(names)) == len(names) == 4
 
 
 def test_an_empty_file_in_a_folder_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "empty.ndjson").write_bytes(b"")
     (tmp_path / "a.ndjson").write_bytes(b'{"n": 1}\n')
-    assert [file.record_count for file in files_of_folder(tmp_path, NOW)] == [1]
+    assert [file.record_count for file in files_of_folder(tmp_path, NOW).files] == [1]
 
 
 def test_a_folder_of_empty_files_is_refused(tmp_path: Path) -> None:
@@ -146,6 +152,106 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     for path in (file, tmp_path / "absent"):
         with pytest.raises(InputFolderError, match="no folder"):
             files_of_folder(path, NOW)
+
+
+def test_no_link_is_followed_wherever_it_leads(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "in", tmp_path / "outside"
+    folder.mkdir()
+    outside.mkdir()
+    (outside / "secret.ndjson").write_bytes(b'{"secret": 1}\n')
+    (folder / "a.ndjson").write_bytes(b'{"n": 1}\n')
+    for name, target in {
+        "absolute.ndjson": outside / "secret.ndjson",
+        "relative.ndjson": Path("../outside/secret.ndjson"),
+        "folder.ndjson": outside,
+        "chain.ndjson": folder / "absolute.ndjson",
+        "inside.ndjson": folder / "a.ndjson",
+        "itself.ndjson": folder / "itself.ndjson",
+        "nowhere.ndjson": folder / "absent",
+        "memory.ndjson": Path("/proc/self/environ"),
+        "zero.ndjson": Path("/dev/zero"),
+    }.items():
+        (folder / name).symlink_to(target)
+    found = files_of_folder(folder, NOW)
+    assert [file.content for file in found.files] == [b'{"n": 1}\n']
+    assert len(found.left_out) == 9
+    assert all(text.endswith(" (a link)") for text in found.left_out)
+
+
+def test_the_folder_that_was_named_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.ndjson").write_bytes(b"{}\n")
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    assert len(files_of_folder(tmp_path / "link", NOW).files) == 1
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_plain_file_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.ndjson").write_bytes(b"{}\n")
+    (tmp_path / "folder.json").mkdir()
+    os.mkfifo(tmp_path / "pipe.ndjson")
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket.ndjson")
+        found = files_of_folder(tmp_path, NOW)
+    assert len(found.files) == 1
+    assert found.left_out == ("folder.json (a folder)", "pipe.ndjson (a pipe)", "socket.ndjson (a socket)")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_takes_a_name_after_the_look_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    (tmp_path / "a.ndjson").write_bytes(b"{}\n")
+    (tmp_path / "b.ndjson").write_bytes(b"{}\n")
+    (tmp_path / "secret").write_bytes(b'{"secret": 1}\n')
+    look = os.stat
+
+    def look_and_change(path: object, **named: object) -> os.stat_result:
+        found = look(path, **named)
+        if path == "b.ndjson":
+            (tmp_path / "b.ndjson").unlink()
+            if kind == "link":
+                (tmp_path / "b.ndjson").symlink_to(tmp_path / "secret")
+            else:
+                os.mkfifo(tmp_path / "b.ndjson")
+        return found
+
+    monkeypatch.setattr("ndjson_pipeline.laptop.demo.input_files.os.stat", look_and_change)
+    found = files_of_folder(tmp_path, NOW)
+    assert len(found.files) == 1
+    assert {"b.ndjson (a link)", "b.ndjson (no plain file)"} & set(found.left_out)
+
+
+def test_what_is_left_out_is_told_in_short_and_harmlessly(tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_bytes(b"{}\n")
+    (tmp_path / "empty.ndjson").write_bytes(b"")
+    (tmp_path / "\x1b[2J\n\u202egpj.txt").write_bytes(b"")
+    (tmp_path / os.fsdecode(b"\xff.txt")).write_bytes(b"")
+    (tmp_path / ("x" * 240)).write_bytes(b"")
+    for number in range(20):
+        (tmp_path / f"z{number}.txt").write_bytes(b"")
+    found = files_of_folder(tmp_path, NOW)
+    text = found.left_out_text()
+    assert len(found.left_out) == 24
+    assert text.startswith("left out: ")
+    assert text.endswith(" and 14 more")
+    assert text.isprintable()
+    assert len(text) < 11 * 130
+    assert "empty.ndjson (empty)" in found.left_out
+    assert r"\x1b[2J\n\u202egpj.txt (another ending)" in found.left_out
+    assert r"\xff.txt (another ending)" in found.left_out
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.ndjson").write_bytes(b"{}\n")
+    assert files_of_folder(tmp_path / "in", NOW).left_out_text() == ""
+
+
+def test_the_longest_name_makes_a_key_of_a_bounded_length(tmp_path: Path) -> None:
+    (tmp_path / ("x" * 248 + ".ndjson")).write_bytes(b"{}\n")
+    (file,) = files_of_folder(tmp_path, NOW).files
+    assert len(file.name) <= 130
+    assert is_accepted(file)
 
 
 def test_a_file_that_is_no_gzip_is_refused_by_its_name(tmp_path: Path) -> None:
