@@ -15,5 +15,9 @@ class SweepEventError(IngestError):
     """What the sweeper was asked makes no sense; nothing was done."""
 
 
+class ManifestChangedError(IngestError):
+    """A committed manifest's object is not the one that was committed; its files are left as they are."""
+
+
 class SequenceExhaustedError(IngestError):
     """A date has used up its manifest counter."""

@@ -5,7 +5,7 @@ to the next invocation or the sweeper: it never fails a message.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambda_ingest.aws.log import logger
 from lambda_ingest.errors import EventFormatError
 from lambda_ingest.files.events import ObjectCreated, ParsedMessage, parse_message
+from lambda_ingest.files.overwrites import Overwritten
 from lambda_ingest.files.quarantine import Quarantined
 from lambda_ingest.files.tracking import Tracked, TrackingOutcome
 from lambda_ingest.files.validation import RefusedFile, validate
@@ -49,6 +50,7 @@ def handle(
     messages.receive(event.get("Records") or [])
     invocation.count_refused(messages.refused)
     invocation.cut_dates()
+    messages.fail_untold(invocation.tell_overwritten())
     invocation.record()
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in messages.failed]}
 
@@ -62,6 +64,7 @@ class _Messages:
         # A dict keeps the order and drops repetitions: an identifier given twice fails the whole batch.
         self.failed: dict[str, None] = {}
         self.refused: list[RefusedFile] = []
+        self._overwritten: list[tuple[str, Overwritten]] = []
 
     def receive(self, records: list[Mapping[str, Any]]) -> None:
         work: list[tuple[str, ObjectCreated]] = []
@@ -128,16 +131,15 @@ class _Messages:
                     logger.info("Acknowledged a file", uri=created.uri, outcome=tracked.outcome.value)
                 if tracked.is_pending:
                     self._invocation.dates.add(tracked.file.date_prefix)
-        if tracked.alert_due is not None:
-            try:
-                self._invocation.alert_overwritten(
-                    tracked.file.date_prefix,
-                    tracked.file.file_key,
-                    tracked.file.object.uri,
-                    tracked.alert_due,
-                )
-            except Exception as error:  # noqa: BLE001 - the alert stays due until its message is done
-                self._fail(message_id, created, error)
+        if tracked.overwritten is not None:
+            self._invocation.overwritten.append(tracked.overwritten)
+            self._overwritten.append((message_id, tracked.overwritten))
+
+    def fail_untold(self, due: Set[Overwritten]) -> None:
+        """Fail the messages of overwrites that nobody could be told of; they stay due until then."""
+        for message_id, overwritten in self._overwritten:
+            if overwritten in due:
+                self.failed[message_id] = None
 
     def _fail(self, message_id: str, created: ObjectCreated, error: Exception) -> None:
         logger.error(

@@ -26,6 +26,7 @@ from lambda_ingest.batches.planning import is_past
 from lambda_ingest.contract.dates import parse_utc_timestamp, utc_date
 from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.files.loaded import LoadedUnknownError
+from lambda_ingest.files.moves import Moved
 from lambda_ingest.invocation import Invocation
 from lambda_ingest.runtime import Runtime, current_runtime
 
@@ -62,7 +63,9 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Returns:
         What each part did: `open_dates`, `flushed` {date: files}, `finished` [manifests], `left` [past dates
-        with pending files], `oldest_pending_age_seconds`, `refusals_alerted`, `audited` [dates],
+        with pending files], `oldest_pending_age_seconds`, `quarantine_moved`, `quarantine_left`,
+        `quarantine_stay` [URIs of large refused files: moved, for the next sweep, too large],
+        `refusals_alerted`, `audited` [dates],
         `events_resent` {date: files}, `events_incomplete` [dates that the time did not reach; the next sweep
         goes on], `manifests_removed` [keys], `failed` [parts].
 
@@ -76,10 +79,13 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 def sweep(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) -> dict[str, Any]:
     """Do what `handler` does, with the parts passed in."""
     invocation = Invocation(runtime, context)
-    now = runtime.clock()
+    now, whole_seconds = runtime.clock(), invocation.remaining_seconds()
     dates = audited_dates(event, runtime.settings, now)
     failed: list[str] = []
     flush = _part(invocation, failed, "flush", lambda: _flush_open_dates(invocation, now)) or OpenDates()
+    invocation.tell_overwritten()
+    moved = Moved()
+    _part(invocation, failed, "quarantine", lambda: _move_refused(invocation, moved, whole_seconds))
     alerted = _part(invocation, failed, "refusals", invocation.runtime.refusals.publish_due)
     answer: dict[str, Any] = {
         "open_dates": flush.dates,
@@ -87,6 +93,9 @@ def sweep(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) ->
         "finished": flush.finished,
         "left": flush.left,
         "oldest_pending_age_seconds": float(flush.oldest_pending_age_seconds),
+        "quarantine_moved": moved.moved,
+        "quarantine_left": moved.left,
+        "quarantine_stay": moved.stay,
         "refusals_alerted": bool(alerted),
         "audited": list(dates),
         "events_resent": {},
@@ -132,6 +141,16 @@ def _flush_open_dates(invocation: Invocation, now: datetime) -> OpenDates:
             result.left.append(date_prefix)
             logger.warning("A past date keeps pending files", date_prefix=date_prefix)
     return result
+
+
+def _move_refused(invocation: Invocation, moved: Moved, whole_seconds: float) -> None:
+    """Move the refused files that the builder left, as many as the time allows; each fails alone."""
+    moves = invocation.runtime.moves
+    if moves is None:
+        return
+    moves.work(moved, invocation.remaining_seconds, whole_seconds)
+    for uri, error in moved.failed:
+        invocation.result.add_error(type(error).__name__, uri, str(error))
 
 
 def _audit(

@@ -83,7 +83,9 @@ class DateListings:
                     ":last": f"{file_key_prefix}{AFTER_ALL}",
                 }
             ),
-            ProjectionExpression="file_key, etag, overwritten_etag, overwrite_alert_due, #status",
+            ProjectionExpression=(
+                "file_key, file_path, etag, alias_etag, overwritten_etag, overwrite_alert_due, #status"
+            ),
             ExpressionAttributeNames={"#status": "status"},
             ConsistentRead=True,
         )

@@ -14,6 +14,8 @@ from lambda_ingest.aws.patience import Patience, Refusal
 from lambda_ingest.aws.table import Table
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.errors import IngestError
+from lambda_ingest.files.events import ObjectCreated
+from lambda_ingest.files.identity import is_record_of, knows_content, own_key
 from lambda_ingest.files.loaded import LoadedFiles
 from lambda_ingest.files.validation import sort_key_of_refused
 
@@ -122,15 +124,15 @@ class LostEvents:
         if record is None and refused_key != below:
             # Its record, if there is one, stands elsewhere in the order.
             record = self._table.read(date_prefix, refused_key)
+        uri = f"s3://{self._bucket}/{listed.key}"
+        if record is not None and not is_record_of(record, uri):
+            # Another bucket's file of the same name came first.
+            record = self._table.read(date_prefix, own_key(_object(self._bucket, listed)))
         if record is None:
             return self._loaded.is_needed(date_prefix, now) and self._loaded.lists(
-                date_prefix, f"s3://{self._bucket}/{listed.key}", listed.etag, progress.remaining_seconds
+                date_prefix, uri, listed.etag, progress.remaining_seconds
             )
-        # An overwrite whose alert a crash kept back has no event left to bring it up again.
-        return not record.get("overwrite_alert_due") and listed.etag in {
-            record.get("etag"),
-            record.get("overwritten_etag"),
-        }
+        return knows_content(record, uri, listed.etag)
 
     def _send(
         self, group: Sequence[ListedObject], date_prefix: str, progress: Progress, resent: Counter[str]
@@ -157,6 +159,10 @@ class LostEvents:
                     f"SQS refused {len(refused)} of {len(group)} events of {date_prefix} {waits}: "
                     f"{', '.join(codes)}"
                 )
+
+
+def _object(bucket: str, listed: ListedObject) -> ObjectCreated:
+    return ObjectCreated(bucket, listed.key, listed.size_bytes, listed.etag)
 
 
 def _event(bucket: str, listed: ListedObject) -> dict[str, Any]:

@@ -1,30 +1,26 @@
 """Manifests: the object in S3, and the record in the tracking table that commits it."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from lambda_ingest.aws.log import logger
+from lambda_ingest.aws.objects import GONE
 from lambda_ingest.aws.patience import Patience, RemainingSeconds, refusal_of
 from lambda_ingest.aws.table import Table
 from lambda_ingest.batches.lock import DateLock, DateLocks
-from lambda_ingest.contract.commitment import records_may_be_gone
-from lambda_ingest.contract.dates import parse_utc_timestamp, utc_timestamp
-from lambda_ingest.contract.errors import ContractError, ManifestKeyError
-from lambda_ingest.contract.items import cancellation_reasons, error_code, from_item, to_item
-from lambda_ingest.contract.keys import LAST_SEQUENCE, MANIFEST_PREFIX, ManifestName, s3_uri, split_s3_uri
+from lambda_ingest.batches.numbers import NewestManifest
+from lambda_ingest.contract.dates import utc_timestamp
+from lambda_ingest.contract.errors import ContractError
+from lambda_ingest.contract.items import cancellation_reasons, error_code, to_item
+from lambda_ingest.contract.keys import LAST_SEQUENCE, ManifestName, s3_uri, split_s3_uri
 from lambda_ingest.contract.manifest import Manifest, ManifestFile, digest_of
-from lambda_ingest.contract.records import (
-    MANIFEST_FILE_KEY_PREFIX,
-    MANIFEST_SHA256_ATTRIBUTE,
-    ManifestStatus,
-    manifest_record_key,
-)
-from lambda_ingest.errors import SequenceExhaustedError
-from lambda_ingest.files.tracking import size_in_mb
+from lambda_ingest.contract.records import MANIFEST_SHA256_ATTRIBUTE, ManifestStatus, manifest_record_key
+from lambda_ingest.errors import ManifestChangedError, SequenceExhaustedError
+from lambda_ingest.files.file_records import size_in_mb
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -32,23 +28,6 @@ if TYPE_CHECKING:
 # An object older than this is left to the sweep, which removes what is a day old and no record names. The
 # rest of the day is far longer than any builder lives between its object and its commit.
 _REUSABLE_AGE = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class NewestManifest:
-    """The newest committed manifest of a date.
-
-    Attributes:
-        name: its name; the next one's counter is one higher.
-        uri: its object.
-        files_marked: whether every file it lists bears its mark.
-        created_at: when it was committed, aware; None where its record does not say.
-    """
-
-    name: ManifestName
-    uri: str
-    files_marked: bool
-    created_at: datetime | None
 
 
 class ManifestStore:
@@ -68,58 +47,6 @@ class ManifestStore:
         self._s3 = s3
         self._locks = locks
         self._bucket = bucket
-
-    def newest(self, date_prefix: str) -> NewestManifest | None:
-        """Return a date's newest committed manifest by a strong read, or None before its first."""
-        request: dict[str, Any] = {}
-        while True:
-            response = self._table.dynamodb.query(
-                TableName=self._table.name,
-                KeyConditionExpression="date_prefix = :date AND begins_with(file_key, :manifest)",
-                ExpressionAttributeValues=to_item(
-                    {":date": date_prefix, ":manifest": MANIFEST_FILE_KEY_PREFIX + "manifest-"}
-                ),
-                ConsistentRead=True,
-                ScanIndexForward=False,
-                Limit=1,
-                **request,
-            )
-            for raw in response["Items"]:
-                item = from_item(raw)
-                filename = item["file_key"].removeprefix(MANIFEST_FILE_KEY_PREFIX)
-                try:
-                    name = ManifestName.parse(filename)
-                except ValueError as error:
-                    logger.warning("Skipped a manifest record of another shape", reason=str(error))
-                    continue
-                # A record without the mark was written by another tool, which owes its files nothing here.
-                is_marked = bool(item.get("files_marked", True))
-                return NewestManifest(name, self.uri(name), is_marked, _instant(item.get("created_at")))
-            if "LastEvaluatedKey" not in response:
-                return None
-            request = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
-
-    def last_number(self, date_prefix: str, newest: NewestManifest | None) -> int:
-        """Return the highest number that a date has used; the next manifest's is one higher.
-
-        The records of an old date may have expired, and a number must not be given twice: there the objects
-        are asked, too, from the newest record's on.
-        """
-        number = 0 if newest is None else newest.name.sequence
-        if not records_may_be_gone(date_prefix, self._table.ttl, self._table.clock()):
-            return number
-        folder = f"{MANIFEST_PREFIX}{date_prefix}/"
-        pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=folder, StartAfter=ManifestName(date_prefix, number, "f" * 8).key
-        )
-        for page in pages:
-            for entry in page.get("Contents", []):
-                try:
-                    number = max(number, ManifestName.parse(entry["Key"].removeprefix(folder)).sequence)
-                except ManifestKeyError:
-                    # Another tool's object; it takes no number.
-                    continue
-        return number
 
     def uri(self, name: ManifestName) -> str:
         """Return where a manifest's object lies."""
@@ -250,6 +177,31 @@ class ManifestStore:
         """
         return Manifest.from_json(self._read_object(uri)[0])
 
+    def read_committed(self, newest: NewestManifest) -> Manifest | None:
+        """Return a committed manifest as it was committed, or None where its object is gone.
+
+        Raises:
+            ClientError: S3 refused or failed.
+            ManifestChangedError: the object holds other bytes than were committed.
+            ContractError: the object is no manifest.
+        """
+        try:
+            content, _ = self._read_object(newest.uri)
+        except ClientError as error:
+            if error_code(error) not in GONE:
+                raise
+            logger.error(
+                "The object of a committed manifest is gone; its files go into another",
+                manifest_path=newest.uri,
+            )
+            return None
+        if newest.sha256 is not None and _sha256(content) != newest.sha256:
+            raise ManifestChangedError(
+                f"{newest.uri} holds other bytes than were committed: its SHA-256 is {_sha256(content)}, its "
+                f"record says {newest.sha256}; put the object back, from its former version if there is one"
+            )
+        return Manifest.from_json(content)
+
     def _read_object(self, uri: str) -> tuple[bytes, datetime]:
         bucket, key = split_s3_uri(uri)
         response = self._s3.get_object(Bucket=bucket, Key=key)
@@ -265,12 +217,4 @@ def _created_at(content: bytes) -> str | None:
     try:
         return Manifest.from_json(content).created_at
     except ContractError:
-        return None
-
-
-def _instant(value: object) -> datetime | None:
-    """Read a record's time; one that another tool wrote otherwise only lets a date flush earlier."""
-    try:
-        return parse_utc_timestamp(str(value))
-    except ValueError:
         return None

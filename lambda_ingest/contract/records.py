@@ -8,6 +8,8 @@ LOCK_FILE_KEY = "LOCK"
 AUDIT_PARTITION = "AUDIT#cursor"
 REFUSALS_PARTITION = "REFUSALS#input"
 REFUSALS_FILE_KEY = "REFUSALS"
+# Files that were refused and wait in their place for a copy that takes longer than the builder has.
+MOVES_PARTITION = "MOVES#quarantine"
 PENDING_FILES_INDEX = "pending-files"
 MANIFESTS_BY_STATUS_INDEX = "manifests-by-status"
 # Only pending files carry it, so the index of that name holds what is open and nothing of history.
@@ -22,6 +24,8 @@ FAILED_MANIFESTS_INDEX = "failed-manifests"
 FAILED_DATE_ATTRIBUTE = "failed_date"
 # Of a manifest's record: SHA-256 of its object's exact bytes as they were committed, 64 hex digits.
 MANIFEST_SHA256_ATTRIBUTE = "manifest_sha256"
+# DynamoDB takes sort keys of up to 1,024 bytes.
+MAX_SORT_KEY_BYTES = 1024
 BYTES_PER_MB = 1_048_576
 
 

@@ -7,13 +7,11 @@ from datetime import date, datetime, timedelta
 from urllib.parse import quote
 
 from lambda_ingest.contract.dates import parse_date, utc_date
-from lambda_ingest.contract.records import BYTES_PER_MB
+from lambda_ingest.contract.records import BYTES_PER_MB, MAX_SORT_KEY_BYTES
 from lambda_ingest.files.events import ObjectCreated
 from lambda_ingest.settings import Settings
 
 EXTENSION = ".ndjson"
-# DynamoDB takes sort keys of up to 1,024 bytes.
-MAX_SORT_KEY_BYTES = 1024
 
 # Letters and digits of any script, and marks that mean nothing to a shell, a URI or the tracking table.
 # A first `.` or `_` hides a file from Spark and Hive, so producers use it for what is not finished.
