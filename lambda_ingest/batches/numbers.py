@@ -16,11 +16,7 @@ from lambda_ingest.contract.commitment import records_may_be_gone
 from lambda_ingest.contract.errors import ManifestKeyError
 from lambda_ingest.contract.items import Item, from_item, to_item
 from lambda_ingest.contract.keys import LAST_SEQUENCE, MANIFEST_PREFIX, ManifestName, s3_uri
-from lambda_ingest.contract.records import (
-    MANIFEST_FILE_KEY_PREFIX,
-    MANIFEST_SHA256_ATTRIBUTE,
-    manifest_record_key,
-)
+from lambda_ingest.contract.records import MANIFEST_FILE_KEY_PREFIX, MANIFEST_SHA256_ATTRIBUTE
 from lambda_ingest.contract.rows import instant_of, text_of
 
 if TYPE_CHECKING:
@@ -89,15 +85,15 @@ class ManifestNumbers:
         Raises:
             ClientError: DynamoDB refused or failed.
         """
-        newest = next(self._records(date_prefix, 0, LAST_SEQUENCE, first_rows=1), None)
+        newest = next(self._records(date_prefix, first_rows=1), None)
         if newest is None or newest.name.sequence < END_OF_NUMBERS:
             return Numbers(newest)
         at_the_end = []
-        for record in self._records(date_prefix, END_OF_NUMBERS, LAST_SEQUENCE):
+        for record in self._records(date_prefix, first=END_OF_NUMBERS):
             at_the_end.append(record)
             if len(at_the_end) == _MOST_ROWS_AT_THE_END:
                 break
-        below = next(self._records(date_prefix, 0, END_OF_NUMBERS - 1, first_rows=1), None)
+        below = next(self._records(date_prefix, last=END_OF_NUMBERS - 1, first_rows=1), None)
         by_number = {record.name.sequence: record for record in reversed(at_the_end)}
         number = last_of(below.name.sequence if below else 0, by_number)
         if number < max(by_number):
@@ -142,18 +138,24 @@ class ManifestNumbers:
         return last_of(max(number, below_the_end), found | numbers.at_the_end)
 
     def _records(
-        self, date_prefix: str, first: int, last: int, *, first_rows: int = _ROWS_A_PAGE
+        self,
+        date_prefix: str,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        first_rows: int = _ROWS_A_PAGE,
     ) -> Iterator[NewestManifest]:
-        """Yield the records of some numbers, the highest first, strongly read."""
+        """Yield the records of some numbers, the highest first, strongly read; name others in a warning."""
         begin = f"{MANIFEST_FILE_KEY_PREFIX}manifest-{date_prefix}-batch-"
+        # What follows a number is a hyphen and hex digits, and `.` follows the hyphen.
+        end = f"{MANIFEST_FILE_KEY_PREFIX}manifest-\U0010ffff" if last is None else f"{begin}{last:06d}."
         request: dict[str, Any] = {"Limit": first_rows}
         while True:
             response = self._table.dynamodb.query(
                 TableName=self._table.name,
                 KeyConditionExpression="date_prefix = :date AND file_key BETWEEN :first AND :last",
                 ExpressionAttributeValues=to_item(
-                    # What follows a number is a hyphen and hex digits, and `.` follows the hyphen.
-                    {":date": date_prefix, ":first": f"{begin}{first:06d}", ":last": f"{begin}{last:06d}."}
+                    {":date": date_prefix, ":first": f"{begin}{first:06d}", ":last": end}
                 ),
                 ConsistentRead=True,
                 ScanIndexForward=False,
@@ -175,7 +177,10 @@ class ManifestNumbers:
                 "Skipped a manifest record of another shape", date_prefix=date_prefix, reason=str(error)
             )
             return None
-        if manifest_record_key(name.filename) != item["file_key"]:
+        if name.date_prefix != date_prefix:
+            logger.warning(
+                "Skipped a manifest record of another date", date_prefix=date_prefix, name=name.filename
+            )
             return None
         sha256 = text_of(item, MANIFEST_SHA256_ATTRIBUTE)
         # A record without mark or digest was written by another tool, which owes its files nothing here.

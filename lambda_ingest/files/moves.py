@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_ingest.aws.log import logger
+from lambda_ingest.aws.objects import head_object
 from lambda_ingest.aws.patience import RESERVED_SECONDS, RemainingSeconds
 from lambda_ingest.aws.table import Table
 from lambda_ingest.contract.dates import utc_timestamp
@@ -133,15 +134,18 @@ class QuarantineMoves:
 
     def _do(self, move: _Move, remaining_seconds: RemainingSeconds) -> bool:
         """Move one object; False where it is refused no more, or has other content by now."""
-        if not self._is_refused(move):
+        source = move.source
+        present = head_object(self._s3, source.bucket, source.key)
+        # Asked first, so that no large copy is begun in vain.
+        if present is None or present.etag != source.etag or not self._is_refused(move):
             self._forget(move)
             return False
-        key = self._copies.copy(move.source, move.reason, remaining_seconds)
+        key = self._copies.copy(source, move.reason, remaining_seconds)
         # A copy takes a while, in which the file may have been accepted after all.
         has_copy = key is not None and self._is_refused(move)
         if has_copy:
-            remove_source(self._s3, move.source)
-            logger.warning("Moved a refused object", uri=move.source.uri, quarantine_key=key)
+            remove_source(self._s3, source)
+            logger.warning("Moved a refused object", uri=source.uri, quarantine_key=key)
         self._forget(move)
         return has_copy
 
