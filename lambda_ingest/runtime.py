@@ -21,6 +21,7 @@ from lambda_ingest.batches.manifests import ManifestStore
 from lambda_ingest.batches.marking import FileMarker
 from lambda_ingest.batches.pending import PendingFiles
 from lambda_ingest.contract.clock import Clock, NewId, random_id, utc_now
+from lambda_ingest.files.arrivals import FirstArrivals
 from lambda_ingest.files.loaded import LoadedFiles
 from lambda_ingest.files.quarantine import Quarantine
 from lambda_ingest.files.refusals import RefusalCount
@@ -76,6 +77,7 @@ class Runtime:
     table: Table
     patience: Patience
     loaded: LoadedFiles
+    arrivals: FirstArrivals
     tracker: FileTracker
     quarantine: Quarantine
     pending: PendingFiles
@@ -121,6 +123,7 @@ def make_runtime(
         table=table,
         patience=patience,
         loaded=loaded,
+        arrivals=FirstArrivals(table),
         tracker=tracker,
         quarantine=Quarantine(clients.s3, tracker, bucket=settings.quarantine_bucket),
         pending=pending,

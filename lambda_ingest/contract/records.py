@@ -8,6 +8,10 @@ LOCK_FILE_KEY = "LOCK"
 AUDIT_PARTITION = "AUDIT#cursor"
 REFUSALS_PARTITION = "REFUSALS#input"
 REFUSALS_FILE_KEY = "REFUSALS"
+# One partition for each object whose date is that of its first arrival; a digest of its URI follows.
+ARRIVAL_PARTITION_PREFIX = "ARRIVAL#"
+ARRIVAL_FILE_KEY = "ARRIVAL"
+ARRIVAL_DATE_ATTRIBUTE = "arrival_date"
 PENDING_FILES_INDEX = "pending-files"
 MANIFESTS_BY_STATUS_INDEX = "manifests-by-status"
 # Only pending files carry it, so the index of that name holds what is open and nothing of history.
