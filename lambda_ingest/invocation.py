@@ -35,12 +35,14 @@ class InvocationResult:
     Attributes:
         processed: accepted files per date.
         quarantined: refused files per date.
+        left_alone: objects that the gate stopped, by its rule.
         manifests: those committed.
         errors: what went wrong, each with the thing it concerns; never a file's content.
     """
 
     processed: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
+    left_alone: Counter[str] = field(default_factory=Counter)
     manifests: list[CommittedManifest] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
 
@@ -125,7 +127,7 @@ class Invocation:
         """Count what was refused, and alert where that is due; a failure of it fails no message."""
         try:
             self.runtime.refusals.add(refused, self.remaining_seconds)
-        except (BotoCoreError, ClientError, IngestError) as error:
+        except Exception as error:  # noqa: BLE001 - the files are recorded; nothing here may fail a message
             logger.exception("Refused files were not counted, or not alerted", file_count=len(refused))
             self.result.add_error(type(error).__name__, "refused files", str(error))
 
@@ -138,6 +140,8 @@ class Invocation:
                 "files_quarantined": self.result.quarantined.total(),
                 "manifests_created": len(self.result.manifests),
             }
+        if self.result.left_alone:
+            self.metrics["files_left_alone"] = self.result.left_alone.total()
         try:
             runtime.metrics.put(self.metrics, self.remaining_seconds)
         except (BotoCoreError, ClientError, IngestError):
@@ -160,7 +164,8 @@ class Invocation:
 def report_document(result: InvocationResult, info: ExecutionInfo, now: datetime) -> dict[str, Any]:
     """Return the report; pure.
 
-    `dates` goes beyond the contract's fields: the counts of each date, for whoever sums them per partition.
+    Beyond the contract's fields, `dates` has the counts of each date, for whoever sums them per partition,
+    and `left_alone` the objects that the gate stopped, by its rule.
     """
     created = Counter(manifest.date_prefix for manifest in result.manifests)
     dates = sorted(result.processed.keys() | result.quarantined.keys() | created.keys())
@@ -181,6 +186,7 @@ def report_document(result: InvocationResult, info: ExecutionInfo, now: datetime
             }
             for date_prefix in dates
         },
+        "left_alone": dict(sorted(result.left_alone.items())),
         "errors": result.errors,
         "timestamp": utc_timestamp(now),
     }

@@ -22,6 +22,7 @@ from lambda_ingest.batches.marking import FileMarker
 from lambda_ingest.batches.numbers import ManifestNumbers
 from lambda_ingest.batches.pending import PendingFiles
 from lambda_ingest.contract.clock import Clock, NewId, random_id, utc_now
+from lambda_ingest.files.arrivals import FirstArrivals
 from lambda_ingest.files.contents import Contents
 from lambda_ingest.files.copies import QuarantineCopies
 from lambda_ingest.files.file_records import FileRecords
@@ -84,6 +85,7 @@ class Runtime:
     table: Table
     patience: Patience
     loaded: LoadedFiles
+    arrivals: FirstArrivals
     tracker: FileTracker
     quarantine: Quarantine
     moves: QuarantineMoves | None
@@ -132,7 +134,7 @@ def make_runtime(
         contents,
         tracker,
         patience,
-        judge=lambda created: validate(created, settings, clock()),
+        judge=lambda created, day: validate(created, settings, clock(), day),
     )
     pending = PendingFiles(table, patience, input_prefix=settings.input_prefix)
     locks = DateLocks(table, ttl_seconds=settings.lock_ttl_seconds, new_id=new_id)
@@ -148,6 +150,7 @@ def make_runtime(
         table=table,
         patience=patience,
         loaded=loaded,
+        arrivals=FirstArrivals(table),
         tracker=tracker,
         quarantine=Quarantine(clients.s3, refused, copies, moves, patience),
         moves=moves,

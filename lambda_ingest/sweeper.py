@@ -25,12 +25,16 @@ from lambda_ingest.aws.log import logger
 from lambda_ingest.batches.planning import is_past
 from lambda_ingest.contract.dates import parse_utc_timestamp, utc_date
 from lambda_ingest.contract.errors import IngestError
+from lambda_ingest.contract.settings import DateSource
 from lambda_ingest.files.loaded import LoadedUnknownError
 from lambda_ingest.files.moves import Moved
 from lambda_ingest.invocation import Invocation
 from lambda_ingest.runtime import Runtime, current_runtime
 
 Result = TypeVar("Result")
+
+# What is looked for folder by folder.
+_FOLDER_DATES = frozenset({DateSource.NAME, DateSource.PATH})
 
 
 @dataclass
@@ -234,20 +238,24 @@ def _audit_events(
         runtime.clients.s3,
         runtime.clients.sqs,
         runtime.loaded,
+        runtime.arrivals,
         runtime.patience,
         bucket=settings.input_bucket,
         queue_url=settings.queue_url,
-        input_prefix=settings.input_prefix,
+        settings=settings,
     )
     folders = InputFolders(
-        runtime.clients.s3, bucket=settings.input_bucket, input_prefix=settings.input_prefix
+        runtime.clients.s3,
+        bucket=settings.input_bucket,
+        input_prefix=settings.input_prefix,
+        date_sources=settings.date_sources,
     )
 
     def search() -> None:
         for folder in folders.walk(dates, progress):
             place = progress.position
             first = place.date if place.folder == folder else ""
-            for date_prefix in _from(dates, first):
+            for date_prefix in _from(lost.audited_dates(folder, dates), first):
                 if date_prefix != first:
                     progress.position = Position("events", date_prefix, folder)
                 _part(
@@ -257,7 +265,17 @@ def _audit_events(
                     partial(lost.resend, folder, date_prefix, now, progress, resent),
                 )
 
-    _part(invocation, failed, "folders of the input", search)
+    if progress.position.part == "events" and _FOLDER_DATES & set(settings.date_sources):
+        _part(invocation, failed, "folders of the input", search)
+    if DateSource.ARRIVAL in settings.date_sources:
+        if progress.position.part != "arrivals":
+            progress.position = Position("arrivals")
+        _part(
+            invocation,
+            failed,
+            "events of files without a date",
+            partial(lost.resend_arrivals, dates, now, progress, resent),
+        )
 
 
 def _from(dates: Sequence[str], first: str) -> Sequence[str]:

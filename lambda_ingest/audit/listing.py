@@ -107,8 +107,12 @@ def without_match(
     Both must be in order of their keys' UTF-8 bytes, which is how S3 lists and DynamoDB sorts.
     """
     others = iter(right)
-    other = next(others, None)
+    other: Right | None = None
+    is_begun = False
     for item in left:
+        if not is_begun:
+            # Where there is nothing on the left, the right costs nothing.
+            other, is_begun = next(others, None), True
         key = left_key(item).encode()
         while other is not None and right_key(other).encode() < key:
             other = next(others, None)

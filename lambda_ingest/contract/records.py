@@ -10,6 +10,10 @@ REFUSALS_PARTITION = "REFUSALS#input"
 REFUSALS_FILE_KEY = "REFUSALS"
 # Files that were refused and wait in their place for a copy that takes longer than the builder has.
 MOVES_PARTITION = "MOVES#quarantine"
+# One partition for each object whose date is that of its first arrival; a digest of its URI follows.
+ARRIVAL_PARTITION_PREFIX = "ARRIVAL#"
+ARRIVAL_FILE_KEY = "ARRIVAL"
+ARRIVAL_DATE_ATTRIBUTE = "arrival_date"
 PENDING_FILES_INDEX = "pending-files"
 MANIFESTS_BY_STATUS_INDEX = "manifests-by-status"
 # Only pending files carry it, so the index of that name holds what is open and nothing of history.

@@ -18,12 +18,13 @@ nothing             any                    nothing
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from botocore.exceptions import ClientError
 
 from lambda_ingest.aws.patience import Patience, Refusal, RemainingSeconds, refusal_of
 from lambda_ingest.aws.table import Table
+from lambda_ingest.contract.dates import parse_date
 from lambda_ingest.contract.items import Item
 from lambda_ingest.contract.records import FileStatus
 from lambda_ingest.contract.text import printable
@@ -39,8 +40,8 @@ from lambda_ingest.files.identity import is_record_of
 from lambda_ingest.files.tracking import FileTracker, Tracked, TrackingOutcome, note_overwrite
 from lambda_ingest.files.validation import AcceptedFile, RefusedFile
 
-# Judges an object by its name and size.
-Judge = Callable[[ObjectCreated], AcceptedFile | RefusedFile]
+# Judges an object by its name and size; the date is that of its first arrival, where its key gives none.
+Judge = Callable[[ObjectCreated, date], AcceptedFile | RefusedFile]
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class RefusedRecords:
         current = self._contents.present(file.object)
         if current is None:
             return None
-        judged = self._judge(current)
+        judged = self._judge(current, parse_date(file.date_prefix))
         if isinstance(judged, AcceptedFile):
             return judged
         # The sort key may be one of its own by now, and the date is that of the event.
