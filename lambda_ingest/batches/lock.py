@@ -63,8 +63,8 @@ class DateLocks:
                 TableName=self._table.name,
                 Item=to_item({**_key(date_prefix), "lock_id": lock.lock_id, "ttl": now + self._ttl_seconds}),
                 ConditionExpression=(
-                    "attribute_not_exists(file_key) OR #ttl < :now OR #ttl > :latest "
-                    "OR NOT attribute_type(#ttl, :number)"
+                    "attribute_not_exists(file_key) OR NOT attribute_type(#ttl, :number) "
+                    "OR #ttl < :now OR #ttl > :latest"
                 ),
                 ExpressionAttributeNames={"#ttl": "ttl"},
                 ExpressionAttributeValues=to_item(

@@ -1,6 +1,7 @@
 """A refused content never takes a good one's record away, whatever order their events come in."""
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -19,17 +20,18 @@ DEPLOYMENTS: list[dict[str, Any]] = [
 ]
 
 
-def check_good_is_loaded(ingest: Ingest, good: dict[str, Any], changes: dict[str, Any]) -> None:
-    """Let a day pass and sweep; the good content must be in one manifest, and its object in its place."""
+def check_good_is_loaded(ingest: Ingest, good: Mapping[str, dict[str, Any]], changes: dict[str, Any]) -> None:
+    """Let a day pass and sweep; each good content must be in one manifest, and its object in its place."""
     ingest.clock.advance(days=1, hours=1)
     ingest.receive()
     ingest.sweep(audit=False, **changes)
     listed = [file for manifest in ingest.manifests() for file in manifest.files]
-    assert [(file.uri, file.etag) for file in listed] == [
-        (f"s3://{ingest.settings.input_bucket}/{ingest.key(NAME)}", good["s3"]["object"]["eTag"])
-    ]
-    assert ingest.keys(ingest.settings.input_bucket) == [ingest.key(NAME)]
-    assert ingest.record(NAME)["status"] == "manifested"
+    assert len({file.uri for file in listed}) == len(listed)
+    assert {file.uri.rpartition("/")[2]: file.etag for file in listed} == {
+        name: event["s3"]["object"]["eTag"] for name, event in good.items()
+    }
+    assert ingest.keys(ingest.settings.input_bucket) == sorted(map(ingest.key, good))
+    assert {record["status"] for record in ingest.file_records().values()} == {"manifested"}
 
 
 @pytest.mark.parametrize(
@@ -39,19 +41,16 @@ def test_every_order_of_a_bad_and_a_good_contents_events_loads_the_good_one(
     ingest: Ingest, changes: dict[str, Any], bad: bytes
 ) -> None:
     sizes: dict[str, Any] = {} if not bad else {"expected_file_size_mb": 9 / 1_048_576}
-    for is_delivered_first, order in itertools.product((False, True), ORDERS):
-        events = {"bad": ingest.put(NAME, bad)}
+    good = {}
+    for number, (is_delivered_first, order) in enumerate(itertools.product((False, True), ORDERS)):
+        name = f"{TODAY}-{number}.ndjson"
+        events = {"bad": ingest.put(name, bad)}
         if is_delivered_first:
             assert ingest.deliver(events["bad"], **changes, **sizes) == []
-        events["good"] = ingest.put(NAME, GOOD)
+        events["good"] = good[name] = ingest.put(name, GOOD)
         for each in order:
             assert ingest.deliver(events[each], **changes, **sizes) == []
-        check_good_is_loaded(ingest, events["good"], {**changes, **sizes})
-        ingest.delete(NAME)
-        for item in ingest.items():
-            key = {name: {"S": item[name]} for name in ("date_prefix", "file_key")}
-            ingest.clients.dynamodb.delete_item(TableName=ingest.settings.tracking_table, Key=key)
-        ingest.clock.advance(days=-1, hours=-1)
+    check_good_is_loaded(ingest, good, {**changes, **sizes})
 
 
 @pytest.mark.parametrize("changes", DEPLOYMENTS, ids=str)
@@ -73,7 +72,7 @@ def test_a_good_content_that_comes_while_a_bad_one_is_recorded_is_loaded(
 
     monkeypatch.setattr(records, "put_if_unchanged", meanwhile)
     assert ingest.deliver(bad, runtime=runtime) == []
-    check_good_is_loaded(ingest, first, changes)
+    check_good_is_loaded(ingest, {NAME: first}, changes)
 
 
 @pytest.mark.parametrize("operation", ["HeadObject", "PutItem", "CopyObject"])
@@ -87,7 +86,7 @@ def test_a_stale_event_that_fails_half_way_leaves_the_good_record(
     broken = ingest.runtime(Failing(ingest.clients, operation, after=after).clients)
     ingest.deliver(bad, runtime=broken)
     ingest.deliver(bad)
-    check_good_is_loaded(ingest, good, {})
+    check_good_is_loaded(ingest, {NAME: good}, {})
 
 
 def test_a_pending_file_that_was_overwritten_by_a_refused_content_is_refused(ingest: Ingest) -> None:
