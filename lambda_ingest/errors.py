@@ -15,8 +15,8 @@ class SweepEventError(IngestError):
     """What the sweeper was asked makes no sense; nothing was done."""
 
 
-class ManifestConflictError(IngestError):
-    """An object under a manifest's key lists other files than the manifest does."""
+class ManifestChangedError(IngestError):
+    """A committed manifest's object is not the one that was committed; its files are left as they are."""
 
 
 class SequenceExhaustedError(IngestError):

@@ -19,6 +19,8 @@ from lambda_ingest.batches.cutter import CommittedManifest, DateCuts
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.keys import report_key, s3_uri
+from lambda_ingest.contract.text import printable
+from lambda_ingest.files.overwrites import Overwritten
 from lambda_ingest.files.validation import RefusedFile
 from lambda_ingest.runtime import Runtime
 
@@ -33,12 +35,14 @@ class InvocationResult:
     Attributes:
         processed: accepted files per date.
         quarantined: refused files per date.
+        left_alone: objects that the gate stopped, by its rule.
         manifests: those committed.
         errors: what went wrong, each with the thing it concerns; never a file's content.
     """
 
     processed: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
+    left_alone: Counter[str] = field(default_factory=Counter)
     manifests: list[CommittedManifest] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
 
@@ -54,7 +58,7 @@ class InvocationResult:
 
     def add_error(self, kind: str, subject: str, message: str) -> None:
         """Note an error about a named thing."""
-        self.errors.append({"kind": kind, "subject": subject, "message": message})
+        self.errors.append({"kind": kind, "subject": printable(subject), "message": printable(message)})
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class Invocation:
         self.dates: set[str] = set()
         self.metrics: dict[str, int | Decimal] = {}
         self.result = InvocationResult()
+        self.overwritten: list[Overwritten] = []
 
     def remaining_seconds(self) -> float:
         """Return how long the Lambda has before its timeout."""
@@ -103,27 +108,26 @@ class Invocation:
             logger.exception("A date was not cut; the next builder goes on", date_prefix=date_prefix)
             self.result.add_error(type(error).__name__, date_prefix, str(error))
         self.result.manifests += cuts.manifests
-        for overwritten in cuts.overwritten:
-            try:
-                self.alert_overwritten(
-                    overwritten.date_prefix, overwritten.file_key, overwritten.uri, overwritten.etag
-                )
-            except (BotoCoreError, ClientError, IngestError) as error:
-                logger.exception("An overwrite could not be alerted", uri=overwritten.uri)
-                self.result.add_error(type(error).__name__, overwritten.uri, str(error))
+        self.overwritten += cuts.overwritten
         return cuts
 
-    def alert_overwritten(self, date_prefix: str, file_key: str, uri: str, etag: str) -> None:
-        """Alert an overwrite, then note that it was alerted: a crash between alerts twice, never not."""
-        self.result.add_error("overwritten", uri, "new content after its batch was committed")
-        self.runtime.alerts.overwritten(date_prefix=date_prefix, uri=uri, new_etag=etag)
-        self.runtime.tracker.overwrite_alerted(date_prefix, file_key, etag)
+    def tell_overwritten(self) -> set[Overwritten]:
+        """Tell of the overwrites of this invocation in one alert, and return those that stay due."""
+        if not self.overwritten:
+            return set()
+        told = self.runtime.overwrites.tell(self.overwritten)
+        for overwritten, comparison in told.told:
+            self.result.add_error("overwritten", overwritten.uri, comparison.reason)
+        for overwritten, error in told.failed:
+            logger.error("An overwrite could not be told", uri=overwritten.uri, exc_info=error)
+            self.result.add_error(type(error).__name__, overwritten.uri, str(error))
+        return {overwritten for overwritten, _ in told.failed}
 
     def count_refused(self, refused: Sequence[RefusedFile]) -> None:
         """Count what was refused, and alert where that is due; a failure of it fails no message."""
         try:
             self.runtime.refusals.add(refused, self.remaining_seconds)
-        except (BotoCoreError, ClientError, IngestError) as error:
+        except Exception as error:  # noqa: BLE001 - the files are recorded; nothing here may fail a message
             logger.exception("Refused files were not counted, or not alerted", file_count=len(refused))
             self.result.add_error(type(error).__name__, "refused files", str(error))
 
@@ -136,6 +140,8 @@ class Invocation:
                 "files_quarantined": self.result.quarantined.total(),
                 "manifests_created": len(self.result.manifests),
             }
+        if self.result.left_alone:
+            self.metrics["files_left_alone"] = self.result.left_alone.total()
         try:
             runtime.metrics.put(self.metrics, self.remaining_seconds)
         except (BotoCoreError, ClientError, IngestError):
@@ -158,7 +164,8 @@ class Invocation:
 def report_document(result: InvocationResult, info: ExecutionInfo, now: datetime) -> dict[str, Any]:
     """Return the report; pure.
 
-    `dates` goes beyond the contract's fields: the counts of each date, for whoever sums them per partition.
+    Beyond the contract's fields, `dates` has the counts of each date, for whoever sums them per partition,
+    and `left_alone` the objects that the gate stopped, by its rule.
     """
     created = Counter(manifest.date_prefix for manifest in result.manifests)
     dates = sorted(result.processed.keys() | result.quarantined.keys() | created.keys())
@@ -179,6 +186,7 @@ def report_document(result: InvocationResult, info: ExecutionInfo, now: datetime
             }
             for date_prefix in dates
         },
+        "left_alone": dict(sorted(result.left_alone.items())),
         "errors": result.errors,
         "timestamp": utc_timestamp(now),
     }

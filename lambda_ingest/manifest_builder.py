@@ -5,22 +5,33 @@ to the next invocation or the sweeper: it never fails a message.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambda_ingest.aws.log import logger
-from lambda_ingest.errors import EventFormatError
-from lambda_ingest.files.events import ObjectCreated, ParsedMessage, parse_message
+from lambda_ingest.contract.dates import utc_date
+from lambda_ingest.contract.text import printable
+from lambda_ingest.files.events import ObjectCreated, parse_message
+from lambda_ingest.files.gate import Stopped, stopped
+from lambda_ingest.files.overwrites import Overwritten
 from lambda_ingest.files.quarantine import Quarantined
 from lambda_ingest.files.tracking import Tracked, TrackingOutcome
-from lambda_ingest.files.validation import RefusedFile, validate
+from lambda_ingest.files.validation import RefusedFile, needs_first_arrival, validate
 from lambda_ingest.invocation import Invocation
 from lambda_ingest.runtime import CONCURRENT_FILES, Runtime, current_runtime
 
 _ACCEPTED = frozenset({TrackingOutcome.NEW, TrackingOutcome.FOLLOWED})
+# How far S3's clock may lie ahead of ours. An event of a later time is no fresh one, whatever it says.
+_MOST_AHEAD = timedelta(minutes=1)
+# Of buckets that send what they should not, so many are named in a report.
+_MOST_BUCKETS_TOLD = 10
+
+Outcome = Tracked | Quarantined | Stopped | Exception
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -49,6 +60,7 @@ def handle(
     messages.receive(event.get("Records") or [])
     invocation.count_refused(messages.refused)
     invocation.cut_dates()
+    messages.fail_untold(invocation.tell_overwritten())
     invocation.record()
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in messages.failed]}
 
@@ -62,54 +74,73 @@ class _Messages:
         # A dict keeps the order and drops repetitions: an identifier given twice fails the whole batch.
         self.failed: dict[str, None] = {}
         self.refused: list[RefusedFile] = []
+        self._overwritten: list[tuple[str, Overwritten]] = []
+        self._strangers: list[RefusedFile] = []
 
-    def receive(self, records: list[Mapping[str, Any]]) -> None:
+    def receive(self, records: Sequence[Mapping[str, Any]]) -> None:
         work: list[tuple[str, ObjectCreated]] = []
         for record in records:
             message_id = str(record.get("messageId", ""))
-            parsed = self._parse(message_id, record.get("body"))
-            for reason in parsed.ignored if parsed else ():
-                logger.info("Acknowledged without work", message_id=message_id, reason=reason)
-            work += [(message_id, created) for created in (parsed.objects if parsed else ())]
+            work += [(message_id, created) for created in self._parse(message_id, record.get("body"))]
         if not work:
             return
         with ThreadPoolExecutor(max_workers=min(CONCURRENT_FILES, len(work))) as pool:
-            outcomes = pool.map(lambda item: self._take(*item), work)
+            outcomes = pool.map(lambda item: self._take(item[1]), work)
             for (message_id, created), outcome in zip(work, outcomes, strict=True):
-                self._settle(message_id, created, outcome)
+                try:
+                    self._settle(message_id, created, outcome)
+                except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this message alone
+                    self._fail(message_id, created, error)
+        self._tell_of_strangers()
 
-    def _parse(self, message_id: str, body: object) -> ParsedMessage | None:
+    def _parse(self, message_id: str, body: object) -> Sequence[ObjectCreated]:
+        """Return the objects of a message; what is wrong with it fails it alone."""
         try:
-            return parse_message(body)
-        except EventFormatError as error:
-            logger.error("A message is no S3 event and fails alone", message_id=message_id, reason=str(error))
-            self._invocation.result.add_error("malformed_message", message_id, str(error))
-            self.failed[message_id] = None
-            return None
+            parsed = parse_message(body)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this message alone
+            # Its text may have some of the body.
+            self._fail_body(message_id, f"it could not be read: {type(error).__name__}")
+            return ()
+        for reason in parsed.ignored:
+            logger.info("Acknowledged without work", message_id=message_id, reason=reason)
+        if parsed.problem is not None:
+            self._fail_body(message_id, parsed.problem)
+        return parsed.objects
 
-    def _take(self, _: str, created: ObjectCreated) -> "Tracked | Quarantined | Exception | None":
+    def _fail_body(self, message_id: str, reason: str) -> None:
+        logger.error("A message is no event of S3 and fails alone", message_id=message_id, reason=reason)
+        self._invocation.result.add_error("malformed_message", message_id, reason)
+        self.failed[message_id] = None
+
+    def _take(self, created: ObjectCreated) -> Outcome:
         """Record one object; what goes wrong is returned, for it concerns this message alone."""
+        runtime = self._runtime
         try:
-            if created.key.endswith("/"):
-                logger.info("Acknowledged a folder marker", uri=created.uri)
-                return None
-            judged = validate(created, self._runtime.settings, self._runtime.clock())
+            if (stop := stopped(created.bucket, created.key, runtime.settings)) is not None:
+                return stop
+            now = runtime.clock()
+            created = _without_future_time(created, now)
+            first_arrival = (
+                runtime.arrivals.date_of(created, now)
+                if needs_first_arrival(created, runtime.settings)
+                else None
+            )
+            judged = validate(created, runtime.settings, now, first_arrival)
             if isinstance(judged, RefusedFile):
-                return self._runtime.quarantine.take(judged, self._invocation.remaining_seconds)
-            return self._runtime.tracker.track(judged, self._invocation.remaining_seconds)
+                return runtime.quarantine.take(judged, self._invocation.remaining_seconds)
+            return runtime.tracker.track(judged, self._invocation.remaining_seconds)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message is delivered again
             return error
 
-    def _settle(
-        self, message_id: str, created: ObjectCreated, outcome: "Tracked | Quarantined | Exception | None"
-    ) -> None:
+    def _settle(self, message_id: str, created: ObjectCreated, outcome: Outcome) -> None:
         """Count an outcome, alert what it demands, and fail its message where it failed."""
         result = self._invocation.result
         match outcome:
-            case None:
-                return
             case Exception():
                 self._fail(message_id, created, outcome)
+                return
+            case Stopped():
+                self._leave_alone(created, outcome)
                 return
             case Quarantined(refused=refused, tracked=tracked):
                 if tracked is None:
@@ -128,16 +159,38 @@ class _Messages:
                     logger.info("Acknowledged a file", uri=created.uri, outcome=tracked.outcome.value)
                 if tracked.is_pending:
                     self._invocation.dates.add(tracked.file.date_prefix)
-        if tracked.alert_due is not None:
-            try:
-                self._invocation.alert_overwritten(
-                    tracked.file.date_prefix,
-                    tracked.file.file_key,
-                    tracked.file.object.uri,
-                    tracked.alert_due,
-                )
-            except Exception as error:  # noqa: BLE001 - the alert stays due until its message is done
-                self._fail(message_id, created, error)
+        if tracked.overwritten is not None:
+            self._invocation.overwritten.append(tracked.overwritten)
+            self._overwritten.append((message_id, tracked.overwritten))
+
+    def fail_untold(self, due: Set[Overwritten]) -> None:
+        """Fail the messages of overwrites that nobody could be told of; they stay due until then."""
+        for message_id, overwritten in self._overwritten:
+            if overwritten in due:
+                self.failed[message_id] = None
+
+    def _leave_alone(self, created: ObjectCreated, stop: Stopped) -> None:
+        """Count what the gate stopped, and tell loudly of what should not have come at all."""
+        self._invocation.result.left_alone[stop.kind] += 1
+        tell = logger.error if stop.is_loud else logger.info
+        tell("Left an object alone", uri=printable(created.uri), reason=stop.reason)
+        if stop.is_loud:
+            today = utc_date(self._runtime.clock()).isoformat()
+            stranger = RefusedFile(today, "", created, stop.reason)
+            self._strangers.append(stranger)
+            self.refused.append(stranger)
+
+    def _tell_of_strangers(self) -> None:
+        """Put an entry for each bucket that is none of ours into the report; of many, the first ones."""
+        by_bucket: dict[tuple[str, str], list[RefusedFile]] = {}
+        for stranger in self._strangers:
+            by_bucket.setdefault((stranger.object.bucket, stranger.kind), []).append(stranger)
+        for (bucket, kind), (first, *others) in list(by_bucket.items())[:_MOST_BUCKETS_TOLD]:
+            self._invocation.result.add_error(
+                kind.replace(" ", "_"),
+                printable(first.object.uri),
+                f"{first.reason}; {len(others) + 1} objects of {bucket} were left alone",
+            )
 
     def _fail(self, message_id: str, created: ObjectCreated, error: Exception) -> None:
         logger.error(
@@ -148,3 +201,9 @@ class _Messages:
         )
         self._invocation.result.add_error(type(error).__name__, created.uri, str(error))
         self.failed[message_id] = None
+
+
+def _without_future_time(created: ObjectCreated, now: datetime) -> ObjectCreated:
+    """Return what an event says without its time, where that is yet to come: it tells nothing of its age."""
+    is_ahead = created.event_time is not None and created.event_time - now > _MOST_AHEAD
+    return replace(created, event_time=None) if is_ahead else created

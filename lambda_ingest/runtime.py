@@ -19,12 +19,21 @@ from lambda_ingest.batches.cutter import BatchCutter
 from lambda_ingest.batches.lock import DateLocks
 from lambda_ingest.batches.manifests import ManifestStore
 from lambda_ingest.batches.marking import FileMarker
+from lambda_ingest.batches.numbers import ManifestNumbers
 from lambda_ingest.batches.pending import PendingFiles
 from lambda_ingest.contract.clock import Clock, NewId, random_id, utc_now
+from lambda_ingest.files.arrivals import FirstArrivals
+from lambda_ingest.files.contents import Contents
+from lambda_ingest.files.copies import QuarantineCopies
+from lambda_ingest.files.file_records import FileRecords
 from lambda_ingest.files.loaded import LoadedFiles
+from lambda_ingest.files.moves import QuarantineMoves
+from lambda_ingest.files.overwrites import Overwrites
 from lambda_ingest.files.quarantine import Quarantine
 from lambda_ingest.files.refusals import RefusalCount
+from lambda_ingest.files.refused_records import RefusedRecords
 from lambda_ingest.files.tracking import FileTracker
+from lambda_ingest.files.validation import validate
 from lambda_ingest.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,8 +85,11 @@ class Runtime:
     table: Table
     patience: Patience
     loaded: LoadedFiles
+    arrivals: FirstArrivals
     tracker: FileTracker
     quarantine: Quarantine
+    moves: QuarantineMoves | None
+    overwrites: Overwrites
     pending: PendingFiles
     locks: DateLocks
     store: ManifestStore
@@ -107,10 +119,27 @@ def make_runtime(
         bucket=settings.manifest_bucket,
         input_prefix=settings.input_prefix,
     )
-    tracker = FileTracker(table, clients.s3, loaded, patience)
-    pending = PendingFiles(table, patience)
+    contents = Contents(clients.s3)
+    records = FileRecords(table, loaded, patience)
+    tracker = FileTracker(table, records, contents, patience)
+    copies = (
+        None
+        if settings.quarantine_bucket is None
+        else QuarantineCopies(clients.s3, bucket=settings.quarantine_bucket)
+    )
+    moves = None if copies is None else QuarantineMoves(table, clients.s3, copies)
+    refused = RefusedRecords(
+        table,
+        records,
+        contents,
+        tracker,
+        patience,
+        judge=lambda created, day: validate(created, settings, clock(), day),
+    )
+    pending = PendingFiles(table, patience, input_prefix=settings.input_prefix)
     locks = DateLocks(table, ttl_seconds=settings.lock_ttl_seconds, new_id=new_id)
     store = ManifestStore(table, clients.s3, locks, patience, bucket=settings.manifest_bucket)
+    numbers = ManifestNumbers(table, clients.s3, bucket=settings.manifest_bucket)
     marker = FileMarker(table, patience, input_prefix=settings.input_prefix)
     alerts = Alerts(clients.sns, topic_arn=settings.alert_topic_arn, clock=clock)
     return Runtime(
@@ -121,12 +150,15 @@ def make_runtime(
         table=table,
         patience=patience,
         loaded=loaded,
+        arrivals=FirstArrivals(table),
         tracker=tracker,
-        quarantine=Quarantine(clients.s3, tracker, bucket=settings.quarantine_bucket),
+        quarantine=Quarantine(clients.s3, refused, copies, moves, patience),
+        moves=moves,
+        overwrites=Overwrites(table, contents, alerts),
         pending=pending,
         locks=locks,
         store=store,
-        cutter=BatchCutter(pending, locks, store, marker, settings=settings, clock=clock),
+        cutter=BatchCutter(pending, locks, store, numbers, marker, settings=settings, clock=clock),
         alerts=alerts,
         refusals=RefusalCount(
             table, alerts, patience, new_id=new_id, threshold=settings.refusal_alert_threshold

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Self
 
-from lambda_ingest.contract.settings import SettingsReader, SharedSettings
+from lambda_ingest.contract.settings import DateSource, SettingsReader, SharedSettings
 from lambda_ingest.errors import SettingsError
 
 
@@ -18,10 +18,13 @@ class Settings:
         tracking_table: the table of files, manifests and locks.
         metrics_table: the table of counts; None writes none.
         quarantine_bucket: where refused files go; None leaves them where they are, with a record only.
-        input_bucket: where the sweeper looks for lost events; None looks for none.
+        input_bucket: whose objects are input, and where the sweeper looks for lost events; None takes those
+            of every bucket, and looks for none.
         queue_url: where the sweeper sends lost events again; None sends none.
         alert_topic_arn: where overwritten files are alerted; None logs them only.
         input_prefix: what every input key begins with; ends in `/`.
+        input_extensions: what the name of an input file ends in, one of these; case counts.
+        date_sources: where its date is looked for, in this order.
         max_files_per_manifest: 1 to 10,000.
         min_files_for_partial_batch: a past date flushes at this many.
         late_flush_seconds: a past date of which something was cut less than this ago waits for a full batch.
@@ -44,6 +47,8 @@ class Settings:
     queue_url: str | None = None
     alert_topic_arn: str | None = None
     input_prefix: str = SharedSettings.input_prefix
+    input_extensions: tuple[str, ...] = SharedSettings.input_extensions
+    date_sources: tuple[DateSource, ...] = SharedSettings.date_sources
     max_files_per_manifest: int = 10
     min_files_for_partial_batch: int = 1
     late_flush_seconds: int = 60
@@ -75,6 +80,8 @@ class Settings:
             queue_url=reader.text("QUEUE_URL"),
             alert_topic_arn=reader.text("ALERT_TOPIC_ARN"),
             input_prefix=shared.input_prefix,
+            input_extensions=shared.input_extensions,
+            date_sources=shared.date_sources,
             max_files_per_manifest=reader.whole(
                 "MAX_FILES_PER_MANIFEST", cls.max_files_per_manifest, lowest=1, highest=10_000
             ),

@@ -25,11 +25,16 @@ from lambda_ingest.aws.log import logger
 from lambda_ingest.batches.planning import is_past
 from lambda_ingest.contract.dates import parse_utc_timestamp, utc_date
 from lambda_ingest.contract.errors import IngestError
+from lambda_ingest.contract.settings import DateSource
 from lambda_ingest.files.loaded import LoadedUnknownError
+from lambda_ingest.files.moves import Moved
 from lambda_ingest.invocation import Invocation
 from lambda_ingest.runtime import Runtime, current_runtime
 
 Result = TypeVar("Result")
+
+# What is looked for folder by folder.
+_FOLDER_DATES = frozenset({DateSource.NAME, DateSource.PATH})
 
 
 @dataclass
@@ -62,7 +67,9 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Returns:
         What each part did: `open_dates`, `flushed` {date: files}, `finished` [manifests], `left` [past dates
-        with pending files], `oldest_pending_age_seconds`, `refusals_alerted`, `audited` [dates],
+        with pending files], `oldest_pending_age_seconds`, `quarantine_moved`, `quarantine_left`,
+        `quarantine_stay` [URIs of large refused files: moved, for the next sweep, too large],
+        `refusals_alerted`, `audited` [dates],
         `events_resent` {date: files}, `events_incomplete` [dates that the time did not reach; the next sweep
         goes on], `manifests_removed` [keys], `failed` [parts].
 
@@ -76,10 +83,13 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 def sweep(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) -> dict[str, Any]:
     """Do what `handler` does, with the parts passed in."""
     invocation = Invocation(runtime, context)
-    now = runtime.clock()
+    now, whole_seconds = runtime.clock(), invocation.remaining_seconds()
     dates = audited_dates(event, runtime.settings, now)
     failed: list[str] = []
     flush = _part(invocation, failed, "flush", lambda: _flush_open_dates(invocation, now)) or OpenDates()
+    invocation.tell_overwritten()
+    moved = Moved()
+    _part(invocation, failed, "quarantine", lambda: _move_refused(invocation, moved, whole_seconds))
     alerted = _part(invocation, failed, "refusals", invocation.runtime.refusals.publish_due)
     answer: dict[str, Any] = {
         "open_dates": flush.dates,
@@ -87,6 +97,9 @@ def sweep(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) ->
         "finished": flush.finished,
         "left": flush.left,
         "oldest_pending_age_seconds": float(flush.oldest_pending_age_seconds),
+        "quarantine_moved": moved.moved,
+        "quarantine_left": moved.left,
+        "quarantine_stay": moved.stay,
         "refusals_alerted": bool(alerted),
         "audited": list(dates),
         "events_resent": {},
@@ -132,6 +145,16 @@ def _flush_open_dates(invocation: Invocation, now: datetime) -> OpenDates:
             result.left.append(date_prefix)
             logger.warning("A past date keeps pending files", date_prefix=date_prefix)
     return result
+
+
+def _move_refused(invocation: Invocation, moved: Moved, whole_seconds: float) -> None:
+    """Move the refused files that the builder left, as many as the time allows; each fails alone."""
+    moves = invocation.runtime.moves
+    if moves is None:
+        return
+    moves.work(moved, invocation.remaining_seconds, whole_seconds)
+    for uri, error in moved.failed:
+        invocation.result.add_error(type(error).__name__, uri, str(error))
 
 
 def _audit(
@@ -215,20 +238,24 @@ def _audit_events(
         runtime.clients.s3,
         runtime.clients.sqs,
         runtime.loaded,
+        runtime.arrivals,
         runtime.patience,
         bucket=settings.input_bucket,
         queue_url=settings.queue_url,
-        input_prefix=settings.input_prefix,
+        settings=settings,
     )
     folders = InputFolders(
-        runtime.clients.s3, bucket=settings.input_bucket, input_prefix=settings.input_prefix
+        runtime.clients.s3,
+        bucket=settings.input_bucket,
+        input_prefix=settings.input_prefix,
+        date_sources=settings.date_sources,
     )
 
     def search() -> None:
         for folder in folders.walk(dates, progress):
             place = progress.position
             first = place.date if place.folder == folder else ""
-            for date_prefix in _from(dates, first):
+            for date_prefix in _from(lost.audited_dates(folder, dates), first):
                 if date_prefix != first:
                     progress.position = Position("events", date_prefix, folder)
                 _part(
@@ -238,7 +265,17 @@ def _audit_events(
                     partial(lost.resend, folder, date_prefix, now, progress, resent),
                 )
 
-    _part(invocation, failed, "folders of the input", search)
+    if progress.position.part == "events" and _FOLDER_DATES & set(settings.date_sources):
+        _part(invocation, failed, "folders of the input", search)
+    if DateSource.ARRIVAL in settings.date_sources:
+        if progress.position.part != "arrivals":
+            progress.position = Position("arrivals")
+        _part(
+            invocation,
+            failed,
+            "events of files without a date",
+            partial(lost.resend_arrivals, dates, now, progress, resent),
+        )
 
 
 def _from(dates: Sequence[str], first: str) -> Sequence[str]:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_ingest.audit.listing import AFTER_ALL
 from lambda_ingest.audit.progress import Progress
+from lambda_ingest.contract.settings import DateSource
+from lambda_ingest.files.file_dates import folder_date, partial_date
+from lambda_ingest.files.gate import HIDDEN_BEGINNINGS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -15,12 +18,19 @@ _DATED = re.compile(r"(\d{4})-\d{2}-\d{2}(?=-)", re.ASCII)
 
 
 class InputFolders:
-    """Walks the folders below the input prefix, from the top down, each before those in it."""
+    """Walks the folders below the input prefix, from the top down, each before those in it.
 
-    def __init__(self, s3: "S3Client", *, bucket: str, input_prefix: str) -> None:
+    Where folders give dates, one of a date is yielded only where that is audited, and stands for those in it:
+    so a walk costs the recent dates, and not their history.
+    """
+
+    def __init__(
+        self, s3: "S3Client", *, bucket: str, input_prefix: str, date_sources: Sequence[DateSource]
+    ) -> None:
         self._s3 = s3
         self._bucket = bucket
         self._input_prefix = input_prefix
+        self._date_sources = date_sources
 
     def walk(self, dates: Sequence[str], progress: Progress) -> Iterator[str]:
         """Yield the folders from where the progress stands, which follows; the top is the empty one.
@@ -37,7 +47,8 @@ class InputFolders:
         if not place or place.endswith("/"):
             yield place
         folder, after = place.rpartition("/")[0], place
-        yield from self._below(f"{folder}/" if folder else "", after, dates, progress)
+        if not self._is_dated(f"{folder}/"):
+            yield from self._below(f"{folder}/" if folder else "", after, dates, progress)
         while folder:
             parent, _, _ = folder.rpartition("/")
             after = f"{folder}/{AFTER_ALL}"
@@ -54,14 +65,34 @@ class InputFolders:
             )
             found = [self._below_prefix(each["Prefix"]) for each in page.get("CommonPrefixes", [])]
             for sub_folder in found:
+                if not self._is_audited(sub_folder, dates):
+                    continue
                 yield sub_folder
-                yield from self._below(sub_folder, "", dates, progress)
+                if not self._is_dated(sub_folder):
+                    yield from self._below(sub_folder, "", dates, progress)
             if not page.get("IsTruncated"):
                 return
             names = [self._below_prefix(each["Key"]) for each in page.get("Contents", [])]
             last = max([*found, *names])
             after = f"{last}{AFTER_ALL}" if last in found else folder + leap(last.removeprefix(folder), dates)
             progress.position = replace(progress.position, folder=after, date="", after="")
+
+    def _is_dated(self, folder: str) -> bool:
+        return DateSource.PATH in self._date_sources and folder_date(folder) is not None
+
+    def _is_audited(self, folder: str, dates: Sequence[str]) -> bool:
+        """Tell whether a folder may hold what is looked for."""
+        if folder.split("/")[-2].startswith(HIDDEN_BEGINNINGS):
+            # The gate stops what lies there.
+            return False
+        if DateSource.PATH not in self._date_sources:
+            return True
+        if (day := folder_date(folder)) is not None:
+            return day.isoformat() in dates
+        begin = partial_date(folder)
+        # Files with another date, or with none, may lie beside the months of a year.
+        is_only_by_path = tuple(self._date_sources) == (DateSource.PATH,)
+        return begin is None or not is_only_by_path or any(date.startswith(begin) for date in dates)
 
     def _below_prefix(self, key: str) -> str:
         return key.removeprefix(self._input_prefix)

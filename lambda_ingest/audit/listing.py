@@ -83,7 +83,9 @@ class DateListings:
                     ":last": f"{file_key_prefix}{AFTER_ALL}",
                 }
             ),
-            ProjectionExpression="file_key, etag, overwritten_etag, overwrite_alert_due, #status",
+            ProjectionExpression=(
+                "file_key, file_path, etag, alias_etag, overwritten_etag, overwrite_alert_due, #status"
+            ),
             ExpressionAttributeNames={"#status": "status"},
             ConsistentRead=True,
         )
@@ -105,8 +107,12 @@ def without_match(
     Both must be in order of their keys' UTF-8 bytes, which is how S3 lists and DynamoDB sorts.
     """
     others = iter(right)
-    other = next(others, None)
+    other: Right | None = None
+    is_begun = False
     for item in left:
+        if not is_begun:
+            # Where there is nothing on the left, the right costs nothing.
+            other, is_begun = next(others, None), True
         key = left_key(item).encode()
         while other is not None and right_key(other).encode() < key:
             other = next(others, None)

@@ -25,10 +25,10 @@ class TimeIsUpError(IngestError):
 
 @dataclass(frozen=True)
 class Position:
-    """A place in an audit, which does all manifests first, then all folders, and each folder date by date.
+    """A place in an audit: all manifests first, then all folders, each date by date, and arrivals in the end.
 
     Attributes:
-        part: `manifests` or `events`.
+        part: `manifests`, `events` or `arrivals`.
         date: the date at which it stands; empty where none of the place is done.
         folder: of events, where in the folders it stands, below the input prefix.
         after: the last key that is done there; empty where none is.

@@ -60,11 +60,24 @@ class Table:
             ClientError: DynamoDB refused or failed.
             UnreadKeysError: the table is throttled, and the time is up.
         """
-        for first in range(0, len(file_keys), _KEYS_PER_BATCH):
-            yield from self._read_batch(date_prefix, file_keys[first : first + _KEYS_PER_BATCH], waits)
+        return self.read_keys([(date_prefix, file_key) for file_key in file_keys], waits)
 
-    def _read_batch(self, date_prefix: str, file_keys: Sequence[str], waits: Waits) -> Iterator[Item]:
-        keys = [to_item({"date_prefix": date_prefix, "file_key": file_key}) for file_key in file_keys]
+    def read_keys(self, keys: Sequence[tuple[str, str]], waits: Waits) -> Iterator[Item]:
+        """Yield the records that exist among these, strongly read, in no order; a call a hundred.
+
+        Args:
+            keys: each a partition key and a sort key.
+            waits: for what DynamoDB leaves unread.
+
+        Raises:
+            ClientError: DynamoDB refused or failed.
+            UnreadKeysError: the table is throttled, and the time is up.
+        """
+        for first in range(0, len(keys), _KEYS_PER_BATCH):
+            yield from self._read_batch(keys[first : first + _KEYS_PER_BATCH], waits)
+
+    def _read_batch(self, pairs: Sequence[tuple[str, str]], waits: Waits) -> Iterator[Item]:
+        keys = [to_item({"date_prefix": partition, "file_key": file_key}) for partition, file_key in pairs]
         request: Mapping[str, Any] = {self.name: {"Keys": keys, "ConsistentRead": True}}
         while request:
             try:
@@ -79,7 +92,7 @@ class Table:
                 request = response.get("UnprocessedKeys") or {}
             if request and not waits.again(Refusal.THROTTLED):
                 raise UnreadKeysError(
-                    f"{self.name} left keys of {date_prefix} unread {waits}; it is throttled: raise its read "
+                    f"{self.name} left keys of {pairs[0][0]} unread {waits}; it is throttled: raise its read "
                     "capacity"
                 )
 

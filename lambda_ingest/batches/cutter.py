@@ -16,13 +16,15 @@ from datetime import datetime
 from lambda_ingest.aws.log import logger
 from lambda_ingest.aws.patience import RESERVED_SECONDS, RemainingSeconds
 from lambda_ingest.batches.lock import DateLock, DateLocks
-from lambda_ingest.batches.manifests import ManifestStore, NewestManifest
-from lambda_ingest.batches.marking import FileMarker, Overwritten
+from lambda_ingest.batches.manifests import ManifestStore
+from lambda_ingest.batches.marking import FileMarker
+from lambda_ingest.batches.numbers import ManifestNumbers, NewestManifest, Numbers
 from lambda_ingest.batches.pending import PendingFiles, PendingPage
 from lambda_ingest.batches.planning import BatchRule, depends_on_last_cut, next_batch
 from lambda_ingest.contract.clock import Clock
 from lambda_ingest.contract.manifest import Manifest, ManifestFile
 from lambda_ingest.contract.records import manifest_record_key
+from lambda_ingest.files.overwrites import Overwritten
 from lambda_ingest.settings import Settings
 
 
@@ -74,6 +76,7 @@ class BatchCutter:
         pending: PendingFiles,
         locks: DateLocks,
         store: ManifestStore,
+        numbers: ManifestNumbers,
         marker: FileMarker,
         *,
         settings: Settings,
@@ -82,6 +85,7 @@ class BatchCutter:
         self._pending = pending
         self._locks = locks
         self._store = store
+        self._numbers = numbers
         self._marker = marker
         self._settings = settings
         self._clock = clock
@@ -107,10 +111,8 @@ class BatchCutter:
         reason for its rest to wait for the next sweep.
         """
         page = self._pending.first(cuts.date_prefix, self._settings.max_files_per_manifest)
-        if not self._is_due(cuts, page):
-            newest = self._store.newest(cuts.date_prefix)
-            if newest is None or newest.files_marked:
-                return
+        if not self._is_due(cuts, page) and not self._numbers.read(cuts.date_prefix).owing:
+            return
         self._cut_locked(cuts, page, remaining_seconds, flushes_rest=True)
 
     def _is_due(self, cuts: DateCuts, page: PendingPage) -> bool:
@@ -118,7 +120,7 @@ class BatchCutter:
         rule, now = self._rule(cuts.date_prefix), self._clock()
         last_cut = None
         if depends_on_last_cut(page.files, rule, now):
-            last_cut = _last_cut(self._store.newest(cuts.date_prefix))
+            last_cut = _last_cut(self._numbers.read(cuts.date_prefix))
         is_due = bool(next_batch(page.files, rule, now, last_cut))
         cuts.waits = not is_due and last_cut is not None
         return is_due
@@ -145,14 +147,11 @@ class BatchCutter:
         *,
         flushes_rest: bool,
     ) -> None:
-        newest = self._store.newest(cuts.date_prefix)
-        if newest is not None and not newest.files_marked:
-            files = self._store.read(newest.uri).files
-            cuts.overwritten += self._marker.mark(newest.name, newest.uri, files, remaining_seconds)
-            cuts.finished = newest.uri
-            logger.info("Finished the marks of a manifest", manifest_path=newest.uri, file_count=len(files))
-        sequence = self._store.last_number(cuts.date_prefix, newest) + 1
-        last_cut = _last_cut(newest)
+        numbers = self._numbers.read(cuts.date_prefix)
+        for owing in numbers.owing:
+            self._finish(cuts, owing, remaining_seconds)
+        sequence = self._numbers.last(cuts.date_prefix, numbers) + 1
+        last_cut = _last_cut(numbers)
         while True:
             if remaining_seconds() < RESERVED_SECONDS:
                 cuts.out_of_time = True
@@ -162,10 +161,11 @@ class BatchCutter:
             if not files:
                 return
             manifest = self._store.plan(cuts.date_prefix, sequence, files)
-            if not self._store.put_object(manifest):
+            sha256 = self._store.put_object(manifest)
+            if sha256 is None:
                 sequence += 1
                 continue
-            if not self._store.commit(manifest, lock, remaining_seconds):
+            if not self._store.commit(manifest, sha256, lock, remaining_seconds):
                 cuts.contended = True
                 return
             cuts.manifests.append(self._committed(manifest))
@@ -182,6 +182,17 @@ class BatchCutter:
             if not flushes_rest:
                 last_cut = self._clock()
             page = self._pending.first(cuts.date_prefix, self._settings.max_files_per_manifest)
+
+    def _finish(self, cuts: DateCuts, newest: NewestManifest, remaining_seconds: RemainingSeconds) -> None:
+        """Finish the marks that a dead builder left."""
+        manifest = self._store.read_committed(newest)
+        if manifest is None:
+            return
+        cuts.overwritten += self._marker.mark(newest.name, newest.uri, manifest.files, remaining_seconds)
+        cuts.finished = newest.uri
+        logger.info(
+            "Finished the marks of a manifest", manifest_path=newest.uri, file_count=len(manifest.files)
+        )
 
     def _confirmed_batch(
         self,
@@ -220,5 +231,5 @@ class BatchCutter:
         )
 
 
-def _last_cut(newest: NewestManifest | None) -> datetime | None:
-    return None if newest is None else newest.created_at
+def _last_cut(numbers: Numbers) -> datetime | None:
+    return None if numbers.newest is None else numbers.newest.created_at

@@ -19,6 +19,9 @@ from lambda_ingest.contract.records import LOCK_FILE_KEY, lock_partition
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+# Another deployment of these functions may have set a longer life than ours; none sets days.
+_LONGEST_LIFE = 86_400
+
 
 @dataclass(frozen=True)
 class DateLock:
@@ -50,7 +53,8 @@ class DateLocks:
     def acquire(self, date_prefix: str) -> DateLock | None:
         """Take a date's lock, or return None where another holds it.
 
-        The condition compares the time itself: DynamoDB deletes expired items days late.
+        The condition compares the time itself: DynamoDB deletes expired items days late. A lock of another
+        shape, without a time or with one that no builder could have set, is nobody's.
         """
         lock = DateLock(date_prefix, self._new_id())
         now = int(self._table.clock().timestamp())
@@ -58,9 +62,14 @@ class DateLocks:
             self._table.dynamodb.put_item(
                 TableName=self._table.name,
                 Item=to_item({**_key(date_prefix), "lock_id": lock.lock_id, "ttl": now + self._ttl_seconds}),
-                ConditionExpression="attribute_not_exists(file_key) OR #ttl < :now",
+                ConditionExpression=(
+                    "attribute_not_exists(file_key) OR NOT attribute_type(#ttl, :number) "
+                    "OR #ttl < :now OR #ttl > :latest"
+                ),
                 ExpressionAttributeNames={"#ttl": "ttl"},
-                ExpressionAttributeValues=to_item({":now": now}),
+                ExpressionAttributeValues=to_item(
+                    {":now": now, ":latest": now + self._ttl_seconds + _LONGEST_LIFE, ":number": "N"}
+                ),
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:

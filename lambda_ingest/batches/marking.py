@@ -1,7 +1,6 @@
 """Marking: the files of a committed manifest get its path, once, whoever finds it undone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +16,15 @@ from lambda_ingest.contract.items import (
     cancellation_reasons,
     from_item,
     is_condition_failure,
-    item_of_failure,
     to_item,
 )
-from lambda_ingest.contract.keys import ManifestName, split_s3_uri
+from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.manifest import ManifestFile
 from lambda_ingest.contract.records import PENDING_DATE_ATTRIBUTE, FileStatus, manifest_record_key
+from lambda_ingest.contract.rows import text_of, unchanged, whole_of
+from lambda_ingest.files.file_records import size_in_mb
+from lambda_ingest.files.identity import is_record_of
+from lambda_ingest.files.overwrites import Overwritten
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -37,23 +39,6 @@ class MarkingContentionError(IngestError):
 
 class MarkingThrottledError(IngestError):
     """The table is throttled, and the time is up; the next builder or the sweeper goes on."""
-
-
-@dataclass(frozen=True)
-class Overwritten:
-    """A file whose content changed between its batch's commit and its mark.
-
-    Attributes:
-        date_prefix: the partition of its record.
-        file_key: the sort key of its record.
-        uri: the object.
-        etag: the content that is in no manifest.
-    """
-
-    date_prefix: str
-    file_key: str
-    uri: str
-    etag: str
 
 
 class FileMarker:
@@ -147,6 +132,14 @@ class FileMarker:
             logger.warning("No record to mark", file_path=file.uri, manifest_path=manifest_uri)
             return True
         record = from_item(item)
+        if not is_record_of(record, file.uri):
+            logger.error(
+                "The record of a listed file is another object's",
+                file_path=file.uri,
+                manifest_path=manifest_uri,
+                recorded_file_path=record.get("file_path"),
+            )
+            return True
         if record.get("status") == FileStatus.MANIFESTED:
             if record.get("manifest_path") != manifest_uri:
                 logger.error(
@@ -167,18 +160,20 @@ class FileMarker:
         return {
             "Update": {
                 "TableName": self._table.name,
-                "Key": to_item({"date_prefix": date_prefix, "file_key": self._file_key(file)}),
+                "Key": to_item({"date_prefix": date_prefix, "file_key": file.record_key(self._input_prefix)}),
                 "UpdateExpression": (
                     "SET #status = :manifested, manifest_path = :path, updated_at = :now, #ttl = :ttl "
                     f"REMOVE {PENDING_DATE_ATTRIBUTE}"
                 ),
-                "ConditionExpression": "#status = :pending AND etag = :etag",
+                # The path tells the record from one of the same name in another bucket.
+                "ConditionExpression": "#status = :pending AND etag = :etag AND file_path = :uri",
                 "ExpressionAttributeNames": {"#status": "status", "#ttl": "ttl"},
                 "ExpressionAttributeValues": to_item(
                     {
                         **self._marked(manifest_uri),
                         ":pending": FileStatus.PENDING.value,
                         ":etag": file.etag,
+                        ":uri": file.uri,
                     }
                 ),
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -188,39 +183,44 @@ class FileMarker:
     def _mark_overwritten(
         self, date_prefix: str, manifest_uri: str, file: ManifestFile, record: Item
     ) -> Overwritten | None:
-        """Mark a record that follows newer content: the manifest's content stands, the newer is alerted."""
-        file_key = self._file_key(file)
+        """Mark a record that follows newer content: the manifest's content stands, the newer is told."""
+        file_key = file.record_key(self._input_prefix)
+        condition, placeholders, expected = unchanged(record, "status", "etag")
+        kept = "version_id = :version, " if file.version_id is not None else ""
+        removed = "" if file.version_id is not None else ", version_id"
         try:
             self._table.dynamodb.update_item(
                 TableName=self._table.name,
                 Key=to_item({"date_prefix": date_prefix, "file_key": file_key}),
                 UpdateExpression=(
                     "SET #status = :manifested, manifest_path = :path, updated_at = :now, #ttl = :ttl, "
-                    "etag = :listed, overwritten_etag = :found, overwritten_at = :now, "
-                    f"overwrite_alert_due = :yes REMOVE {PENDING_DATE_ATTRIBUTE}"
+                    f"etag = :listed, file_size_bytes = :size, file_size_mb = :size_mb, {kept}"
+                    "overwritten_etag = :found, overwritten_size_bytes = :found_size, overwritten_at = :now, "
+                    f"overwrite_alert_due = :yes REMOVE {PENDING_DATE_ATTRIBUTE}{removed}"
                 ),
-                ConditionExpression="#status = :status AND etag = :found",
-                ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
+                ConditionExpression=condition,
+                ExpressionAttributeNames={**placeholders, "#status": "status", "#ttl": "ttl"},
                 ExpressionAttributeValues=to_item(
                     {
                         **self._marked(manifest_uri),
-                        ":status": record["status"],
+                        **expected,
                         ":listed": file.etag,
-                        ":found": record["etag"],
+                        ":size": file.size_bytes,
+                        ":size_mb": size_in_mb(file.size_bytes),
+                        ":version": file.version_id,
+                        # A row of another shape has no content to tell of; it counts as changed all the same.
+                        ":found": text_of(record, "etag") or "unknown",
+                        ":found_size": whole_of(record, "file_size_bytes") or 0,
                         ":yes": True,
                     }
                 ),
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            existing = item_of_failure(error)
             if not is_condition_failure(error) and refusal_of(error) is not Refusal.CONTENDED:
                 raise
-            logger.info(
-                "A record changed again while it was marked", file_path=file.uri, found=bool(existing)
-            )
+            logger.info("A record changed again while it was marked", file_path=file.uri)
             return None
-        return Overwritten(date_prefix, file_key, file.uri, record["etag"])
+        return Overwritten(date_prefix, file_key, file.uri, text_of(record, "etag") or "unknown")
 
     def _flag(self, name: ManifestName) -> "TransactWriteItemTypeDef":
         return {
@@ -244,9 +244,6 @@ class FileMarker:
             ":now": utc_timestamp(now),
             ":ttl": self._table.expiry(now),
         }
-
-    def _file_key(self, file: ManifestFile) -> str:
-        return split_s3_uri(file.uri)[1].removeprefix(self._input_prefix)
 
 
 def _gave_up(refusal: Refusal, files: int, manifest_uri: str, waits: Waits) -> IngestError:

@@ -82,11 +82,19 @@ def next_batch(
         return filled
     if rule.is_past and len(filled) >= rule.min_files and _is_quiet(rule, now, last_cut):
         return filled
-    if rule.max_age_seconds is not None:
-        age = now - parse_utc_timestamp(filled[0].created_at)
-        if age.total_seconds() >= rule.max_age_seconds:
-            return filled
+    if rule.max_age_seconds is not None and _age_seconds(filled, now) >= rule.max_age_seconds:
+        return filled
     return ()
+
+
+def _age_seconds(pending: Sequence[PendingFile], now: datetime) -> float:
+    """Return how long the oldest file waits whose record says so; 0 where none does."""
+    for file in pending:
+        try:
+            return (now - parse_utc_timestamp(file.created_at)).total_seconds()
+        except (ValueError, OverflowError):
+            continue
+    return 0.0
 
 
 def depends_on_last_cut(pending: Sequence[PendingFile], rule: BatchRule, now: datetime) -> bool:
@@ -95,7 +103,8 @@ def depends_on_last_cut(pending: Sequence[PendingFile], rule: BatchRule, now: da
 
 
 def _is_quiet(rule: BatchRule, now: datetime, last_cut: datetime | None) -> bool:
-    return last_cut is None or (now - last_cut).total_seconds() >= rule.late_flush_seconds
+    # A record from the future says nothing; waiting for it would end never.
+    return last_cut is None or last_cut > now or (now - last_cut).total_seconds() >= rule.late_flush_seconds
 
 
 def _fill(pending: Sequence[PendingFile], rule: BatchRule) -> tuple[Sequence[PendingFile], bool]:

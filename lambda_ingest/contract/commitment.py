@@ -132,6 +132,6 @@ def strength(judged: JudgedManifest) -> tuple[bool, int, str]:
 def _began_before(trace: FileTrace, manifest: Manifest) -> bool:
     try:
         return parse_utc_timestamp(trace.created_at) <= parse_utc_timestamp(manifest.created_at)
-    except ValueError:
+    except (ValueError, OverflowError):
         # Of another tool, or of another time; it proves nothing.
         return False

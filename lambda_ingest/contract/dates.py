@@ -1,8 +1,10 @@
 """UTC instants and calendar dates as every record, key and report writes them."""
 
+import re
 from datetime import UTC, date, datetime
 
-DATE_FORMAT = "%Y-%m-%d"
+# Digits of other scripts are digits to Python's \d, int and strptime; to S3 and DynamoDB they are other text.
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def utc_timestamp(instant: datetime) -> str:
@@ -14,12 +16,18 @@ def parse_utc_timestamp(text: str) -> datetime:
     """Read what `utc_timestamp` wrote.
 
     Raises:
-        ValueError: the text is no ISO 8601 instant with a zone.
+        ValueError: the text is no ISO 8601 instant with a zone, or one that UTC has no year for.
     """
+    if not text.isascii():
+        raise ValueError(f"expected an instant such as 2026-01-30T00:00:00Z, got {text!r}")
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError(f"expected an instant with a zone, such as 2026-01-30T00:00:00Z, got {text!r}")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        # Such as the last second of the year 9999 in a zone behind UTC.
+        raise ValueError(f"{text!r} lies beyond the years of the calendar in UTC") from error
 
 
 def utc_date(instant: datetime) -> date:
@@ -33,6 +41,6 @@ def parse_date(text: str) -> date:
     Raises:
         ValueError: the text has another shape, or names a day that does not exist.
     """
-    if len(text) != 10 or not text.isascii():
+    if _DATE.fullmatch(text) is None:
         raise ValueError(f"expected a date as YYYY-MM-DD, got {text!r}")
-    return datetime.strptime(text, DATE_FORMAT).replace(tzinfo=UTC).date()
+    return date.fromisoformat(text)

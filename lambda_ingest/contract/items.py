@@ -15,7 +15,7 @@ def to_item(values: Mapping[str, Any]) -> Item:
     """Write Python values as attribute values; leaves out what is None.
 
     Args:
-        values: text, bool, int, Decimal, and lists or mappings of these.
+        values: text, bool, int, Decimal, bytes, sets of one kind of these, and lists or mappings of any.
 
     Raises:
         TypeError: a value is of another kind; a float, because DynamoDB keeps decimal digits.
@@ -70,8 +70,18 @@ def _to_value(value: Any) -> dict[str, Any]:
             return {"N": str(value)}
         case Mapping():
             return {"M": {name: _to_value(member) for name, member in value.items()}}
-        case list() | tuple():
-            return {"L": [_to_value(member) for member in value]}
+    return _to_rarer_value(value)
+
+
+def _to_rarer_value(value: Any) -> dict[str, Any]:
+    """Write lists, and what only other tools write: a condition may have to name it as it was read."""
+    if isinstance(value, list | tuple):
+        return {"L": [_to_value(member) for member in value]}
+    if isinstance(value, bytes):
+        return {"B": value}
+    if isinstance(value, set) and value:
+        ((kind, _),) = _to_value(next(iter(value))).items()
+        return {f"{kind}S": [_to_value(member)[kind] for member in value]}
     raise TypeError(f"expected text, int, Decimal, bool, a list or a mapping, got {type(value).__name__}")
 
 

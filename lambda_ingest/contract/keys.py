@@ -14,7 +14,7 @@ GLUE_REPORT_PREFIX = "logs/glue/"
 LAST_SEQUENCE = 999_999
 
 _MANIFEST_NAME = re.compile(
-    r"manifest-(?P<date>\d{4}-\d{2}-\d{2})-batch-(?P<sequence>\d{6})-(?P<digest>[0-9a-f]{8})\.json"
+    r"manifest-(?P<date>\d{4}-\d{2}-\d{2})-batch-(?P<sequence>\d{6})-(?P<digest>[0-9a-f]{8})\.json", re.ASCII
 )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from lambda_ingest.contract.errors import ManifestFormatError
-from lambda_ingest.contract.keys import ManifestName
+from lambda_ingest.contract.errors import ManifestFormatError, ManifestKeyError
+from lambda_ingest.contract.keys import ManifestName, split_s3_uri
+from lambda_ingest.contract.records import MAX_SORT_KEY_BYTES
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,32 @@ class ManifestFile:
         size_bytes: its size.
         etag: its entity tag without quotes.
         version_id: its version, where the bucket keeps versions.
+        file_key: the sort key of its record, where that is not the key below the input prefix: another
+            bucket's file of the same name came first.
     """
 
     uri: str
     size_bytes: int
     etag: str
     version_id: str | None = None
+    file_key: str | None = None
+
+    def record_key(self, input_prefix: str) -> str:
+        """Return the sort key of its record.
+
+        Args:
+            input_prefix: what every input key begins with; ends in `/`.
+        """
+        return self.file_key or key_below(self.uri, input_prefix)
+
+
+def key_below(uri: str, input_prefix: str) -> str:
+    """Return the key of an input file below the input prefix, the sort key of most records.
+
+    Raises:
+        ManifestKeyError: it is no S3 URI.
+    """
+    return split_s3_uri(uri)[1].removeprefix(input_prefix)
 
 
 @dataclass(frozen=True)
@@ -100,6 +121,8 @@ def _file_to_dict(file: ManifestFile) -> dict[str, Any]:
     row: dict[str, Any] = {"uri": file.uri, "size_bytes": file.size_bytes, "etag": file.etag}
     if file.version_id is not None:
         row["version_id"] = file.version_id
+    if file.file_key is not None:
+        row["file_key"] = file.file_key
     return row
 
 
@@ -112,7 +135,30 @@ def _file_from_dict(row: object) -> ManifestFile:
     version = row.get("version_id")
     if version is not None and not isinstance(version, str):
         raise ManifestFormatError(f"version_id of {row.get('uri')!r} must be text, got {version!r}")
-    return ManifestFile(_text(row, "uri"), size, _text(row, "etag"), version)
+    file_key = row.get("file_key")
+    if file_key is not None and not _is_sort_key(file_key):
+        raise ManifestFormatError(
+            f"file_key of {row.get('uri')!r} must be text of 1 to {MAX_SORT_KEY_BYTES} bytes, "
+            f"got {file_key!r}"
+        )
+    return ManifestFile(_uri(row), size, _text(row, "etag"), version, file_key)
+
+
+def _uri(row: Mapping[str, Any]) -> str:
+    uri = _text(row, "uri")
+    try:
+        split_s3_uri(uri)
+        uri.encode()
+    except (ManifestKeyError, UnicodeEncodeError) as error:
+        raise ManifestFormatError(f"'uri' must be s3://bucket/key, got {uri!r}") from error
+    return uri
+
+
+def _is_sort_key(value: object) -> bool:
+    try:
+        return isinstance(value, str) and 1 <= len(value.encode()) <= MAX_SORT_KEY_BYTES
+    except UnicodeEncodeError:
+        return False
 
 
 def _text(document: Mapping[str, Any], field: str) -> str:

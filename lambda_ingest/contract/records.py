@@ -8,6 +8,12 @@ LOCK_FILE_KEY = "LOCK"
 AUDIT_PARTITION = "AUDIT#cursor"
 REFUSALS_PARTITION = "REFUSALS#input"
 REFUSALS_FILE_KEY = "REFUSALS"
+# Files that were refused and wait in their place for a copy that takes longer than the builder has.
+MOVES_PARTITION = "MOVES#quarantine"
+# One partition for each object whose date is that of its first arrival; a digest of its URI follows.
+ARRIVAL_PARTITION_PREFIX = "ARRIVAL#"
+ARRIVAL_FILE_KEY = "ARRIVAL"
+ARRIVAL_DATE_ATTRIBUTE = "arrival_date"
 PENDING_FILES_INDEX = "pending-files"
 MANIFESTS_BY_STATUS_INDEX = "manifests-by-status"
 # Only pending files carry it, so the index of that name holds what is open and nothing of history.
@@ -20,6 +26,10 @@ RETRIES_DUE_INDEX = "retries-due"
 RETRY_AT_ATTRIBUTE = "retry_at"
 FAILED_MANIFESTS_INDEX = "failed-manifests"
 FAILED_DATE_ATTRIBUTE = "failed_date"
+# Of a manifest's record: SHA-256 of its object's exact bytes as they were committed, 64 hex digits.
+MANIFEST_SHA256_ATTRIBUTE = "manifest_sha256"
+# DynamoDB takes sort keys of up to 1,024 bytes.
+MAX_SORT_KEY_BYTES = 1024
 BYTES_PER_MB = 1_048_576
 
 

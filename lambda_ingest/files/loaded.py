@@ -28,9 +28,9 @@ from lambda_ingest.contract.commitment import (
 )
 from lambda_ingest.contract.errors import ContractError, IngestError
 from lambda_ingest.contract.items import error_code
-from lambda_ingest.contract.keys import MANIFEST_PREFIX, ManifestName, s3_uri, split_s3_uri
+from lambda_ingest.contract.keys import MANIFEST_PREFIX, ManifestName, s3_uri
 from lambda_ingest.contract.manifest import Manifest, ManifestFile
-from lambda_ingest.contract.records import manifest_record_key
+from lambda_ingest.contract.records import MAX_SORT_KEY_BYTES, manifest_record_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -178,15 +178,21 @@ class LoadedFiles:
         return JudgedManifest(path, manifest, commitment)
 
     def _traces(self, manifest: Manifest, remaining_seconds: RemainingSeconds) -> Iterator[FileTrace]:
-        # A manifest of another tool may list a file twice, which DynamoDB refuses to read.
+        # A manifest of another tool may list a file twice, which DynamoDB refuses to read; what is too long
+        # for a sort key is no record's.
         keys = dict.fromkeys(
-            split_s3_uri(file.uri)[1].removeprefix(self._input_prefix) for file in manifest.files
+            key
+            for file in manifest.files
+            if len((key := file.record_key(self._input_prefix)).encode()) <= MAX_SORT_KEY_BYTES
         )
+        uris = {file.uri for file in manifest.files}
         waits = self._patience.waits(remaining_seconds)
         for item in self._table.read_many(manifest.name.date_prefix, list(keys), waits):
-            yield FileTrace(
-                str(item.get("status", "")), item.get("manifest_path"), str(item.get("created_at", ""))
-            )
+            # The record of another bucket's file of the same name tells nothing of this one.
+            if item.get("file_path") in uris:
+                yield FileTrace(
+                    str(item.get("status", "")), item.get("manifest_path"), str(item.get("created_at", ""))
+                )
 
     def _date(self, date_prefix: str) -> _Date:
         """Return what is kept of a date, and forget the longest unused of others where it is too much."""

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -28,6 +29,8 @@ from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.items import Item, from_item, is_condition_failure, item_of_failure, to_item
 from lambda_ingest.contract.records import REFUSALS_FILE_KEY, REFUSALS_PARTITION
+from lambda_ingest.contract.rows import text_of
+from lambda_ingest.contract.text import printable
 from lambda_ingest.files.validation import RefusedFile
 
 WINDOW = timedelta(hours=1)
@@ -37,8 +40,6 @@ EXAMPLES = 3
 _KEY = {"date_prefix": REFUSALS_PARTITION, "file_key": REFUSALS_FILE_KEY}
 # Counts of reasons are attributes of their own, for ADD reaches no deeper.
 _REASON = "reason: "
-# A key has up to 1,024 bytes.
-_LONGEST_TEXT = 1_200
 
 
 class CountContentionError(IngestError):
@@ -75,8 +76,8 @@ class RefusalCount:
         if not refused or self._threshold == 0:
             return
         item = self._add(refused, remaining_seconds)
-        if len(item.get("examples", ())) < EXAMPLES:
-            self._add_examples(refused[: EXAMPLES - len(item.get("examples", ()))])
+        if (missing := EXAMPLES - len(_examples(item))) > 0:
+            self._add_examples(refused[:missing])
         if is_due(item, self._threshold, self._table.clock()):
             self._publish()
 
@@ -177,8 +178,8 @@ class RefusalCount:
                         ":most": EXAMPLES,
                         ":examples": [
                             {
-                                "file_path": each.object.uri[:_LONGEST_TEXT],
-                                "reason": each.reason[:_LONGEST_TEXT],
+                                "file_path": printable(each.object.uri),
+                                "reason": printable(each.reason),
                             }
                             for each in refused
                         ],
@@ -198,13 +199,10 @@ class RefusalCount:
         reasons = _reasons(item)
         try:
             self._alerts.refused(
-                count=int(item["refused"]),
-                since=item.get("first_at"),
+                count=_count(item),
+                since=text_of(item, "first_at"),
                 reasons=reasons,
-                examples=[
-                    RefusedExample(str(each["file_path"]), str(each["reason"]))
-                    for each in item.get("examples", [])[:EXAMPLES]
-                ],
+                examples=_examples(item)[:EXAMPLES],
             )
         except (BotoCoreError, ClientError):
             self._release(claim)
@@ -261,7 +259,7 @@ class RefusalCount:
             names,
             {
                 **values,
-                ":refused": -int(claim.item["refused"]),
+                ":refused": -_count(claim.item),
                 ":now": utc_timestamp(self._table.clock()),
             },
         )
@@ -293,12 +291,28 @@ def is_due(item: Mapping[str, Any], threshold: int, now: datetime) -> bool:
         threshold: how many refused files within an hour are many.
         now: the present instant, aware.
     """
-    told, claimed = item.get("alerted_at"), item.get("claimed_at")
+    told, claimed = text_of(item, "alerted_at"), text_of(item, "claimed_at")
     return (
-        int(item.get("refused", 0)) >= threshold
+        _count(item) >= threshold
         and (told is None or told <= utc_timestamp(now - WINDOW))
         and (claimed is None or claimed <= utc_timestamp(now - CLAIM_LIFE))
     )
+
+
+def _count(item: Mapping[str, Any]) -> int:
+    """Return how many were refused; 0 where the item is of another shape."""
+    count = item.get("refused", 0)
+    return int(count) if isinstance(count, Decimal | int) else 0
+
+
+def _examples(item: Mapping[str, Any]) -> list[RefusedExample]:
+    """Return the examples that are kept, as far as they are of the right shape."""
+    kept = item.get("examples")
+    return [
+        RefusedExample(str(each.get("file_path")), str(each.get("reason")))
+        for each in (kept if isinstance(kept, list) else ())
+        if isinstance(each, Mapping)
+    ]
 
 
 def _reasons(item: Mapping[str, Any]) -> dict[str, int]:
@@ -306,6 +320,6 @@ def _reasons(item: Mapping[str, Any]) -> dict[str, int]:
     counts = {
         name.removeprefix(_REASON): int(count)
         for name, count in item.items()
-        if name.startswith(_REASON) and count > 0
+        if name.startswith(_REASON) and isinstance(count, Decimal) and count > 0
     }
     return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))

@@ -6,19 +6,22 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from urllib.parse import quote
 
-from lambda_ingest.contract.dates import parse_date, utc_date
-from lambda_ingest.contract.records import BYTES_PER_MB
+from lambda_ingest.contract.dates import utc_date
+from lambda_ingest.contract.records import BYTES_PER_MB, MAX_SORT_KEY_BYTES
+from lambda_ingest.contract.settings import DateSource
 from lambda_ingest.files.events import ObjectCreated
+from lambda_ingest.files.file_dates import FileDate, arrival_date, find_date
 from lambda_ingest.settings import Settings
 
-EXTENSION = ".ndjson"
-# DynamoDB takes sort keys of up to 1,024 bytes.
-MAX_SORT_KEY_BYTES = 1024
-
 # Letters and digits of any script, and marks that mean nothing to a shell, a URI or the tracking table.
-# A first `.` or `_` hides a file from Spark and Hive, so producers use it for what is not finished.
+# What begins with a `.` or `_` is stopped at the gate.
 _SEGMENT = re.compile(r"[^\W_][\w .=+@,()-]*")
-_DATED_NAME = re.compile(r"(?P<date>\d{4}-\d{2}-\d{2})-(?P<name>.+)", re.ASCII | re.DOTALL)
+# What is packed says by its size nothing of what is in it.
+_PACKED_ENDINGS = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".sz", ".snappy")
+_WHERE_DATES_STAND = {
+    DateSource.NAME: "the name as YYYY-MM-DD-name",
+    DateSource.PATH: "folders as dt=YYYY-MM-DD, date=YYYY-MM-DD, year=YYYY/month=MM/day=DD or YYYY/MM/DD",
+}
 # What stays readable in the sort key of a file whose key is not allowed.
 _READABLE = "/._=+@,()- "
 
@@ -28,7 +31,7 @@ class AcceptedFile:
     """An input file that belongs into a manifest.
 
     Attributes:
-        date_prefix: the UTC date in its name.
+        date_prefix: its UTC date, as the sources of dates have it.
         file_key: its key below the input prefix; the sort key of its record.
         object: what S3 said of it.
     """
@@ -43,8 +46,8 @@ class RefusedFile:
     """An object that is no input file.
 
     Attributes:
-        date_prefix: the date in its name, or the date of its arrival where the name has no possible one, so
-            that whoever looks at the day's records sees it.
+        date_prefix: its date, or that of its arrival where the sources have no possible one, so that whoever
+            looks at the day's records sees it.
         file_key: the sort key of its record; what may not stand in a sort key is percent-encoded.
         object: what S3 said of it.
         reason: what was expected, in a sentence.
@@ -61,25 +64,35 @@ class RefusedFile:
         return self.reason.partition(":")[0]
 
 
-def validate(created: ObjectCreated, settings: Settings, now: datetime) -> AcceptedFile | RefusedFile:
+def needs_first_arrival(created: ObjectCreated, settings: Settings) -> bool:
+    """Tell whether a file's date is that of its first arrival, for its key gives none; pure."""
+    return _date_in_key(created, settings).source is DateSource.ARRIVAL
+
+
+def validate(
+    created: ObjectCreated, settings: Settings, now: datetime, first_arrival: date | None = None
+) -> AcceptedFile | RefusedFile:
     """Decide by name and size alone; pure.
 
     Args:
-        created: what S3 said.
-        settings: prefix, dates and sizes that are expected.
+        created: what S3 said; it has passed the gate.
+        settings: prefix, extensions, dates and sizes that are expected.
         now: the present instant, aware; it bounds the dates.
+        first_arrival: when the object was first seen, where that is its date; by default the event's time is.
     """
     below_prefix = created.key.removeprefix(settings.input_prefix)
-    file_date, date_problem = _date_of(below_prefix, settings, utc_date(now))
+    arrived = arrival_date(created.event_time, now)
+    found = _date_in_key(created, settings)
+    day = (first_arrival or arrived) if found.source is DateSource.ARRIVAL else found.day
     problem = (
-        _key_problem(created.key, below_prefix, settings)
-        or date_problem
-        or _size_problem(created.size_bytes, settings)
+        _key_problem(below_prefix, settings)
+        or _date_problem(found, day, settings, utc_date(now))
+        or _size_problem(created, settings)
     )
-    if problem is None and file_date is not None:
-        return AcceptedFile(file_date.isoformat(), below_prefix, created)
+    if problem is None and day is not None:
+        return AcceptedFile(day.isoformat(), below_prefix, created)
     return RefusedFile(
-        date_prefix=(file_date or utc_date(now)).isoformat(),
+        date_prefix=(day or utc_date(now)).isoformat(),
         file_key=sort_key_of_refused(below_prefix),
         object=created,
         reason=problem or "no reason",
@@ -99,11 +112,14 @@ def sort_key_of_refused(below_prefix: str) -> str:
     return f"{encoded[: MAX_SORT_KEY_BYTES - 17]}~{digest}"
 
 
-def _key_problem(key: str, below_prefix: str, settings: Settings) -> str | None:
-    if not key.startswith(settings.input_prefix):
-        return f"key outside the allowed pattern: expected it below {settings.input_prefix}"
-    if not key.endswith(EXTENSION):
-        return f"other extension: expected {EXTENSION}"
+def _date_in_key(created: ObjectCreated, settings: Settings) -> FileDate:
+    return find_date(created.key.removeprefix(settings.input_prefix), settings.date_sources)
+
+
+def _key_problem(below_prefix: str, settings: Settings) -> str | None:
+    # Case counts, as it does in S3's keys.
+    if not below_prefix.endswith(settings.input_extensions):
+        return f"other extension: expected {' or '.join(settings.input_extensions)}"
     if len(below_prefix.encode("utf-8", "surrogatepass")) > MAX_SORT_KEY_BYTES:
         return f"key outside the allowed pattern: longer than {MAX_SORT_KEY_BYTES} bytes"
     if not all(_SEGMENT.fullmatch(segment) for segment in below_prefix.split("/")):
@@ -114,31 +130,27 @@ def _key_problem(key: str, below_prefix: str, settings: Settings) -> str | None:
     return None
 
 
-def _date_of(below_prefix: str, settings: Settings, today: date) -> tuple[date | None, str | None]:
-    """Return the date in the name, where it has a possible one, and what is wrong with it."""
-    match = _DATED_NAME.fullmatch(below_prefix.rpartition("/")[2])
-    if match is None:
-        return None, "no date: expected the name as YYYY-MM-DD-name.ndjson"
-    try:
-        found = parse_date(match["date"])
-    except ValueError:
-        return None, f"impossible date: no such day as {match['date']}"
-    if match["name"] == EXTENSION:
-        return found, "no name after the date: expected the name as YYYY-MM-DD-name.ndjson"
+def _date_problem(found: FileDate, day: date | None, settings: Settings, today: date) -> str | None:
+    """Say what is wrong with a date, where something is."""
+    if found.source is None:
+        expected = [_WHERE_DATES_STAND[source] for source in settings.date_sources]
+        return f"no date: expected {', or '.join(expected)}"
+    if day is None:
+        return f"impossible date: no such day as {found.text}"
+    if found.source is DateSource.NAME and found.rest in settings.input_extensions:
+        return f"no name after the date: expected {_WHERE_DATES_STAND[DateSource.NAME]}"
     last = today + timedelta(days=1)
-    if not settings.partition_start_date <= found <= last:
-        return found, (
-            f"date out of range: {found} lies not between {settings.partition_start_date} and {last}"
-        )
-    return found, None
+    if not settings.partition_start_date <= day <= last:
+        return f"date out of range: {day} lies not between {settings.partition_start_date} and {last}"
+    return None
 
 
-def _size_problem(size_bytes: int, settings: Settings) -> str | None:
-    if size_bytes <= 0:
+def _size_problem(created: ObjectCreated, settings: Settings) -> str | None:
+    if created.size_bytes <= 0:
         return "empty file"
-    if settings.expected_file_size_mb == 0:
+    if settings.expected_file_size_mb == 0 or created.key.lower().endswith(_PACKED_ENDINGS):
         return None
-    size_mb = size_bytes / BYTES_PER_MB
+    size_mb = created.size_bytes / BYTES_PER_MB
     tolerance = settings.expected_file_size_mb * settings.size_tolerance_percent / 100
     if abs(size_mb - settings.expected_file_size_mb) <= tolerance:
         return None

@@ -20,7 +20,7 @@ from lambda_ingest.contract.commitment import (
 )
 from lambda_ingest.contract.errors import ContractError
 from lambda_ingest.contract.items import error_code
-from lambda_ingest.contract.keys import MANIFEST_PREFIX, ManifestName, s3_uri, split_s3_uri
+from lambda_ingest.contract.keys import MANIFEST_PREFIX, ManifestName, s3_uri
 from lambda_ingest.contract.manifest import Manifest
 from ndjson_pipeline.claims.restoring import RecordRestorer
 from ndjson_pipeline.claims.store import ManifestRecordStore
@@ -136,5 +136,5 @@ def _judge(
 
 def _file_keys(manifest: Manifest, input_prefix: str) -> Sequence[str]:
     """Return the sort keys of its files' records, each once."""
-    keys = (split_s3_uri(file.uri)[1].removeprefix(input_prefix) for file in manifest.files)
+    keys = (file.record_key(input_prefix) for file in manifest.files)
     return list(dict.fromkeys(keys))

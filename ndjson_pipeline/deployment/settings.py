@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Self
 
-from lambda_ingest.contract.settings import SHARED_VARIABLES, SettingsReader, SharedSettings
+from lambda_ingest.contract.settings import SHARED_VARIABLES, DateSource, SettingsReader, SharedSettings
 from ndjson_pipeline.errors import SettingsError
 
 ENVIRONMENT_VARIABLE = "NDJSON_ENVIRONMENT"
@@ -46,6 +46,8 @@ class PipelineSettings:
         ttl_days: how long a record lives after it has ended; this and the following as the Lambdas have it.
         partition_start_date: the first partition.
         input_prefix: what every input key begins with; ends in `/`.
+        input_extensions: what the name of an input file ends in, one of these.
+        date_sources: where its date is looked for, in this order.
     """
 
     environment: str = "dev"
@@ -58,6 +60,8 @@ class PipelineSettings:
     ttl_days: int = SharedSettings.ttl_days
     partition_start_date: date = SharedSettings.partition_start_date
     input_prefix: str = SharedSettings.input_prefix
+    input_extensions: tuple[str, ...] = SharedSettings.input_extensions
+    date_sources: tuple[DateSource, ...] = SharedSettings.date_sources
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
@@ -94,6 +98,8 @@ class PipelineSettings:
             ttl_days=shared.ttl_days,
             partition_start_date=shared.partition_start_date,
             input_prefix=shared.input_prefix,
+            input_extensions=shared.input_extensions,
+            date_sources=shared.date_sources,
         )
         if reader.problems:
             raise SettingsError("Environment variables need mending: " + "; ".join(reader.problems) + ".")

@@ -317,6 +317,9 @@ def _key_prefix(instant: datetime) -> str:
 def _instant(key: str) -> datetime | None:
     """Return the instant in a report's key, or None where it has none."""
     stamp = key.removeprefix(LAMBDA_REPORT_PREFIX)[: len("2026-01-30-T123456")]
+    if not stamp.isascii():
+        # strptime takes digits of every script.
+        return None
     try:
         return datetime.strptime(stamp, _KEY_TIME).replace(tzinfo=UTC)
     except ValueError:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, unquote_plus
 
-from lambda_ingest.contract.dates import utc_timestamp
+from lambda_ingest.contract.dates import parse_utc_timestamp, utc_timestamp
 from lambda_ingest.contract.items import from_item
 from lambda_ingest.contract.manifest import Manifest
 from lambda_ingest.contract.records import MANIFEST_FILE_KEY_PREFIX
@@ -72,6 +72,60 @@ def s3_event(
         "eventName": event_name,
         "s3": {"bucket": {"name": bucket}, "object": described},
     }
+
+
+def bridge_event(
+    bucket: str, key: str, *, size: int, etag: str, time: datetime, version_id: str | None = None
+) -> dict[str, Any]:
+    """Return an event as EventBridge hands it on."""
+    described: dict[str, Any] = {"key": key, "size": size, "etag": etag, "sequencer": "00617F08299329D189"}
+    if version_id is not None:
+        described["version-id"] = version_id
+    return {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "123456789012",
+        "time": utc_timestamp(time),
+        "region": "us-east-1",
+        "resources": [f"arn:aws:s3:::{bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": described,
+            "request-id": "N4N7GDK58NMKJ12R",
+            "requester": "123456789012",
+            "reason": "PutObject",
+        },
+    }
+
+
+def sns_message(body: object) -> dict[str, Any]:
+    """Return what SNS wraps around a message without raw delivery."""
+    return {
+        "Type": "Notification",
+        "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
+        "TopicArn": "arn:aws:sns:us-east-1:123456789012:t",
+        "Subject": "Amazon S3 Notification",
+        "Message": json.dumps(body),
+        "Timestamp": "2026-01-30T12:00:00.000Z",
+        "SignatureVersion": "1",
+        "Signature": "x",
+    }
+
+
+def as_bridge_event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what EventBridge would say of the same object as a record of a notification."""
+    described = event["s3"]["object"]
+    return bridge_event(
+        event["s3"]["bucket"]["name"],
+        unquote_plus(described["key"]),
+        size=described["size"],
+        etag=described["eTag"],
+        time=parse_utc_timestamp(event["eventTime"]),
+        version_id=described.get("versionId"),
+    )
 
 
 def message(body: object, message_id: str = "m-1") -> dict[str, Any]:

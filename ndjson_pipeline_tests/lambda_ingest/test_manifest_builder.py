@@ -1,14 +1,27 @@
 """Every row of the contract's table of what each input gets."""
 
+import gzip
 import json
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from lambda_ingest import manifest_builder
+from lambda_ingest.files.validation import validate
 from lambda_ingest.runtime import Clients
-from ndjson_pipeline_tests.lambda_ingest.harness import TODAY, YESTERDAY, FakeClock, Ingest, message, names
-from ndjson_pipeline_tests.lambda_ingest.stubs import Failing
+from ndjson_pipeline_tests.lambda_ingest.harness import (
+    TODAY,
+    YESTERDAY,
+    FakeClock,
+    Ingest,
+    as_bridge_event,
+    message,
+    names,
+    s3_event,
+    sns_message,
+)
+from ndjson_pipeline_tests.lambda_ingest.stubs import Counting, Failing
 
 
 @pytest.mark.parametrize(
@@ -22,7 +35,7 @@ from ndjson_pipeline_tests.lambda_ingest.stubs import Failing
         (f"{TODAY}-a.ndjson", b"", "empty file"),
         (f"{TODAY}-a#b.ndjson", b"x", "outside the allowed pattern"),
         (f"MANIFEST#{TODAY}/{TODAY}-a.ndjson", b"x", "outside the allowed pattern"),
-        (f"LOCK/_x/{TODAY}-a.ndjson", b"x", "outside the allowed pattern"),
+        (f"\uff12{TODAY[1:]}-a.ndjson", b"x", "no date"),
         (f"{TODAY}-a%2Fb.ndjson", b"x", "outside the allowed pattern"),
         (f"{TODAY}-ä\nb.ndjson", b"x", "outside the allowed pattern"),
     ],
@@ -167,14 +180,30 @@ def test_a_refused_object_that_is_gone_is_acknowledged(
     assert "was gone" in caplog.text
 
 
-@pytest.mark.parametrize("body", [{"Service": "Amazon S3", "Event": "s3:TestEvent"}, {}, {"Records": []}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"Service": "Amazon S3", "Event": "s3:TestEvent"},
+        sns_message({"Service": "Amazon S3", "Event": "s3:TestEvent"}),
+        {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectRemoved:Delete"}]},
+        {"source": "aws.s3", "detail-type": "Object Deleted", "detail": {}},
+    ],
+)
 def test_messages_without_work_are_acknowledged(ingest: Ingest, body: dict[str, Any]) -> None:
     assert ingest.deliver_messages([message(body)]) == []
     assert ingest.items() == []
     assert ingest.reports() == []
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", '{"Records": 1}', "x" * 256_000, "[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("", "{", "[]", "{}", '{"Records": 1}', '{"Records": []}', "x" * 256_000, "[" * 100_000),
+        '{"Type": "SubscriptionConfirmation", "Message": "m", "SubscribeURL": "https://sns"}',
+        json.dumps(sns_message({"hello": "world"})),
+        json.dumps({"Records": [{"eventSource": "aws:dynamodb", "eventName": "INSERT", "dynamodb": {}}]}),
+    ],
+)
 def test_a_malformed_body_fails_alone_and_its_neighbours_are_done(ingest: Ingest, body: str) -> None:
     events = [ingest.put(name) for name in names(10)]
     good = [message({"Records": [event]}, f"good-{number}") for number, event in enumerate(events)]
@@ -183,10 +212,177 @@ def test_a_malformed_body_fails_alone_and_its_neighbours_are_done(ingest: Ingest
     assert len(ingest.manifest_records()) == 1
 
 
-def test_one_bad_record_does_not_keep_its_message_from_reporting_once(ingest: Ingest) -> None:
-    event = ingest.put(f"{TODAY}-a.ndjson")
-    body = {"Records": [event, {"eventName": "ObjectCreated:Put"}]}
-    assert ingest.deliver_messages([message(body, "bad")]) == ["bad"]
+def test_of_a_message_with_a_bad_record_the_good_ones_are_taken_and_it_fails_once(ingest: Ingest) -> None:
+    events = [ingest.put(f"{TODAY}-{name}.ndjson") for name in "ab"]
+    body = {"Records": [events[0], {"eventName": "ObjectCreated:Put"}, events[1]]}
+    for _ in range(2):
+        assert ingest.deliver_messages([message(body, "bad")]) == ["bad"]
+        assert sorted(ingest.file_records()) == [f"{TODAY}-a.ndjson", f"{TODAY}-b.ndjson"]
+    (error,) = ingest.reports()[0]["errors"]
+    assert (error["kind"], error["subject"]) == ("malformed_message", "bad")
+    assert "Records[1].s3 is missing" in error["message"]
+
+
+def test_every_shape_of_event_in_one_queue_is_tracked(ingest: Ingest) -> None:
+    """Keys that one shape encodes and the other does not."""
+    keys = [f"{TODAY}-{number} a+b=ü (é).ndjson" for number in range(4)]
+    events = [ingest.put(key) for key in keys]
+    bodies = [
+        {"Records": [events[0]]},
+        sns_message({"Records": [events[1]]}),
+        as_bridge_event(events[2]),
+        sns_message(as_bridge_event(events[3])),
+    ]
+    assert ingest.deliver_messages([message(body, str(number)) for number, body in enumerate(bodies)]) == []
+    records = ingest.file_records()
+    assert sorted(records) == keys
+    assert {record["status"] for record in records.values()} == {"pending"}
+
+
+def test_a_key_with_a_plus_or_percent_in_an_unencoded_event_is_taken_as_it_is(ingest: Ingest) -> None:
+    """Decoded, it would name an object that does not exist, and be forgotten as gone."""
+    name = f"{TODAY}-a+b=c.ndjson"
+    event = as_bridge_event(ingest.put(name))
+    ingest.clock.advance(minutes=5)
+    assert ingest.deliver_messages([message(event)]) == []
+    assert sorted(ingest.file_records()) == [name]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"eventTime": "9999-12-31T23:59:59-14:00"},
+        {"eventTime": "0001-01-01T00:00:00+14:00"},
+        {"eventTime": 1e300},
+        {"eventTime": "9999-01-01T00:00:00Z"},
+    ],
+)
+def test_a_time_out_of_range_harms_nobody(ingest: Ingest, changes: dict[str, Any]) -> None:
+    events = [ingest.put(name) for name in names(10)]
+    events[4] |= changes
+    assert ingest.deliver(*events) == []
+    assert len(ingest.manifest_records()) == 1
+
+
+def test_an_event_of_a_time_to_come_is_no_fresh_one(ingest: Ingest) -> None:
+    """Whatever it says of its age, an object that is gone is not tracked by it."""
+    event = ingest.put(f"{TODAY}-a.ndjson") | {"eventTime": "2027-01-01T00:00:00Z"}
+    ingest.delete(f"{TODAY}-a.ndjson")
+    assert ingest.deliver(event) == []
+    assert ingest.file_records() == {}
+
+
+def test_whatever_goes_wrong_with_a_message_concerns_it_alone(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [ingest.put(name) for name in names(10)]
+    parse = manifest_builder.parse_message
+
+    def broken(body: object) -> Any:
+        if "f00004" in str(body):
+            raise AttributeError("nobody foresaw this, nor 2026-01-30-f00004")
+        return parse(body)
+
+    monkeypatch.setattr(manifest_builder, "parse_message", broken)
+    assert len(ingest.deliver(*events)) == 1
+    assert len(ingest.file_records()) == 9
+    assert "f00004" not in json.dumps(ingest.reports())
+    monkeypatch.undo()
+    monkeypatch.setattr(
+        manifest_builder,
+        "validate",
+        lambda created, *rest: validate(created, *rest) if "f00003" not in created.key else 1 / 0,
+    )
+    assert len(ingest.deliver(*events)) == 1
+    assert len(ingest.file_records()) == 10
+
+
+OUTSIDE = ["elsewhere/x.csv", f"pipeline/inputs/{TODAY}-a.csv", f"pipeline/{TODAY}-a.ndjson"]
+NOT_FINAL = [
+    *(f"pipeline/input/{below}" for below in (f".{TODAY}-a.ndjson", f"_temporary/0/{TODAY}-a.ndjson")),
+    *(f"pipeline/input/{TODAY}-a.ndjson{ending}" for ending in (".tmp", ".TEMP", ".part", ".x1.partial")),
+    *(f"pipeline/input/{TODAY}-a.ndjson{ending}" for ending in (".filepart", ".crdownload", "._COPYING_")),
+]
+
+
+@pytest.mark.parametrize("key", [*OUTSIDE, *NOT_FINAL])
+def test_what_the_gate_stops_is_left_where_it_is(
+    ingest: Ingest, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    event = ingest.put_key(key, b"x")
+    counting = Counting(ingest.clients)
+    assert ingest.deliver(event, runtime=ingest.runtime(counting.clients)) == []
+    assert set(counting.calls) <= {"TransactWriteItems"}
+    assert ingest.keys(ingest.settings.input_bucket) == [key]
+    assert ingest.keys(ingest.settings.quarantine_bucket) == []
+    assert ingest.items() == []
+    assert "Left an object alone" in caplog.text
+    items = ingest.clients.dynamodb.scan(TableName=ingest.settings.metrics_table or "")["Items"]
+    assert [(item["metric_type"]["S"], item["value"]["N"]) for item in items] == [("files_left_alone", "1")]
+    # It touched no file, so there is no report; beside a file that was touched it is counted there.
+    assert ingest.reports() == []
+    ingest.deliver(event, ingest.put(f"{TODAY}-good.ndjson"))
+    (report,) = ingest.reports()
+    assert sum(report["left_alone"].values()) == 1
+
+
+def test_a_rename_after_the_upload_works(ingest: Ingest) -> None:
+    temporary, final = f"{TODAY}-a.ndjson.tmp", f"{TODAY}-a.ndjson"
+    ingest.deliver(ingest.put(temporary))
+    ingest.clients.s3.copy_object(
+        Bucket=ingest.settings.input_bucket or "",
+        Key=ingest.key(final),
+        CopySource={"Bucket": ingest.settings.input_bucket or "", "Key": ingest.key(temporary)},
+    )
+    ingest.deliver(ingest.put(final))
+    assert ingest.record(final)["status"] == "pending"
+
+
+@pytest.mark.parametrize("key", [f"pipeline/input/{TODAY}-a.csv", f"pipeline/input/{TODAY}-a.ndjson", "x/y"])
+def test_an_object_of_another_bucket_is_refused_loudly_and_never_touched(
+    ingest: Ingest, alerts: list[dict[str, Any]], key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ingest.clients.s3.create_bucket(Bucket="stranger")
+    ingest.clients.s3.put_object(Bucket="stranger", Key=key, Body=b"x")
+    forged = s3_event("stranger", key, size=1, etag="e", time=ingest.clock())
+    counting = Counting(ingest.clients)
+    events = [forged] * 4
+    assert ingest.deliver(*events, runtime=ingest.runtime(counting.clients, refusal_alert_threshold=4)) == []
+    assert [call for call in counting.calls if call not in {"UpdateItem", "Publish"}] == [
+        *("TransactWriteItems", "PutObject")
+    ]
+    assert ingest.keys("stranger") == [key]
+    assert ingest.keys(ingest.settings.quarantine_bucket) == []
+    assert ingest.file_records() == {}
+    assert any(
+        each.levelname == "ERROR" and "Left an object alone" in each.message for each in caplog.records
+    )
+    (report,) = ingest.reports()
+    (error,) = report["errors"]
+    assert (error["kind"], error["subject"]) == ("other_bucket", f"s3://stranger/{key}")
+    assert "4 objects of stranger" in error["message"]
+    assert report["left_alone"] == {"other bucket": 4}
+    (alert,) = alerts
+    assert (alert["Alert"], alert["Count"], alert["Reasons"]) == ("refused", 4, {"other bucket": 4})
+
+
+def test_what_lies_in_quarantine_is_not_taken_for_input(ingest: Ingest) -> None:
+    quarantine = ingest.settings.quarantine_bucket or ""
+    key = ingest.key(f"{TODAY}-a.csv")
+    ingest.deliver(ingest.put(f"{TODAY}-a.csv"))
+    forged = s3_event(quarantine, key, size=10, etag="e", time=ingest.clock())
+    assert ingest.deliver(forged, input_bucket=None) == []
+    assert ingest.keys(quarantine) == [key]
+    assert ingest.reports()[-1]["errors"][0]["kind"] == "quarantine_bucket"
+
+
+def test_a_packed_file_goes_all_the_way(ingest: Ingest) -> None:
+    names_of_both = [f"{YESTERDAY}-a.ndjson.gz", f"{YESTERDAY}-b.ndjson"]
+    ingest.deliver(
+        *(ingest.put(name, gzip.compress(b"{}")) for name in names_of_both), expected_file_size_mb=0
+    )
+    (manifest,) = ingest.manifests()
+    assert [file.uri.rpartition("/")[2] for file in manifest.files] == names_of_both
 
 
 @pytest.mark.parametrize("operation", ["PutItem", "HeadObject"])

@@ -1,4 +1,4 @@
-"""S3: one call at a time, whole event records, and the condition of a copy."""
+"""S3: one call at a time, whole event records, and the conditions of copies."""
 
 import functools
 import itertools
@@ -47,17 +47,43 @@ def _events_have_all_their_fields(original: Any, _services: Services) -> Any:
 
 
 @replaces(moto.s3.responses.S3Response, "copy_object")
-def _copies_look_at_their_condition(original: Any, _services: Services) -> Any:
-    """Stock moto ignores CopySourceIfMatch, so that a copy takes content that nobody asked for."""
+def _copies_look_at_their_conditions(original: Any, _services: Services) -> Any:
+    """Stock moto ignores two of a copy's conditions, so that it takes or overwrites what nobody asked for.
+
+    CopySourceIfMatch is of the source, IfNoneMatch of what lies where the copy should.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    """
 
     @functools.wraps(original)
     def copy_object(response: Any) -> Any:
-        expected = response.headers.get("x-amz-copy-source-if-match")
-        if expected is not None:
-            source = unquote(urlparse(response.headers["x-amz-copy-source"]).path).lstrip("/")
-            found = response.backend.get_object(*source.split("/", 1))
-            if found is not None and found.etag.strip('"') != expected.strip('"'):
-                raise PreconditionFailed("x-amz-copy-source-If-Match")
+        _demand_source(response)
+        if response.headers.get("If-None-Match") == "*":
+            there = response.backend.get_object(response.bucket_name, response.parse_key_name())
+            if there is not None:
+                raise PreconditionFailed("If-None-Match")
         return original(response)
 
     return copy_object
+
+
+@replaces(moto.s3.responses.S3Response, "upload_part_copy")
+def _copies_of_parts_look_at_their_condition(original: Any, _services: Services) -> Any:
+    """Stock moto ignores CopySourceIfMatch, so that a part may be of other content than its neighbours."""
+
+    @functools.wraps(original)
+    def upload_part_copy(response: Any) -> Any:
+        _demand_source(response)
+        return original(response)
+
+    return upload_part_copy
+
+
+def _demand_source(response: Any) -> None:
+    """Refuse a copy whose source has other content than it asks for."""
+    expected = response.headers.get("x-amz-copy-source-if-match")
+    if expected is None:
+        return
+    source = unquote(urlparse(response.headers["x-amz-copy-source"]).path).lstrip("/")
+    found = response.backend.get_object(*source.split("/", 1))
+    if found is not None and found.etag.strip('"') != expected.strip('"'):
+        raise PreconditionFailed("x-amz-copy-source-If-Match")

@@ -1,6 +1,7 @@
 """Folders are found in order, at a cost that does not grow with the files beside them."""
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 
 import boto3
@@ -12,9 +13,12 @@ from moto import mock_aws
 from lambda_ingest.audit.folders import InputFolders, leap
 from lambda_ingest.audit.listing import AFTER_ALL
 from lambda_ingest.audit.progress import Position, Progress, TimeIsUpError
+from lambda_ingest.contract.settings import DateSource
 
 BUCKET = "input"
 PREFIX = "in/"
+BY_NAME = (DateSource.NAME,)
+BY_PATH = (DateSource.PATH,)
 DATES = ["2026-01-31", "2026-01-30", "2026-01-29"]
 
 
@@ -44,8 +48,8 @@ class SmallPages:
         return self._s3.list_objects_v2(**request, MaxKeys=self._size)
 
 
-def walk(s3: Any, progress: Progress | None = None) -> list[str]:
-    folders = InputFolders(s3, bucket=BUCKET, input_prefix=PREFIX)
+def walk(s3: Any, progress: Progress | None = None, sources: tuple[DateSource, ...] = BY_NAME) -> list[str]:
+    folders = InputFolders(s3, bucket=BUCKET, input_prefix=PREFIX, date_sources=sources)
     return list(folders.walk(DATES, progress or Progress(lambda: 60.0, Position("events"))))
 
 
@@ -87,7 +91,9 @@ def test_a_walk_that_lists_many_pages_goes_on_with_the_next_sweep(
         progress = Progress(lambda: 60.0, position)
         sweeps += 1
         try:
-            for folder in InputFolders(SmallPages(s3, 3), bucket=BUCKET, input_prefix=PREFIX).walk(  # type: ignore[arg-type]
+            for folder in InputFolders(
+                SmallPages(s3, 3), bucket=BUCKET, input_prefix=PREFIX, date_sources=BY_NAME
+            ).walk(  # type: ignore[arg-type]
                 DATES, progress
             ):
                 found.append(folder)
@@ -98,6 +104,48 @@ def test_a_walk_that_lists_many_pages_goes_on_with_the_next_sweep(
             break
     assert found == ["", "zone/"]
     assert sweeps == 4
+
+
+def test_folders_of_what_is_not_finished_are_not_looked_into(s3: Any) -> None:
+    put(s3, "_temporary/0/x", ".staging/x", "a/_b/x", "a/c/x")
+    assert walk(s3) == ["", "a/", "a/c/"]
+
+
+def test_a_folder_with_a_date_stands_for_those_in_it_where_the_date_is_audited(s3: Any) -> None:
+    put(s3, "dt=2026-01-30/hour=13/x", "dt=2025-05-05/hour=13/x", "t/2026/01/29/05/x", "t/2026/01/28/x")
+    put(s3, "t/2025/01/29/x", "year=2026/month=1/day=31/hour=1/x", "year=2026/month=2/day=3/x", "zone/x")
+    dated = ["dt=2026-01-30/", "t/2026/01/29/", "year=2026/month=1/day=31/"]
+    above = ["", "t/", "t/2026/", "t/2026/01/", "year=2026/", "year=2026/month=1/", "zone/"]
+    assert walk(s3, sources=BY_PATH) == sorted([*dated, *above])
+    # Beside the months of another year there may be files with a date in their name.
+    others = ["t/2025/", "t/2025/01/", "year=2026/month=2/"]
+    assert walk(s3, sources=(DateSource.NAME, DateSource.PATH)) == sorted([*dated, *above, *others])
+
+
+@pytest.mark.parametrize("form", ["dt=%Y-%m-%d/hour=1/x", "year=%Y/month=%m/day=%d/x", "%Y/%m/%d/07/x"])
+def test_the_history_of_folders_costs_no_walk(s3: Any, form: str) -> None:
+    days = [date(2026, 1, 31) - timedelta(days=back) for back in range(0, 900, 9)]
+    put(s3, *(day.strftime(form) for day in days))
+    pages = SmallPages(s3, 1000)
+    assert (
+        len(
+            [
+                folder
+                for folder in walk(pages, sources=BY_PATH)
+                if folder.count("2026-01-31") or "31/" in folder
+            ]
+        )
+        == 1
+    )
+    assert pages.calls <= 3
+
+
+def test_a_walk_by_folders_with_dates_goes_on_from_any_of_them(s3: Any) -> None:
+    put(s3, "a/dt=2026-01-29/05/x", "a/dt=2026-01-30/05/x", "a/dt=2026-01-31/05/x", "b/2026/01/30/x", "c/x")
+    every = walk(s3, sources=BY_PATH)
+    for position, folder in enumerate(every):
+        going_on = Progress(lambda: 60.0, Position("events", folder=folder))
+        assert walk(s3, going_on, BY_PATH) == every[position:]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Two listings compared."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,3 +18,10 @@ def test_a_merge_finds_what_has_no_match(left: set[str], right: set[str]) -> Non
         in_order(left), in_order(right), left_key=lambda key: key, right_key=lambda key: key
     )
     assert {key for key, match in pairs if match is None} == left - right
+
+
+def test_what_has_nothing_to_compare_with_is_not_read() -> None:
+    def unread() -> Iterator[str]:
+        yield pytest.fail("the records were read")
+
+    assert list(without_match([], unread(), left_key=str, right_key=str)) == []

@@ -10,7 +10,7 @@ import pytest
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.records import REFUSALS_PARTITION
 from lambda_ingest.files.refusals import CLAIM_LIFE, is_due
-from ndjson_pipeline_tests.lambda_ingest.harness import NOON, TODAY, Ingest, names
+from ndjson_pipeline_tests.lambda_ingest.harness import NOON, TODAY, YESTERDAY, Ingest, names
 from ndjson_pipeline_tests.lambda_ingest.stubs import Counting, Failing
 
 
@@ -224,6 +224,23 @@ def test_a_count_that_can_not_be_written_fails_no_message(ingest: Ingest) -> Non
     assert ingest.deliver(ingest.put(f"{TODAY}-a.ndjson", b""), runtime=broken) == []
     assert ingest.record(f"{TODAY}-a.ndjson")["status"] == "quarantined"
     assert ingest.reports()[-1]["errors"][-1]["subject"] == "refused files"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"refused": {"S": "many"}},
+        {"refused": {"N": "50"}, "alerted_at": {"N": "7"}, "claimed_at": {"L": []}},
+        {"refused": {"N": "50"}, "examples": {"S": "none"}, "reason: x": {"S": "y"}, "first_at": {"N": "1"}},
+        {"refused": {"N": "50"}, "examples": {"L": [{"S": "x"}, {"M": {}}]}},
+    ],
+    ids=str,
+)
+def test_a_count_of_another_shape_stops_no_sweep(ingest: Ingest, odd: dict[str, Any]) -> None:
+    key = {"date_prefix": {"S": REFUSALS_PARTITION}, "file_key": {"S": "REFUSALS"}}
+    ingest.clients.dynamodb.put_item(TableName=ingest.settings.tracking_table, Item={**key, **odd})
+    ingest.deliver(ingest.put(f"{YESTERDAY}-a.ndjson"), min_files_for_partial_batch=10)
+    assert ingest.sweep()["flushed"] == {YESTERDAY: 1}
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ class Scenario:
         accepted: the sort keys of the files that must end in a manifest.
         sweeps: whether a sweep is what is explored, instead of the delivery.
         refused: keys of the files that must end in quarantine.
+        evidence: what must lie in quarantine at the end, bodies with their count.
         refusals_told: of so many refused files an alert must tell.
         changes: settings that differ.
         meanwhile: makes what others do between the explored environment's calls.
@@ -129,6 +130,7 @@ class Scenario:
     accepted: Sequence[str]
     sweeps: bool = False
     refused: Sequence[str] = ()
+    evidence: Mapping[bytes, int] = field(default_factory=dict)
     refusals_told: int = 0
     changes: dict[str, Any] = field(default_factory=dict)
     meanwhile: Callable[[], Callable[[AwsCall], None]] | None = None
@@ -260,6 +262,8 @@ class CrashExploration:
         world.check_healed(scenario.accepted)
         for key in scenario.refused:
             world.check_quarantined(key)
+        if scenario.evidence:
+            world.check_evidence(scenario.evidence)
         if scenario.refusals_told:
             world.check_refusals_told(scenario.refusals_told)
         if not world.unreferenced_objects():

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lambda_ingest.batches.cutter import DateCuts
-from lambda_ingest.files import loaded
+from lambda_ingest.files import loaded, quarantine
 from ndjson_pipeline_tests.lambda_ingest.harness import TODAY, YESTERDAY, names
 from ndjson_pipeline_tests.lambda_ingest.proofs.conftest import InlinePool
 from ndjson_pipeline_tests.lambda_ingest.proofs.crashes import (
@@ -135,6 +135,55 @@ def old_date_scenario(world: World) -> Scenario:
     return Scenario("old date", world.snapshot(), events, [*known, new], changes=changes)
 
 
+def stale_scenario(world: World) -> Scenario:
+    """Late events of a refused content, of a file whose good content is new, pending or in a manifest."""
+    changes = {"max_files_per_manifest": 2, "metrics_table": None}
+    fresh, pending, loaded_name = list(names(3, YESTERDAY))
+    stale = [world.put(each, b"") for each in (fresh, pending, loaded_name)]
+    world.deliver(world.put(loaded_name), **changes)
+    world.deliver(world.put(pending), **TRACK_ONLY)
+    good = world.put(fresh)
+    return Scenario(
+        "stale refused", world.snapshot(), [*stale, good], [fresh, pending, loaded_name], changes=changes
+    )
+
+
+def evidence_scenario(world: World) -> Scenario:
+    """A refused file whose place in quarantine is another's, and one that came twice."""
+    name, twice = f"{TODAY}-a.csv", f"{TODAY}-b.csv"
+    bucket = world.settings.quarantine_bucket or ""
+    world.clients.s3.put_object(Bucket=bucket, Key=world.key(name), Body=b"another's")
+    world.deliver(world.put(twice, b"first"), metrics_table=None)
+    events = [world.put(name, b"ours"), world.put(twice, b"second")]
+    return Scenario(
+        "evidence",
+        world.snapshot(),
+        events,
+        (),
+        refused=[world.key(name), world.key(twice)],
+        evidence={b"another's": 1, b"ours": 1, b"first": 1, b"second": 1},
+        changes={"metrics_table": None},
+    )
+
+
+def moves_scenario(world: World, *, sweeps: bool) -> Scenario:
+    """Refused files whose copies are left to the sweeper; the builder or the sweeper is what is explored."""
+    refused = [f"{TODAY}-{number}.csv" for number in range(2)]
+    events = [world.put(each, b"large") for each in refused]
+    if sweeps:
+        assert world.deliver(*events, metrics_table=None) == []
+    return Scenario(
+        "moves of the sweeper" if sweeps else "moves of the builder",
+        world.snapshot(),
+        () if sweeps else events,
+        (),
+        sweeps=sweeps,
+        refused=[world.key(each) for each in refused],
+        evidence={b"large": 2},
+        changes={"metrics_table": None},
+    )
+
+
 def crash_at(world: World, place: str, *, after: bool, date_prefix: str = TODAY) -> None:
     """Build a date in an environment that dies before or after its commit."""
 
@@ -172,6 +221,28 @@ def test_every_call_of_refusals_that_are_alerted(world: World) -> None:
     exploration = CrashExploration(world, refusals_scenario(world))
     exploration.all_single()
     tried("refusals", exploration.points, "crashes")
+
+
+def test_every_call_of_stale_events_of_refused_contents(world: World) -> None:
+    exploration = CrashExploration(world, stale_scenario(world))
+    exploration.all_single()
+    tried("stale refused", exploration.points, "crashes")
+
+
+def test_every_call_of_a_quarantine_that_is_occupied(world: World) -> None:
+    exploration = CrashExploration(world, evidence_scenario(world))
+    exploration.all_single()
+    tried("evidence", exploration.points, "crashes")
+
+
+@pytest.mark.parametrize("sweeps", [False, True])
+def test_every_call_of_moves_that_are_left_to_the_sweeper(
+    world: World, monkeypatch: pytest.MonkeyPatch, sweeps: bool
+) -> None:
+    monkeypatch.setattr(quarantine, "seconds_for", lambda _: 1000.0)
+    exploration = CrashExploration(world, moves_scenario(world, sweeps=sweeps))
+    exploration.all_single()
+    tried("moves", exploration.points, "crashes")
 
 
 def test_every_call_of_a_date_whose_records_expired(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

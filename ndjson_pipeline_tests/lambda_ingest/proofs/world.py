@@ -2,7 +2,8 @@
 
 import json
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -200,9 +201,10 @@ class World(Ingest):
                 raise InvariantError(f"{record['manifest_path']} is not marked as marked")
         records = self.file_records()
         alerted = {
-            (alert["FilePath"], alert["NewETag"])
+            (file["FilePath"], file["NewETag"])
             for alert in self.published_alerts()
             if alert["Alert"] == "overwritten"
+            for file in alert["Files"]
         }
         expected = set(accepted)
         if lost := expected - records.keys():
@@ -252,6 +254,17 @@ class World(Ingest):
             raise InvariantError(f"{key} lies in {places}")
         if record is None or record["status"] != "quarantined" or not record.get("reason"):
             raise InvariantError(f"{key} has the record {record}")
+
+    def check_evidence(self, expected: Mapping[bytes, int]) -> None:
+        """Judge that quarantine holds these bodies, each so many times, and nothing else.
+
+        Raises:
+            InvariantError: something was overwritten, or copied twice.
+        """
+        bucket = self.settings.quarantine_bucket
+        found = Counter(self.object_bytes(bucket, key) for key in self.keys(bucket))
+        if found != Counter(expected):
+            raise InvariantError(f"quarantine holds {dict(found)}, expected {dict(expected)}")
 
     def _check_manifests(self) -> None:
         records = {(r["date_prefix"], r["file_key"]) for r in self.manifest_records()}

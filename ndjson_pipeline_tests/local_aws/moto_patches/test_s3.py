@@ -40,6 +40,34 @@ class TestS3:
         assert code(refusal.value) == "PreconditionFailed"
         assert s3.get_object(Bucket=bucket, Key="copied")["Body"].read() == b"first"
 
+    def test_a_copy_overwrites_nothing_where_it_says_so(self, aws):
+        s3, bucket = aws.client("s3"), aws.names.output_bucket
+        s3.put_object(Bucket=bucket, Key="evidence/source", Body=b"new")
+        s3.put_object(Bucket=bucket, Key="evidence/there ä", Body=b"old")
+        source = {"Bucket": bucket, "Key": "evidence/source"}
+        with pytest.raises(ClientError) as refusal:
+            s3.copy_object(Bucket=bucket, Key="evidence/there ä", CopySource=source, IfNoneMatch="*")
+        assert code(refusal.value) == "PreconditionFailed"
+        assert s3.get_object(Bucket=bucket, Key="evidence/there ä")["Body"].read() == b"old"
+        s3.copy_object(Bucket=bucket, Key="evidence/free", CopySource=source, IfNoneMatch="*")
+        assert s3.get_object(Bucket=bucket, Key="evidence/free")["Body"].read() == b"new"
+
+    def test_a_copy_of_a_part_takes_no_other_content_than_it_asks_for(self, aws):
+        s3, bucket = aws.client("s3"), aws.names.output_bucket
+        s3.put_object(Bucket=bucket, Key="parts/source", Body=b"new")
+        upload = s3.create_multipart_upload(Bucket=bucket, Key="parts/copy")["UploadId"]
+        with pytest.raises(ClientError) as refusal:
+            s3.upload_part_copy(
+                Bucket=bucket,
+                Key="parts/copy",
+                UploadId=upload,
+                PartNumber=1,
+                CopySource={"Bucket": bucket, "Key": "parts/source"},
+                CopySourceIfMatch="0" * 32,
+            )
+        assert code(refusal.value) == "PreconditionFailed"
+        s3.abort_multipart_upload(Bucket=bucket, Key="parts/copy", UploadId=upload)
+
     def test_a_listing_stands_a_delete(self, aws, monkeypatch):
         s3 = aws.client("s3")
         bucket = aws.names.output_bucket

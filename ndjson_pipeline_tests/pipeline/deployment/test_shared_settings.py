@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_ingest.contract.settings import SHARED_VARIABLES, SharedSettings
+from lambda_ingest.contract.settings import SHARED_VARIABLES, DateSource, SharedSettings
 from lambda_ingest.settings import Settings
 from ndjson_pipeline.deployment.clients import deployment_of
 from ndjson_pipeline.deployment.settings import PipelineSettings
@@ -23,6 +23,8 @@ TURNED = [
     ("TTL_DAYS", "90", "ttl_days", 90),
     ("PARTITION_START_DATE", "2019-06-01", "partition_start_date", date(2019, 6, 1)),
     ("INPUT_PREFIX", "drop", "input_prefix", "drop/"),
+    ("INPUT_EXTENSIONS", ".json,.json.gz", "input_extensions", (".json", ".json.gz")),
+    ("DATE_SOURCES", "path,arrival", "date_sources", (DateSource.PATH, DateSource.ARRIVAL)),
 ]
 
 
@@ -44,7 +46,15 @@ def test_both_sides_have_the_same_default(attribute: str) -> None:
         assert getattr(PipelineSettings.from_environment(empty), attribute) == default
 
 
-@pytest.mark.parametrize(("name", "wrong"), [("TTL_DAYS", "0"), ("PARTITION_START_DATE", "2025-02-30")])
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("TTL_DAYS", "0"),
+        ("PARTITION_START_DATE", "2025-02-30"),
+        ("INPUT_EXTENSIONS", "json"),
+        ("DATE_SOURCES", "today"),
+    ],
+)
 def test_the_code_location_names_what_is_wrong(name: str, wrong: str) -> None:
     with pytest.raises(SettingsError, match=f"need mending: {name} must be"):
         PipelineSettings.from_environment({name: wrong})
@@ -105,6 +115,8 @@ def test_the_laptop_gives_dagster_what_the_functions_get(
     monkeypatch.setenv("INPUT_PREFIX", "elsewhere/")
     settings = PipelineSettings.from_environment({**os.environ, **platform.environment})
     assert (settings.ttl_days, settings.partition_start_date) == (90, date(2019, 6, 1))
+    assert settings.input_extensions == (".json", ".json.gz")
+    assert settings.date_sources == (DateSource.PATH, DateSource.ARRIVAL)
     assert settings.input_prefix == SharedSettings.input_prefix
     assert "OTHER" not in platform.environment
 
