@@ -29,8 +29,12 @@ _TESTS = tuple(
     str(path.relative_to(_ROOT))
     for path in (
         _HERE / "test_races.py",
+        _HERE / "test_quarantine_races.py",
         _HERE.parent / "files" / "test_refusals.py",
         _HERE.parent / "files" / "test_loaded.py",
+        _HERE.parent / "files" / "test_contents.py",
+        _HERE.parent / "files" / "test_identity.py",
+        _HERE.parent / "batches" / "test_odd_rows.py",
         _HERE.parent / "test_manifest_builder.py",
         _HERE.parent / "test_sweeper.py",
         _HERE / "test_interleavings.py",
