@@ -230,7 +230,7 @@ def test_a_count_that_can_not_be_written_fails_no_message(ingest: Ingest) -> Non
     "odd",
     [
         {"refused": {"S": "many"}},
-        {"refused": {"N": "50"}, "alerted_at": {"N": "7"}, "claimed_at": {"L": []}},
+        {"refused": {"N": "50"}, "updated_at": {"N": "7"}, "reason: empty file": {"L": []}},
         {"refused": {"N": "50"}, "examples": {"S": "none"}, "reason: x": {"S": "y"}, "first_at": {"N": "1"}},
         {"refused": {"N": "50"}, "examples": {"L": [{"S": "x"}, {"M": {}}]}},
     ],
