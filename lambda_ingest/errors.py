@@ -15,9 +15,5 @@ class SweepEventError(IngestError):
     """What the sweeper was asked makes no sense; nothing was done."""
 
 
-class ManifestConflictError(IngestError):
-    """An object under a manifest's key lists other files than the manifest does."""
-
-
 class SequenceExhaustedError(IngestError):
     """A date has used up its manifest counter."""

@@ -162,10 +162,11 @@ class BatchCutter:
             if not files:
                 return
             manifest = self._store.plan(cuts.date_prefix, sequence, files)
-            if not self._store.put_object(manifest):
+            sha256 = self._store.put_object(manifest)
+            if sha256 is None:
                 sequence += 1
                 continue
-            if not self._store.commit(manifest, lock, remaining_seconds):
+            if not self._store.commit(manifest, sha256, lock, remaining_seconds):
                 cuts.contended = True
                 return
             cuts.manifests.append(self._committed(manifest))

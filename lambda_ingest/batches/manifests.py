@@ -1,6 +1,7 @@
 """Manifests: the object in S3, and the record in the tracking table that commits it."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +13,17 @@ from lambda_ingest.aws.table import Table
 from lambda_ingest.batches.lock import DateLock, DateLocks
 from lambda_ingest.contract.commitment import records_may_be_gone
 from lambda_ingest.contract.dates import parse_utc_timestamp, utc_timestamp
-from lambda_ingest.contract.errors import ManifestKeyError
+from lambda_ingest.contract.errors import ContractError, ManifestKeyError
 from lambda_ingest.contract.items import cancellation_reasons, error_code, from_item, to_item
 from lambda_ingest.contract.keys import LAST_SEQUENCE, MANIFEST_PREFIX, ManifestName, s3_uri, split_s3_uri
 from lambda_ingest.contract.manifest import Manifest, ManifestFile, digest_of
 from lambda_ingest.contract.records import (
     MANIFEST_FILE_KEY_PREFIX,
+    MANIFEST_SHA256_ATTRIBUTE,
     ManifestStatus,
     manifest_record_key,
 )
-from lambda_ingest.errors import ManifestConflictError, SequenceExhaustedError
+from lambda_ingest.errors import SequenceExhaustedError
 from lambda_ingest.files.tracking import size_in_mb
 
 if TYPE_CHECKING:
@@ -137,38 +139,56 @@ class ManifestStore:
         name = ManifestName(date_prefix, sequence, digest_of(date_prefix, sequence, files))
         return Manifest(name, utc_timestamp(self._table.clock()), files)
 
-    def put_object(self, manifest: Manifest) -> bool:
+    def put_object(self, manifest: Manifest) -> str | None:
         """Write the object, once: nobody references it before the commit, and nothing changes it after.
 
         Returns:
-            False where a dead builder left the same batch so long ago that a sweep may be about to remove
-            its object: the batch needs another number.
+            The SHA-256 of the object's exact bytes, in hex; those of a dead builder's object, where that left
+            the same batch. None where the batch needs another number: what lies under the key is no such
+            object, or is so old that a sweep may be about to remove it.
 
         Raises:
-            ManifestConflictError: the key holds a manifest of other files.
+            ClientError: S3 refused or failed.
         """
+        content = manifest.to_json()
         try:
             self._s3.put_object(
                 Bucket=self._bucket,
                 Key=manifest.name.key,
-                Body=manifest.to_json(),
+                Body=content,
                 ContentType="application/json",
                 IfNoneMatch="*",
             )
         except ClientError as error:
             if error_code(error) not in {"PreconditionFailed", "412"}:
                 raise
-            # A builder that died before its commit, or our own put before a retry, left the same batch.
-            existing, modified_at = self._read_object(self.uri(manifest.name))
-            if existing.files != manifest.files:
-                raise ManifestConflictError(
-                    f"{self.uri(manifest.name)} exists and lists other files; remove it if no record names it"
-                ) from error
-            return self._table.clock() - modified_at < _REUSABLE_AGE
-        return True
+            return self._adopt(manifest)
+        return _sha256(content)
 
-    def commit(self, manifest: Manifest, lock: DateLock, remaining_seconds: RemainingSeconds) -> bool:
+    def _adopt(self, manifest: Manifest) -> str | None:
+        """Return the SHA-256 of the object that a dead builder, or our own put before a retry, left."""
+        existing, modified_at = self._read_object(self.uri(manifest.name))
+        created_at = _created_at(existing)
+        # Nothing but the time may differ, or the commit would vouch for what another wrote.
+        if created_at is None or replace(manifest, created_at=created_at).to_json() != existing:
+            logger.error(
+                "An object of other content lies under a manifest's key; the batch takes another number",
+                manifest_path=self.uri(manifest.name),
+            )
+            return None
+        is_young = self._table.clock() - modified_at < _REUSABLE_AGE
+        return _sha256(existing) if is_young else None
+
+    def commit(
+        self, manifest: Manifest, sha256: str, lock: DateLock, remaining_seconds: RemainingSeconds
+    ) -> bool:
         """Put the manifest's record, if the lock is still ours; the batch exists from here on.
+
+        Args:
+            manifest: whose object lies in S3.
+            sha256: of that object, as `put_object` says.
+            lock: the date's.
+            remaining_seconds: of the invocation.
 
         Returns:
             False where the lock was lost, or where the record stands already.
@@ -185,6 +205,7 @@ class ManifestStore:
             "manifest_path": self.uri(manifest.name),
             "file_count": len(manifest.files),
             "total_size_mb": size_in_mb(manifest.total_size_bytes),
+            MANIFEST_SHA256_ATTRIBUTE: sha256,
             "attempt": 0,
             "files_marked": False,
             "created_at": instant,
@@ -227,12 +248,24 @@ class ManifestStore:
             ClientError: S3 refused, or there is no such object.
             ContractError: the object is no manifest.
         """
-        return self._read_object(uri)[0]
+        return Manifest.from_json(self._read_object(uri)[0])
 
-    def _read_object(self, uri: str) -> tuple[Manifest, datetime]:
+    def _read_object(self, uri: str) -> tuple[bytes, datetime]:
         bucket, key = split_s3_uri(uri)
         response = self._s3.get_object(Bucket=bucket, Key=key)
-        return Manifest.from_json(response["Body"].read()), response["LastModified"]
+        return response["Body"].read(), response["LastModified"]
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _created_at(content: bytes) -> str | None:
+    """Return when a manifest was planned, as its object says; None where that is no manifest."""
+    try:
+        return Manifest.from_json(content).created_at
+    except ContractError:
+        return None
 
 
 def _instant(value: object) -> datetime | None:

@@ -20,6 +20,8 @@ RETRIES_DUE_INDEX = "retries-due"
 RETRY_AT_ATTRIBUTE = "retry_at"
 FAILED_MANIFESTS_INDEX = "failed-manifests"
 FAILED_DATE_ATTRIBUTE = "failed_date"
+# Of a manifest's record: SHA-256 of its object's exact bytes as they were committed, 64 hex digits.
+MANIFEST_SHA256_ATTRIBUTE = "manifest_sha256"
 BYTES_PER_MB = 1_048_576
 
 

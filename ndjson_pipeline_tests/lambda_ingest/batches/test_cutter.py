@@ -1,6 +1,9 @@
 """The builder's protocol: batches of any size, one holder a date, whatever is half done is finished."""
 
+import hashlib
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +14,7 @@ from lambda_ingest.batches.lock import DateLock
 from lambda_ingest.batches.planning import PendingFile
 from lambda_ingest.contract.keys import LAST_SEQUENCE
 from lambda_ingest.contract.manifest import Manifest, ManifestFile
-from lambda_ingest.errors import ManifestConflictError, SequenceExhaustedError
+from lambda_ingest.errors import SequenceExhaustedError
 from ndjson_pipeline_tests.lambda_ingest.harness import TODAY, YESTERDAY, FakeContext, Ingest, names
 from ndjson_pipeline_tests.lambda_ingest.stubs import Counting, Failing
 
@@ -21,6 +24,13 @@ def commit_without_marks(ingest: Ingest) -> None:
     dying = Failing(ingest.clients, "TransactWriteItems", after=1)
     runtime = ingest.runtime(dying.clients, metrics_table=None)
     ingest.deliver(*(ingest.put(name) for name in names(10)), runtime=runtime)
+
+
+def manifest_bytes(ingest: Ingest, record: dict[str, Any]) -> bytes:
+    """Return the object of a manifest's record, byte for byte."""
+    key = record["manifest_path"].split("/", 3)[3]
+    answer = ingest.clients.s3.get_object(Bucket=ingest.settings.manifest_bucket, Key=key)
+    return answer["Body"].read()
 
 
 @pytest.mark.parametrize("count", [9, 10, 11, 25])
@@ -188,11 +198,12 @@ def test_an_expired_lock_is_taken_and_its_former_holder_can_neither_commit_nor_r
     pending = runtime.pending.first(TODAY, 9).files
     files = tuple(file for _, file in runtime.pending.confirm(TODAY, pending, lambda: 60.0))
     manifest = runtime.store.plan(TODAY, 1, files)
-    runtime.store.put_object(manifest)
-    assert not runtime.store.commit(manifest, former, lambda: 60.0)
+    sha256 = runtime.store.put_object(manifest)
+    assert sha256 is not None
+    assert not runtime.store.commit(manifest, sha256, former, lambda: 60.0)
     runtime.locks.release(former)
     assert [lock["lock_id"] for lock in ingest.locks()] == [holder.lock_id]
-    assert runtime.store.commit(manifest, holder, lambda: 60.0)
+    assert runtime.store.commit(manifest, sha256, holder, lambda: 60.0)
 
 
 def test_a_lock_put_that_timed_out_after_it_took_effect_is_ours(ingest: Ingest) -> None:
@@ -312,16 +323,57 @@ def test_an_uncommitted_object_of_the_same_batch_is_taken_over(ingest: Ingest) -
     assert len(ingest.manifest_records()) == 1
 
 
-def test_an_object_of_other_files_under_a_manifests_key_is_never_committed(ingest: Ingest) -> None:
+def test_a_record_holds_the_sha256_of_its_objects_exact_bytes(ingest: Ingest) -> None:
+    ingest.deliver(*(ingest.put(name) for name in names(10)), ingest.put(f"{YESTERDAY}-ä.ndjson"))
+    records = ingest.manifest_records()
+    assert len(records) == 2
+    for record in records:
+        assert record["manifest_sha256"] == hashlib.sha256(manifest_bytes(ingest, record)).hexdigest()
+
+
+def test_a_dead_builders_object_is_adopted_by_the_sha256_of_its_own_bytes(ingest: Ingest) -> None:
+    """The next builder plans the same batch at another time, so its own bytes differ."""
+    broken = ingest.runtime(Failing(ingest.clients, "TransactWriteItems").clients, metrics_table=None)
+    ingest.deliver(*(ingest.put(name) for name in names(10)), runtime=broken)
+    ingest.clock.advance(minutes=5)
+    ingest.sweep(audit=False)
+    (record,) = ingest.manifest_records()
+    content = manifest_bytes(ingest, record)
+    assert Manifest.from_json(content).created_at < record["created_at"]
+    assert record["manifest_sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def other_files(manifest: Manifest) -> bytes:
+    return replace(manifest, files=(ManifestFile("s3://in/b", 1, "e"),)).to_json()
+
+
+def other_locations(manifest: Manifest) -> bytes:
+    """The same files for us, and others for the tools that read `fileLocations`."""
+    document = json.loads(manifest.to_json())
+    document["fileLocations"] = [{"URIPrefixes": ["s3://elsewhere/"]}]
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("foreign", [other_files, other_locations, lambda _: b"{}", lambda _: b"\xff"])
+def test_an_object_of_other_content_under_a_manifests_key_is_never_committed_and_blocks_nothing(
+    ingest: Ingest, foreign: Callable[[Manifest], bytes]
+) -> None:
+    """Whoever can write the bucket can guess the next key."""
+    ingest.deliver(*(ingest.put(name) for name in names(9)), max_files_per_manifest=10)
+    ingest.deliver(ingest.put(f"{TODAY}-last.ndjson"), max_files_per_manifest=11)
     runtime = ingest.runtime()
-    files = (ManifestFile("s3://in/a", 1, "e"),)
-    manifest = runtime.store.plan(TODAY, 1, files)
-    foreign = Manifest(manifest.name, manifest.created_at, (ManifestFile("s3://in/b", 1, "e"),))
+    page = runtime.pending.first(TODAY, 10)
+    files = tuple(file for _, file in runtime.pending.confirm(TODAY, page.files, lambda: 60.0))
+    guessed = runtime.store.plan(TODAY, 1, files)
     ingest.clients.s3.put_object(
-        Bucket=ingest.settings.manifest_bucket, Key=manifest.name.key, Body=foreign.to_json()
+        Bucket=ingest.settings.manifest_bucket, Key=guessed.name.key, Body=foreign(guessed)
     )
-    with pytest.raises(ManifestConflictError, match="lists other files"):
-        runtime.store.put_object(manifest)
+    ingest.sweep(audit=False)
+    (record,) = ingest.manifest_records()
+    assert record["manifest_path"] != runtime.store.uri(guessed.name)
+    (manifest,) = ingest.manifests()
+    assert (manifest.name.sequence, manifest.files) == (2, files)
+    assert record["manifest_sha256"] == hashlib.sha256(manifest_bytes(ingest, record)).hexdigest()
 
 
 def test_a_date_that_used_up_its_counter_says_so(ingest: Ingest) -> None:

@@ -97,7 +97,7 @@ def test_a_commit_does_not_begin_a_record_anew(world: World) -> None:
     lock = runtime.locks.acquire(YESTERDAY)
     assert lock is not None
     world.clock.advance(seconds=1)
-    assert runtime.store.commit(manifest, lock, lambda: 60.0) is False
+    assert runtime.store.commit(manifest, "0" * 64, lock, lambda: 60.0) is False
     assert world.manifest_records() == [before]
 
 
