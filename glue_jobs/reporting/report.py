@@ -280,7 +280,7 @@ def _manifest_entry(manifest: ManifestOutcome) -> dict[str, Any]:
 
 
 def _note_entries(notes: Sequence[FileNote]) -> list[dict[str, Any]]:
-    entries = [{"uri": note.uri, "reason": note.reason} for note in notes[:MOST_NOTES]]
+    entries: list[dict[str, Any]] = [{"uri": note.uri, "reason": note.reason} for note in notes[:MOST_NOTES]]
     if len(notes) > MOST_NOTES:
         entries.append({"uri": None, "reason": f"{len(notes) - MOST_NOTES} more are left out"})
     return entries

@@ -6,7 +6,9 @@ from glue_jobs.manifests.trust import TrustRules
 
 
 def read(lake, uri, sha256=None, input_bucket=None):
-    return read_manifest(lake.client, uri, sha256, TrustRules(lake.manifests, input_bucket, "pipeline/input/"))
+    return read_manifest(
+        lake.client, uri, sha256, TrustRules(lake.manifests, input_bucket, "pipeline/input/")
+    )
 
 
 def test_a_manifest_must_be_there_and_be_one(lake):
