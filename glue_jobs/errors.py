@@ -25,7 +25,7 @@ class ManifestReadError(GlueJobError):
     """A manifest's object is absent, or its content is no manifest."""
 
 
-class ManifestRefusedError(GlueJobError):
+class ManifestRefusedError(ManifestReadError):
     """A manifest is not what was committed, or lists what the job may not read; nothing of it was read."""
 
 

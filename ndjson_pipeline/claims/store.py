@@ -96,7 +96,7 @@ class ManifestRecordStore:
     Args:
         dynamodb: the client.
         table: the tracking table.
-        manifest_bucket: has the manifests; None where the records are believed on that, for who has no bucket.
+        manifest_bucket: has the manifests; None where the records are believed on that.
         clock: tells the time.
         ttl: how long a record lives after it has ended.
         retry_waits: after the first failure, the second, and so on.

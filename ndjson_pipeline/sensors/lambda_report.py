@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from itertools import islice
 
-from lambda_ingest.contract.dates import parse_date
 from lambda_ingest.contract.text import printable
 from ndjson_pipeline.errors import ReportFormatError
 
 # An invocation gets at most 10,000 messages, of one date each or few.
 _MOST_DATES = 10_000
+_LONGEST_DATE = 40
 # Far more than an invocation can do; a number beyond it is no count.
 _MOST = 10**9
 
@@ -53,17 +54,16 @@ def parse_lambda_report(uri: str, content: bytes) -> Mapping[str, DateCounts]:
     shown = printable(uri)
     try:
         dates = json.loads(content)["dates"]
-        if len(dates) > _MOST_DATES:
-            raise ValueError(f"{len(dates)} dates, and an invocation has {_MOST_DATES} at most")
         return {
-            parse_date(date_prefix).isoformat(): DateCounts(
+            # What is no date is said to be no partition, and the others count.
+            printable(date_prefix, _LONGEST_DATE): DateCounts(
                 files_processed=_count(counts["files_processed"]),
                 files_quarantined=_count(counts["files_quarantined"]),
                 manifests_created=_count(counts["manifests_created"]),
                 reports=1,
                 last_report=shown,
             )
-            for date_prefix, counts in dates.items()
+            for date_prefix, counts in islice(dates.items(), _MOST_DATES)
         }
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
         reason = printable(f"{type(error).__name__} {error}")

@@ -142,9 +142,8 @@ def lambda_report_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline
     cursor = cursor.advance([report.key for report in found])
     for date_prefix in [date for date in cursor.ahead if daily_partitions.has_partition_key(date)]:
         found, is_all = _between(deployment.s3, bucket, cursor.ahead[date_prefix])
-        earlier = _counts_by_date(context, _read_all(context, deployment.s3, bucket, found)).get(
-            date_prefix, {}
-        )
+        contents = _read_all(context, deployment.s3, bucket, found)
+        earlier = _counts_by_date(context, contents).get(date_prefix, {})
         by_date.setdefault(date_prefix, {}).update(earlier)
         oldest[date_prefix] = min((report.written_at for report in found), default=now)
         read += len(found)
