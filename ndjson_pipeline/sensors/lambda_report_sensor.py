@@ -42,6 +42,8 @@ FIRST_LOOK_BACK = timedelta(days=2)
 CLOCK_SKEW = timedelta(minutes=2)
 # How far a Lambda's clock may lie ahead of ours.
 CLOCK_AHEAD = timedelta(hours=1)
+# So many reports of a later time are read and kept in mind; the others wait for theirs.
+MOST_AHEAD = 1_000
 # Thousands of manifests and errors of one invocation; what is larger is no report.
 MOST_REPORT_BYTES = 8 * 1_048_576
 # Refusals of S3 that another tick would meet again.
@@ -219,17 +221,19 @@ def _unread(s3: "S3Client", bucket: str, cursor: ReportCursor, now: datetime) ->
     """List what lies after the watermark and was not read; the cost is what is new."""
     found: list[FoundReport] = []
     latest = _key_prefix(now + CLOCK_AHEAD)
+    ahead = sum(1 for key in cursor.seen if key >= latest)
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=LAMBDA_REPORT_PREFIX, StartAfter=cursor.watermark
     )
     for page in pages:
         contents = page.get("Contents", [])
-        found += [
-            FoundReport(item["Key"], item["LastModified"], item["Size"])
-            for item in contents
-            if item["Key"] not in cursor.seen and item["Key"] < latest
-        ]
-        # Keys of a later time, or of none, are no reports of now: they would be listed at each tick for ever.
+        for item in contents:
+            key, is_ahead = item["Key"], item["Key"] >= latest
+            if key in cursor.seen or _instant(key) is None or (is_ahead and ahead >= MOST_AHEAD):
+                continue
+            ahead += is_ahead
+            found.append(FoundReport(key, item["LastModified"], item["Size"]))
+        # Keys of a later time, or of none, would be listed at each tick for ever: a page of them is enough.
         if len(found) >= REPORTS_PER_TICK or (contents and contents[-1]["Key"] >= latest):
             break
     return found[:REPORTS_PER_TICK]
