@@ -23,7 +23,7 @@ from ndjson_pipeline.sensors.lambda_report_sensor import (
     ReportCursor,
     lambda_report_sensor,
 )
-from ndjson_pipeline_tests.pipeline.harness import ManifestTable, day
+from ndjson_pipeline_tests.pipeline.harness import ManifestTable, client_error, day
 
 NOON = datetime(2026, 1, 30, 12, tzinfo=UTC)
 
