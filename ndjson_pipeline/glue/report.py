@@ -189,7 +189,9 @@ def _outcome(row: Mapping[str, Any], files: Mapping[str, list[ReportedFile]]) ->
         parquet_files=_count(row["parquet_files_created"]),
         input_size_mb=_size(row["input_size_mb"]),
         output_size_mb=_size(row["output_size_mb"]),
-        output_folder=f"{own[-1].path.rpartition('/')[0]}/" if own and _place(own[-1].path) else None,
+        output_folder=f"{place.rpartition('/')[0]}/"
+        if (place := _place(own[-1].path if own else None))
+        else None,
         files=own,
     )
 

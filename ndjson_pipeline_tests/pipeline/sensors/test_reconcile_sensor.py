@@ -536,3 +536,32 @@ def test_a_run_is_not_ended_for_holding_nothing_where_not_all_was_read(
     world.tick()
     world.tick()
     assert world.instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
+
+
+def test_a_message_that_the_run_did_not_seal_completes_nothing_and_stops_no_other(world: World) -> None:
+    """Whoever can write the bucket can write below a run's identity, which follows from its manifests."""
+    forged, garbage, genuine = (
+        world.processing(sequence, "unknown-run", glue_job_run_id=f"jr_{sequence}") for sequence in (1, 2, 3)
+    )
+    for number, state in ((1, "FAILED"), (2, "FAILED"), (3, "FAILED")):
+        world.glue.show(f"jr_{number}", state, RUN_IDENTITY=f"identity-{number}")
+    world.report("identity-1", forged)
+    s3, bucket = world.manifests.deployment.s3, world.manifests.deployment.names.manifest_bucket
+    sealed_chunk = s3.get_object(Bucket=bucket, Key=f"{messages_prefix('identity-1')}/1.json")["Body"].read()
+    content = sealed_chunk.rpartition(b"\n")[0]
+    s3.put_object(
+        Bucket=bucket, Key=f"{messages_prefix('identity-1')}/1.json", Body=sealed(content, "b" * 64, 1)
+    )
+    s3.put_object(Bucket=bucket, Key=f"{messages_prefix('identity-2')}/1.json", Body=b"\xff\x00[" * 10_000)
+    world.report("identity-3", genuine)
+    world.tick()
+    found = [world.manifests.item(name)["status"] for name in (forged, garbage, genuine)]
+    assert found == ["failed", "failed", "completed"]
+
+
+def test_a_record_whose_times_are_none_is_settled_and_stops_no_other(world: World) -> None:
+    odd = world.processing(1, "unknown-run", processing_start_time="yesterday")
+    other = world.processing(2, "unknown-run")
+    world.processing(3, "unknown-run", attempt="1")
+    world.tick()
+    assert {world.manifests.item(name)["status"] for name in (odd, other)} == {"failed"}
