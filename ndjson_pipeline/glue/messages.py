@@ -188,8 +188,10 @@ def _known_lines(content: bytes, uri: str) -> list[str]:
             params = message["params"]
             if message["method"] == "log":
                 params["message"] = printable(params["message"], _LONGEST_LOG_MESSAGE)
-            if message["method"] != _CUSTOM or "payload" in params:
-                known += [json.dumps(message)] if message["method"] in _METHODS else []
+            if message["method"] in _METHODS and (message["method"] != _CUSTOM or "payload" in params):
+                known.append(json.dumps(message))
+            else:
+                logger.warning("Skipped a line of %s that is none of the script's messages", uri)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = printable(f"{type(error).__name__} {error}")
             logger.warning("Skipped a line of %s that is no message: %s", uri, reason)

@@ -11,10 +11,11 @@ from typing import TypeAlias
 import dagster as dg
 
 from lambda_ingest.contract.clock import utc_now
+from lambda_ingest.contract.dates import parse_utc_timestamp
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.assets import merged_parquet
 from ndjson_pipeline.claims.dagster_runs import RunView, view_of
-from ndjson_pipeline.claims.record import ManifestRecord, instant_of
+from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.retries import FailureKind
 from ndjson_pipeline.claims.store import Claim
 from ndjson_pipeline.conversion.failed_dates import FAILED_READ, show_failed
@@ -179,7 +180,7 @@ class Reconciliation:
         """Do with a record what its run and its Glue run ask for; those to settle are added to `ended`."""
         glue = self._begun.find(record.name.filename, record.attempt, record.glue_job_run_id)
         verdict = judge(
-            claimed_at=instant_of(record.processing_start_time or record.created_at),
+            claimed_at=parse_utc_timestamp(record.processing_start_time or record.created_at),
             run=view_of(self._dagster_run(record)),
             glue=glue,
             now=self._now,
