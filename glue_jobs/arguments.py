@@ -1,17 +1,23 @@
 """The job's arguments, as Glue passes them."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from glue_jobs.errors import ArgumentsError
+from glue_jobs.manifests.reading import NO_SHA256
+from glue_jobs.manifests.trust import TrustRules
+from glue_jobs.reporting.seal import NONCE_ARGUMENT
 from glue_jobs.writing.names import CODECS
+from lambda_ingest.contract.settings import SharedSettings
 
 REQUIRED: Final = ("JOB_NAME", "MANIFEST_PATH", "MANIFEST_BUCKET", "OUTPUT_BUCKET", "COMPRESSION_TYPE")
 PIPES_CONTEXT: Final = "dagster-pipes-context"
 PIPES_MESSAGES: Final = "dagster-pipes-messages"
 DEFAULT_TARGET_FILE_MB: Final = 128.0
 DEFAULT_MAX_REJECTED_FRACTION: Final = 0.5
+_SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,9 @@ class JobArguments:
         accepts_new_columns: whether the dataset may gain columns.
         target_file_mb: wanted size of an output file, in MB of Parquet.
         pipes: None where Dagster did not start the run.
+        manifest_hashes: the SHA-256, as hex, of objects among `manifest_paths`, as far as it is known.
+        trust: where manifests and their files may lie.
+        nonce: known to this run and to whoever started it, and never told; None by hand.
     """
 
     job_name: str
@@ -60,6 +69,9 @@ class JobArguments:
     accepts_new_columns: bool
     target_file_mb: float
     pipes: PipesParameters | None
+    manifest_hashes: Mapping[str, str]
+    trust: TrustRules
+    nonce: str | None = field(repr=False)
 
 
 def parse_arguments(argv: Sequence[str]) -> JobArguments:
@@ -96,6 +108,9 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
         accepts_new_columns=_choice(values, "SCHEMA_MODE", ("evolve", "freeze")) == "evolve",
         target_file_mb=_positive(values, "TARGET_FILE_MB", DEFAULT_TARGET_FILE_MB),
         pipes=_pipes(values),
+        manifest_hashes=_hashes(values, uris),
+        trust=_trust(values),
+        nonce=values.get(NONCE_ARGUMENT.removeprefix("--"), "").strip() or None,
     )
 
 
@@ -112,6 +127,37 @@ def _named_values(argv: Sequence[str]) -> dict[str, str]:
             position += 1
         values[name.removeprefix("--")] = value
     return values
+
+
+def _hashes(values: Mapping[str, str], uris: Sequence[str]) -> dict[str, str]:
+    """Return the SHA-256 of objects by their URIs; there is one for each URI, in order, or none at all."""
+    text = values.get("MANIFEST_SHA256", "").strip()
+    if not text:
+        return {}
+    hashes = [each.strip().lower() for each in text.split(",")]
+    if len(hashes) != len(uris):
+        raise ArgumentsError(
+            f"--MANIFEST_SHA256 has {len(hashes)} values and --MANIFEST_PATH {len(uris)}; pass one for each, "
+            f"in order, and {NO_SHA256} where it is not known"
+        )
+    found: dict[str, str] = {}
+    for uri, sha256 in zip(uris, hashes, strict=True):
+        if sha256 == NO_SHA256:
+            continue
+        if not _SHA256.fullmatch(sha256):
+            raise ArgumentsError(f"--MANIFEST_SHA256 must hold 64 hex digits for each, got {sha256!r}")
+        if found.setdefault(uri, sha256) != sha256:
+            raise ArgumentsError(f"--MANIFEST_SHA256 has two different values for {uri}")
+    return found
+
+
+def _trust(values: Mapping[str, str]) -> TrustRules:
+    prefix = values.get("INPUT_PREFIX", "").strip() or SharedSettings.input_prefix
+    return TrustRules(
+        manifest_bucket=values["MANIFEST_BUCKET"].strip(),
+        input_bucket=values.get("INPUT_BUCKET", "").strip() or None,
+        input_prefix=prefix if prefix.endswith("/") else f"{prefix}/",
+    )
 
 
 def _number(values: Mapping[str, str], name: str) -> float | None:

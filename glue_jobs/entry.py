@@ -37,7 +37,7 @@ def run_from_arguments(argv: Sequence[str]) -> None:
     arguments = parse_arguments(argv)
     region = boto3.session.Session().region_name
     client = s3_client(region)
-    with open_announcer(arguments.pipes, client) as announcer:
+    with open_announcer(arguments.pipes, client, arguments.nonce) as announcer:
         run_job(
             arguments,
             Environment(

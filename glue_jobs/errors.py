@@ -1,8 +1,20 @@
 """Errors of the conversion, one hierarchy."""
 
+from lambda_ingest.contract.text import printable
+
+# Keys have up to 1,024 bytes; a message that names some and quotes S3 fits.
+_LONGEST_MESSAGE = 20_000
+
 
 class GlueJobError(Exception):
-    """The conversion, or one manifest of it, cannot be done; the message says what to do."""
+    """The conversion, or one manifest of it, cannot be done; the message says what to do.
+
+    As text it is one line: keys and S3's answers come from outside, and it goes into logs and reports.
+    """
+
+    def __str__(self) -> str:
+        """Return the message, printable."""
+        return printable(super().__str__(), _LONGEST_MESSAGE)
 
 
 class ArgumentsError(GlueJobError):
@@ -11,6 +23,10 @@ class ArgumentsError(GlueJobError):
 
 class ManifestReadError(GlueJobError):
     """A manifest's object is absent, or its content is no manifest."""
+
+
+class ManifestRefusedError(ManifestReadError):
+    """A manifest is not what was committed, or lists what the job may not read; nothing of it was read."""
 
 
 class SchemaContractError(GlueJobError):
@@ -22,17 +38,17 @@ class InputReadError(GlueJobError):
 
 
 class MissingInputError(InputReadError):
-    """An input file is gone, or has other content than its manifest lists.
+    """An input file can't be read for good (gone, denied, archived), or is other than its manifest lists.
 
     Attributes:
         uri: the file.
-        reason: which of the two, without the file's name.
+        reason: which of these, without the file's name.
     """
 
     def __init__(self, uri: str, reason: str) -> None:
         super().__init__(f"{uri}: {reason}")
         self.uri = uri
-        self.reason = reason
+        self.reason = printable(reason)
 
 
 class RowCountError(GlueJobError):

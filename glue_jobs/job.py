@@ -13,9 +13,10 @@ from glue_jobs.errors import GlueJobError, ManifestReadError, ManifestsFailedErr
 from glue_jobs.manifests.agreement import agree
 from glue_jobs.manifests.commit import commit
 from glue_jobs.manifests.planning import part_count, share_files
-from glue_jobs.manifests.reading import manifest_uris, read_manifest
+from glue_jobs.manifests.reading import listed_manifests, read_manifest
 from glue_jobs.manifests.work import ManifestWork
 from glue_jobs.reporting.report import (
+    LONGEST_REASON,
     RunOutcome,
     SchemaOutcome,
     ask_job_info,
@@ -29,6 +30,7 @@ from glue_jobs.storage import CONCURRENT_REQUESTS
 from glue_jobs.task import PartTask
 from glue_jobs.writing.names import output_key, rejects_key
 from lambda_ingest.contract.records import BYTES_PER_MB
+from lambda_ingest.contract.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,8 +114,10 @@ class _Run:
         """Convert what can be read."""
         tell = self._environment.announcer.line
         processed_at = self._environment.now()
-        uris = manifest_uris(self._environment.s3, self._arguments.manifest_paths)
-        self._works = [ManifestWork(uri) for uri in uris]
+        listed = listed_manifests(
+            self._environment.s3, self._arguments.manifest_paths, self._arguments.manifest_hashes
+        )
+        self._works = [ManifestWork(uri, sha256) for uri, sha256 in listed.items()]
         self._read_manifests()
         readable = [work for work in self._works if work.error is None]
         if not readable:
@@ -154,7 +158,7 @@ class _Run:
         """
         run_error = None
         if error is not None:
-            run_error = str(error) or type(error).__name__
+            run_error = printable(str(error), LONGEST_REASON) or type(error).__name__
             for work in self._works:
                 work.error = work.error or f"not converted: {run_error}"
         for work in self._works:
@@ -191,7 +195,8 @@ class _Run:
     def _read_manifests(self) -> None:
         def read(work: ManifestWork) -> None:
             try:
-                work.manifest = read_manifest(self._environment.s3, work.uri)
+                found = read_manifest(self._environment.s3, work.uri, work.sha256, self._arguments.trust)
+                work.manifest, work.unchecked = found.manifest, found.unchecked
             except GlueJobError as error:
                 work.error = str(error)
             except Exception as error:  # noqa: BLE001 - one manifest harms only itself
@@ -204,6 +209,8 @@ class _Run:
             if work.manifest is None:
                 logger.error("%s", work.error)
                 continue
+            if work.unchecked:
+                logger.warning("%s: could not check %s", work.uri, "; ".join(work.unchecked))
             first = first_of_name.setdefault(work.manifest.name.filename, work.uri)
             if first != work.uri:
                 work.error = str(

@@ -1,6 +1,5 @@
 """The Glue job: NDJSON files that manifests list become Parquet."""
 
-import logging
 import sys
 from pathlib import Path
 
@@ -21,10 +20,9 @@ def main(argv: list[str]) -> None:
         glue_jobs.errors.GlueJobError: the run failed; the message says why.
     """
     from glue_jobs.entry import run_from_arguments  # noqa: PLC0415 - the path above comes first
+    from glue_jobs.reporting.log import set_up_log  # noqa: PLC0415 - likewise
 
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    set_up_log()
     run_from_arguments(argv)
 
 

@@ -17,6 +17,7 @@ from ndjson_pipeline.glue.cost import LIST_PRICE_USD
 from ndjson_pipeline.glue.reconciliation import ReconcileRules
 from ndjson_pipeline.glue.runs import GlueRuns, WatchRules
 
+_MOST_LIST_BYTES = 16 * 1_048_576
 _RULES = ReconcileRules()
 _DEADLINES = Deadlines()
 
@@ -82,6 +83,7 @@ class PipelineResource(dg.ConfigurableResource[None]):
         return ManifestRecordStore(
             deployment.dynamodb,
             table=deployment.names.tracking_table,
+            manifest_bucket=deployment.names.manifest_bucket,
             clock=utc_now,
             ttl=timedelta(days=deployment.settings.ttl_days),
             retry_waits=tuple(timedelta(seconds=wait) for wait in self.retry_waits_seconds),
@@ -107,7 +109,9 @@ class PipelineResource(dg.ConfigurableResource[None]):
     def _read_text(self, uri: str) -> str:
         """Return the text of an object."""
         bucket, key = split_s3_uri(uri)
-        return self.deployment.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+        content = self.deployment.s3.get_object(Bucket=bucket, Key=key)["Body"].read(_MOST_LIST_BYTES)
+        # What is no text is not the list that a run was started with, and its SHA-256 shows it.
+        return content.decode(errors="replace")
 
 
 def default_resources() -> dict[str, object]:

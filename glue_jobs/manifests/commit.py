@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from glue_jobs.errors import OutputWriteError
 from glue_jobs.writing.leftovers import list_keys, remove_others
 from glue_jobs.writing.names import output_stem, rejects_stem
+from lambda_ingest.contract.text import printable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from glue_jobs.arguments import JobArguments
     from glue_jobs.manifests.work import ManifestWork
     from lambda_ingest.contract.manifest import Manifest
+
+# The report names more of them.
+_MOST_NAMED: Final = 20
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +42,9 @@ def commit(arguments: JobArguments, client: S3Client, work: ManifestWork) -> Non
     stem = output_stem(arguments.output_prefix, manifest.name)
     missing = work.missing
     if missing:
-        named = "; ".join(f"{note.uri}: {note.reason}" for note in missing)
-        described = f"{len(missing)} of {len(manifest.files)} files missing: {named}"
+        named = "; ".join(printable(f"{note.uri}: {note.reason}") for note in missing[:_MOST_NAMED])
+        more = f"; and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        described = f"{len(missing)} of {len(manifest.files)} files missing: {named}{more}"
         logger.warning("%s: %s", work.uri, described)
         if not arguments.skips_missing:
             if list_keys(client, arguments.output_bucket, stem):

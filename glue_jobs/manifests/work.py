@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from glue_jobs.reporting.report import FileNote, ManifestOutcome, ParquetFile
+from glue_jobs.reporting.report import LONGEST_REASON, FileNote, ManifestOutcome, ParquetFile
 from glue_jobs.schema.observed import Observed
 from lambda_ingest.contract.keys import s3_uri
+from lambda_ingest.contract.text import printable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,18 +23,22 @@ class ManifestWork:
 
     Attributes:
         uri: its S3 URI.
+        sha256: that its object must have, as hex; None where that is not known.
         manifest: None where it can't be read.
         parts: by number, the latest result of each.
         observed: counts of values beyond the columns settled at the run's start.
         completed: keys of output files that are visible.
+        unchecked: what of it nobody gave the means to check.
         error: why it failed; None where it did not.
     """
 
     uri: str
+    sha256: str | None = None
     manifest: Manifest | None = None
     parts: dict[int, PartResult] = field(default_factory=dict)
     observed: Observed = field(default_factory=Observed)
     completed: set[str] = field(default_factory=set)
+    unchecked: tuple[str, ...] = ()
     error: str | None = None
 
     @property
@@ -43,7 +48,7 @@ class ManifestWork:
 
     @property
     def missing(self) -> list[FileNote]:
-        """Files that are gone or changed."""
+        """Files that could not be read for good."""
         return [note for result in self.results for note in result.missing]
 
     @property
@@ -125,5 +130,6 @@ class ManifestWork:
             rejected_files=tuple(self.rejected_files()),
             missing_files=tuple(self.missing),
             unreadable_files=tuple(note for result in results for note in result.unreadable),
-            error_message=self.error,
+            unchecked=self.unchecked,
+            error_message=None if self.error is None else printable(self.error, LONGEST_REASON),
         )

@@ -8,17 +8,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from glue_jobs.errors import InputReadError, MissingInputError
 from glue_jobs.reading.gzip_pieces import GZIP_MAGIC, gunzip
 from glue_jobs.reading.lines import KEPT_BYTES, UnreadableError
+from glue_jobs.reading.refusals import GONE, lasting_reason
 from glue_jobs.storage import CONCURRENT_REQUESTS
 from lambda_ingest.contract.errors import ContractError
 from lambda_ingest.contract.keys import split_s3_uri
+from lambda_ingest.contract.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
@@ -31,7 +33,9 @@ logger = logging.getLogger(__name__)
 READ_AHEAD_BYTES: Final = 64 * 1_048_576
 PIECE_BYTES: Final = 8 * 1_048_576
 _TRIES: Final = 4
-_GONE: Final = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
+# What S3 calls the version of an object that was written while its bucket kept none; it is no version, for
+# other content may take its place.
+_NO_VERSION: Final = "null"
 
 
 class InputFile:
@@ -51,7 +55,7 @@ class InputFile:
         """Yield the file's content, unpacked where its name says that it is packed.
 
         Raises:
-            MissingInputError: it is gone, or has other content than its manifest lists.
+            MissingInputError: it can't be read for good, or is other than its manifest lists.
             InputReadError: S3 does not give it.
             UnreadableError: what follows is no NDJSON, packed or not.
         """
@@ -100,7 +104,7 @@ def read_whole(client: S3Client, file: ManifestFile) -> bytes:
     """Read an input file, at its version where it has one.
 
     Raises:
-        MissingInputError: it is gone, or has other content than its manifest lists.
+        MissingInputError: it can't be read for good, or is other than its manifest lists.
         InputReadError: S3 does not give it.
     """
     return b"".join(_stream(client, file, None))
@@ -149,29 +153,52 @@ def _stream(client: S3Client, file: ManifestFile, piece_bytes: int | None) -> It
         tries = tries + 1 if offset == before else 1
         if tries >= _TRIES:
             raise InputReadError(f"input {file.uri} can't be read beyond byte {offset}: {broken}")
-        logger.warning("%s breaks off at byte %d (%s), reading on", file.uri, offset, broken)
+        logger.warning("%s breaks off at byte %d (%s), reading on", printable(file.uri), offset, broken)
 
 
 def _open(client: S3Client, file: ManifestFile, offset: int) -> Any:
     try:
         bucket, key = split_s3_uri(file.uri)
         request: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key}
-        if file.version_id is not None:
-            request["VersionId"] = file.version_id
+        if file.version_id not in {None, _NO_VERSION}:
+            request["VersionId"] = str(file.version_id)
         if offset:
             request["Range"] = f"bytes={offset}-"
         answer = client.get_object(**request)
-    except ContractError as error:
-        raise InputReadError(f"input can't be read: {error}") from error
+    except (ContractError, ParamValidationError, UnicodeError) as error:
+        raise _missing(file, offset, f"no S3 URI that can be read: {error}") from error
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in _GONE:
-            version = f" at version {file.version_id}" if file.version_id else ""
-            raise MissingInputError(file.uri, f"gone{version}") from error
-        raise InputReadError(f"input {file.uri} can't be read: {error}") from error
-    etag = answer["ETag"].strip('"')
-    if file.version_id is None and etag != file.etag:
+        reason = lasting_reason(error)
+        if reason is None:
+            raise InputReadError(f"input {file.uri} can't be read: {error}") from error
+        version = f" at version {request['VersionId']}" if "VersionId" in request and reason == GONE else ""
+        raise _missing(file, offset, f"{reason}{version}") from error
+    if (problem := _difference(answer, file)) is not None:
         answer["Body"].close()
-        if offset:
-            raise InputReadError(f"input {file.uri} changed while it was read; convert its manifest again")
-        raise MissingInputError(file.uri, f"other content than listed: etag {etag}, listed {file.etag}")
+        raise _missing(file, offset, problem)
     return answer
+
+
+def _difference(answer: Mapping[str, Any], file: ManifestFile) -> str | None:
+    """Say how an object differs from what its manifest lists, before any of it is read; else None.
+
+    A version never changes, but a listed version may be another one than that which was tracked.
+    """
+    etag = str(answer.get("ETag", "")).strip('"')
+    if etag != file.etag:
+        return f"other content than listed: etag {etag}, listed {file.etag}"
+    # `bytes 5-9/10` is of a file of 10; without a range the length is the file's.
+    whole = str(answer.get("ContentRange") or answer["ContentLength"]).rpartition("/")[2]
+    if whole != str(file.size_bytes):
+        return f"other size than listed: {whole} bytes, listed {file.size_bytes}"
+    return None
+
+
+def _missing(file: ManifestFile, offset: int, reason: str) -> InputReadError:
+    """Return the error of a file that can't be read for good; a part of it may be rows already."""
+    if offset:
+        return InputReadError(
+            f"input {file.uri} changed while it was read, at byte {offset} ({reason}); convert its "
+            "manifest again"
+        )
+    return MissingInputError(file.uri, reason)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from glue_jobs.reporting.seal import sealed
+from lambda_ingest.contract.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from dagster_pipes import PipesContext
+    from dagster_pipes import PipesContext, PipesMessageWriter
     from mypy_boto3_s3 import S3Client
 
     from glue_jobs.arguments import PipesParameters
@@ -18,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 REPORT_KIND: Final = "glue_report"
 _UPLOAD_SECONDS: Final = 1.0
+_LONGEST_LINE: Final = 2_000
 
 
 class Announcer:
@@ -32,6 +36,7 @@ class Announcer:
 
     def line(self, text: str) -> None:
         """Tell a line of progress."""
+        text = printable(text, _LONGEST_LINE)
         logger.info("%s", text)
         if self._context is not None:
             context = self._context
@@ -57,7 +62,9 @@ class Announcer:
 
 
 @contextmanager
-def open_announcer(parameters: PipesParameters | None, client: S3Client) -> Iterator[Announcer]:
+def open_announcer(
+    parameters: PipesParameters | None, client: S3Client, nonce: str | None = None
+) -> Iterator[Announcer]:
     """Open the channel to Dagster for the block under it, if Dagster started the run.
 
     An exception of the block is told to Dagster and goes on. A channel that can't be opened is logged: the
@@ -66,8 +73,9 @@ def open_announcer(parameters: PipesParameters | None, client: S3Client) -> Iter
     Args:
         parameters: None without Dagster.
         client: S3, for context and messages.
+        nonce: seals the messages; without it Dagster takes none for this run's.
     """
-    context = None if parameters is None else _open(parameters, client)
+    context = None if parameters is None else _open(parameters, client, nonce)
     if context is None:
         yield Announcer()
         return
@@ -78,7 +86,7 @@ def open_announcer(parameters: PipesParameters | None, client: S3Client) -> Iter
         logger.info("messages to Dagster are closed")
 
 
-def _open(parameters: PipesParameters, client: S3Client) -> PipesContext | None:
+def _open(parameters: PipesParameters, client: S3Client, nonce: str | None) -> PipesContext | None:
     try:
         import dagster_pipes  # noqa: PLC0415 - absent where Dagster is
     except ImportError:
@@ -96,8 +104,30 @@ def _open(parameters: PipesParameters, client: S3Client) -> PipesContext | None:
                 }
             ),
             context_loader=dagster_pipes.PipesS3ContextLoader(client),
-            message_writer=dagster_pipes.PipesS3MessageWriter(client, interval=_UPLOAD_SECONDS),
+            message_writer=_message_writer(client, nonce),
         )
     except Exception:
         logger.exception("the channel to Dagster can't be opened, so it learns nothing of this run")
         return None
+
+
+def _message_writer(client: S3Client, nonce: str | None) -> PipesMessageWriter[Any]:
+    """Return a writer of Dagster's whose chunks are sealed."""
+    import dagster_pipes  # noqa: PLC0415 - absent where Dagster is
+
+    if nonce is None:
+        logger.warning("no nonce was given to this run, so Dagster takes no message for its own")
+        return dagster_pipes.PipesS3MessageWriter(client, interval=_UPLOAD_SECONDS)
+
+    key = nonce
+
+    class SealingChannel(dagster_pipes.PipesS3MessageWriterChannel):
+        def upload_messages_chunk(self, payload: IO[Any], index: int) -> None:
+            content = sealed(payload.read().encode(), key, index)
+            self._client.put_object(Body=content, Bucket=self._bucket, Key=f"{self._key_prefix}/{index}.json")
+
+    class SealingWriter(dagster_pipes.PipesS3MessageWriter):
+        def make_channel(self, params: Mapping[str, Any]) -> SealingChannel:
+            return SealingChannel(client, params["bucket"], params["key_prefix"], interval=self.interval)
+
+    return SealingWriter(client, interval=_UPLOAD_SECONDS)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.keys import report_key, s3_uri
 from lambda_ingest.contract.records import BYTES_PER_MB
+from lambda_ingest.contract.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +23,11 @@ logger = logging.getLogger(__name__)
 
 COMPLETED = "completed"
 FAILED = "failed"
+# In characters: why one manifest failed, and why a run did.
+LONGEST_REASON = 4_000
+_LONGEST_FAILURE = 20_000
+# Of files that are missing, or of which a part can't be read, a manifest's report names so many of each.
+MOST_NOTES = 1_000
 
 
 @dataclass(frozen=True)
@@ -69,8 +75,9 @@ class ManifestOutcome:
         input_bytes: read.
         parquet_files: written.
         rejected_files: S3 URIs of the objects that keep the rejected records; empty where nothing keeps them.
-        missing_files: files that are gone or changed, with the reason.
+        missing_files: files that could not be read for good, with the reason.
         unreadable_files: files of which a part could not be read as lines, with the reason.
+        unchecked: what of the manifest nobody gave the means to check, each as a sentence.
         error_message: why it failed; None where it is done.
     """
 
@@ -86,6 +93,7 @@ class ManifestOutcome:
     rejected_files: tuple[str, ...] = ()
     missing_files: tuple[FileNote, ...] = ()
     unreadable_files: tuple[FileNote, ...] = ()
+    unchecked: tuple[str, ...] = ()
     error_message: str | None = None
 
     @property
@@ -213,7 +221,8 @@ def write_report(
         client.put_object(
             Bucket=bucket,
             Key=key,
-            Body=json.dumps(report, ensure_ascii=False).encode(),
+            # A lone surrogate has no UTF-8; written as its escape it is JSON all the same.
+            Body=json.dumps(report, ensure_ascii=False).encode(errors="backslashreplace"),
             ContentType="application/json",
         )
     except Exception:
@@ -236,7 +245,7 @@ def ask_job_info(make_client: Callable[[], GlueClient], job_name: str, job_run_i
     try:
         run = make_client().get_job_run(JobName=job_name, RunId=job_run_id)["JobRun"]
     except Exception as error:  # noqa: BLE001 - three fields of a report are not worth a run
-        logger.warning("Glue says nothing of run %s: %s", job_run_id, error)
+        logger.warning("Glue says nothing of run %s: %s", job_run_id, printable(str(error)))
         return JobInfo(job_name, job_run_id)
     return JobInfo(
         job_name, job_run_id, run.get("GlueVersion"), run.get("WorkerType"), run.get("NumberOfWorkers")
@@ -246,7 +255,7 @@ def ask_job_info(make_client: Callable[[], GlueClient], job_name: str, job_run_i
 def failure_message(failed: Sequence[ManifestOutcome], of_all: int) -> str:
     """Name the failed manifests, each with its reason."""
     named = "; ".join(f"{manifest.manifest_path}: {manifest.error_message}" for manifest in failed)
-    return f"{len(failed)} of {of_all} manifests failed: {named}"
+    return printable(f"{len(failed)} of {of_all} manifests failed: {named}", _LONGEST_FAILURE)
 
 
 def _manifest_entry(manifest: ManifestOutcome) -> dict[str, Any]:
@@ -263,14 +272,18 @@ def _manifest_entry(manifest: ManifestOutcome) -> dict[str, Any]:
         "input_size_mb": _megabytes(manifest.input_bytes),
         "output_size_mb": _megabytes(manifest.output_bytes),
         "rejected_files": list(manifest.rejected_files),
-        "missing_files": [_note_entry(note) for note in manifest.missing_files],
-        "unreadable_files": [_note_entry(note) for note in manifest.unreadable_files],
+        "missing_files": _note_entries(manifest.missing_files),
+        "unreadable_files": _note_entries(manifest.unreadable_files),
+        **({"unchecked": list(manifest.unchecked)} if manifest.unchecked else {}),
         "error_message": manifest.error_message,
     }
 
 
-def _note_entry(note: FileNote) -> dict[str, Any]:
-    return {"uri": note.uri, "reason": note.reason}
+def _note_entries(notes: Sequence[FileNote]) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = [{"uri": note.uri, "reason": note.reason} for note in notes[:MOST_NOTES]]
+    if len(notes) > MOST_NOTES:
+        entries.append({"uri": None, "reason": f"{len(notes) - MOST_NOTES} more are left out"})
+    return entries
 
 
 def _schema_entry(schema: SchemaOutcome) -> dict[str, Any]:

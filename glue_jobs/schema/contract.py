@@ -11,6 +11,7 @@ import pyarrow as pa
 from botocore.exceptions import BotoCoreError, ClientError
 
 from glue_jobs.errors import SchemaContractError
+from glue_jobs.schema.document import SCALARS, is_count, read_history, read_types
 from lambda_ingest.contract.dates import utc_timestamp
 
 if TYPE_CHECKING:
@@ -23,13 +24,9 @@ logger = logging.getLogger(__name__)
 
 _FORMAT: Final = 1
 _TRIES: Final = 50
-_SCALARS: Final = {
-    "boolean": pa.bool_(),
-    "int64": pa.int64(),
-    "float64": pa.float64(),
-    "string": pa.string(),
-}
-_NAMES: Final = {data_type: name for name, data_type in _SCALARS.items()}
+_NAMES: Final = {data_type: name for name, data_type in SCALARS.items()}
+# Hundreds of versions, each with the names of its manifests.
+_MOST_BYTES: Final = 64 * 1_048_576
 # The write's condition did not hold: another was faster or is under way, or the object is gone meanwhile.
 _LOST: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409"})
 
@@ -92,16 +89,22 @@ class SchemaContract:
         """Read a document.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it is none; says what is wrong.
         """
-        document = json.loads(content)
         try:
-            if document["format"] != _FORMAT:
-                raise ValueError(f"format {document['format']!r}, expected {_FORMAT}")
-            types = {column["name"]: _from_json(column["type"]) for column in document["columns"]}
-            return cls(types, document["has_rescued"], document["version"], tuple(document["history"]))
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"{type(error).__name__} {error}") from error
+            document = json.loads(content)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+        if not isinstance(document, dict):
+            raise ValueError(f"expected a JSON object, got {type(document).__name__}")  # noqa: TRY004
+        found = document.get("format")
+        if isinstance(found, bool) or found != _FORMAT:
+            raise ValueError(f"format {str(found)[:100]}, and this job knows {_FORMAT} alone")
+        version, has_rescued = document.get("version"), document.get("has_rescued")
+        if not isinstance(version, int) or not is_count(version) or not isinstance(has_rescued, bool):
+            raise ValueError("'version' must be a whole number, and 'has_rescued' true or false")
+        types = read_types(document.get("columns"))
+        return cls(types, has_rescued, version, read_history(document.get("history"), version))
 
 
 class SchemaContractStore:
@@ -167,7 +170,9 @@ class SchemaContractStore:
     def _read(self) -> tuple[SchemaContract, str | None]:
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=self._key)
-            return SchemaContract.from_json(answer["Body"].read()), answer["ETag"]
+            # Of a larger one only a part is read, which is no document.
+            with answer["Body"] as body:
+                return SchemaContract.from_json(body.read(_MOST_BYTES)), answer["ETag"]
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") == "NoSuchKey":
                 return SchemaContract(), None
@@ -176,7 +181,8 @@ class SchemaContractStore:
             raise SchemaContractError(f"the schema contract {self.uri} can't be read: {error}") from error
         except ValueError as error:
             raise SchemaContractError(
-                f"{self.uri} is no schema contract ({error}); restore an earlier version of the object"
+                f"{self.uri} is no schema contract ({error}); nothing was written over it: restore an "
+                "earlier version of the object"
             ) from error
 
     def _write(self, contract: SchemaContract, etag: str | None) -> bool:
@@ -221,11 +227,3 @@ def _to_json(data_type: pa.DataType) -> Any:
     if pa.types.is_struct(data_type):
         return {"struct": [{"name": member.name, "type": _to_json(member.type)} for member in data_type]}
     return _NAMES[data_type]
-
-
-def _from_json(found: Any) -> pa.DataType:
-    if isinstance(found, str):
-        return _SCALARS[found]
-    if "list" in found:
-        return pa.list_(_from_json(found["list"]))
-    return pa.struct([(member["name"], _from_json(member["type"])) for member in found["struct"]])

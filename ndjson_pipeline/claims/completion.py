@@ -214,7 +214,10 @@ class CompletionWriter:
                 continue
             if is_own and existing.get("status") == ManifestStatus.PROCESSING:
                 # It counts otherwise than when it was read.
-                remaining.append(_Open(one.completion, parse_counted(existing)))
+                try:
+                    remaining.append(_Open(one.completion, parse_counted(existing)))
+                except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError):
+                    stale.append(Refused(claim, stale_holder(claim, existing)))
             else:
                 stale.append(Refused(claim, stale_holder(claim, existing)))
         return remaining

@@ -38,11 +38,13 @@ class DueAlert:
         Raises:
             KeyError, TypeError, ValueError: it has another shape.
         """
+        texts = {name: values[name] for name in ("run_id", "error_message", "failed_time")}
+        glue_job_run_id = values.get("glue_job_run_id")
+        if not all(isinstance(text, str) for text in (*texts.values(), glue_job_run_id or "")):
+            raise ValueError("an alert that is due must hold its run, its reason and its time as text")
         return cls(
-            run_id=str(values["run_id"]),
+            **texts,
             attempt=int(values["attempt"]),
-            glue_job_run_id=values.get("glue_job_run_id"),
-            error_message=str(values["error_message"]),
-            failed_time=str(values["failed_time"]),
+            glue_job_run_id=glue_job_run_id,
             will_retry=values["will_retry"] is True,
         )

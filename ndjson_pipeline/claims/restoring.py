@@ -14,7 +14,12 @@ from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.items import from_item, is_condition_failure, to_item
 from lambda_ingest.contract.keys import s3_uri
 from lambda_ingest.contract.manifest import Manifest
-from lambda_ingest.contract.records import BYTES_PER_MB, ManifestStatus, manifest_record_key
+from lambda_ingest.contract.records import (
+    BYTES_PER_MB,
+    MANIFEST_SHA256_ATTRIBUTE,
+    ManifestStatus,
+    manifest_record_key,
+)
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.totals import Counted, DateTotals, sum_of, totals_key
 from ndjson_pipeline.errors import RecordContentionError
@@ -74,12 +79,18 @@ class RecordRestorer:
             for item in self._read(keys):
                 yield FileTrace(
                     status=str(item.get("status", "")),
-                    manifest_path=item.get("manifest_path"),
+                    manifest_path=None if item.get("manifest_path") is None else str(item["manifest_path"]),
                     created_at=str(item.get("created_at", "")),
                 )
 
-    def restore(self, manifest: Manifest, manifest_bucket: str) -> bool:
-        """Put a committed manifest's record if it is absent, as ingest commits it; False where it stands."""
+    def restore(self, manifest: Manifest, sha256: str, manifest_bucket: str) -> bool:
+        """Put a committed manifest's record if it is absent, as ingest commits it; False where it stands.
+
+        Args:
+            manifest: as it was read.
+            sha256: of its object's bytes as they were read, as hex: what was judged is what is converted.
+            manifest_bucket: where the object lies.
+        """
         record = {
             "date_prefix": manifest.name.date_prefix,
             "file_key": manifest_record_key(manifest.name.filename),
@@ -87,6 +98,7 @@ class RecordRestorer:
             "manifest_path": s3_uri(manifest_bucket, manifest.name.key),
             "file_count": len(manifest.files),
             "total_size_mb": Decimal(str(round(manifest.total_size_bytes / BYTES_PER_MB, 6))),
+            MANIFEST_SHA256_ATTRIBUTE: sha256,
             "attempt": 0,
             # Its files had their marks, and their records are gone with them.
             "files_marked": True,

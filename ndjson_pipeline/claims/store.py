@@ -63,6 +63,8 @@ _OF_AN_END = (
     RETRY_AT_ATTRIBUTE,
     FAILED_DATE_ATTRIBUTE,
 )
+# A tick names so many rows of other shapes; they are there at each.
+_MOST_SKIPPED_NAMED = 20
 # How often a write that depends on what was read is made again where that has changed since.
 _TRIES = 5
 
@@ -89,13 +91,25 @@ class Claim:
 
 
 class ManifestRecordStore:
-    """The manifest records of one tracking table."""
+    """The manifest records of one tracking table.
+
+    Args:
+        dynamodb: the client.
+        table: the tracking table.
+        manifest_bucket: has the manifests; None where the records are believed on that.
+        clock: tells the time.
+        ttl: how long a record lives after it has ended.
+        retry_waits: after the first failure, the second, and so on.
+        sleep: waits for so many seconds.
+        jitter: returns a number from 0 to 1.
+    """
 
     def __init__(
         self,
         dynamodb: "DynamoDBClient",
         *,
         table: str,
+        manifest_bucket: str | None = None,
         clock: Clock,
         ttl: timedelta = timedelta(days=SharedSettings.ttl_days),
         retry_waits: Sequence[timedelta] = RETRY_WAITS,
@@ -104,6 +118,7 @@ class ManifestRecordStore:
     ) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._manifest_bucket = manifest_bucket
         self._clock = clock
         self._ttl = ttl
         self._retry_waits = retry_waits
@@ -174,7 +189,7 @@ class ManifestRecordStore:
         for name in chain(also, (record.name for record in indexed)):
             if len(found) == limit:
                 break
-            record = None if name in found else self.read(name)
+            record = None if name in found else self.find(name)
             if record is not None and record.status is ManifestStatus.FAILED:
                 found[name] = record
         return sorted(found.values(), key=lambda record: record.name)
@@ -208,7 +223,18 @@ class ManifestRecordStore:
         response = self._dynamodb.get_item(
             TableName=self._table, Key=to_item(_key(name)), ConsistentRead=True
         )
-        return parse_record(from_item(response["Item"])) if "Item" in response else None
+        return self._parse(from_item(response["Item"])) if "Item" in response else None
+
+    def find(self, name: ManifestName) -> ManifestRecord | None:
+        """Return a manifest's record as `read` does; one of another shape counts as none, with a warning."""
+        try:
+            return self.read(name)
+        except RecordFormatError as error:
+            logger.warning("Skipped a row of another shape: %s", error)
+            return None
+
+    def _parse(self, item: Mapping[str, Any]) -> ManifestRecord:
+        return parse_record(item, self._manifest_bucket)
 
     def claim(self, record: ManifestRecord, run_id: str, move: Move = Move.CLAIM) -> Claim | None:
         """Take a record for a run, or return None where its status or attempt has moved on.
@@ -254,7 +280,7 @@ class ManifestRecordStore:
         except ClientError as error:
             if not is_condition_failure(error):
                 raise
-            return _own_claim(item_of_failure(error), run_id, written_at=now)
+            return self._own_claim(item_of_failure(error), run_id, written_at=now)
         claimed = replace(
             record,
             status=ManifestStatus.PROCESSING,
@@ -307,7 +333,7 @@ class ManifestRecordStore:
         except ClientError as error:
             if not is_condition_failure(error):
                 raise
-            return _own_claim(item_of_failure(error), run_id)
+            return self._own_claim(item_of_failure(error), run_id)
         taken = replace(record, dagster_run_id=run_id, processing_start_time=utc_timestamp(now))
         return Claim(taken, run_id, begun_at=record.processing_start_time or record.created_at)
 
@@ -353,7 +379,11 @@ class ManifestRecordStore:
         response = self._dynamodb.get_item(
             TableName=self._table, Key=to_item(totals_key(date_prefix)), ConsistentRead=True
         )
-        return DateTotals.from_item(from_item(response.get("Item", {})))
+        try:
+            return DateTotals.from_item(from_item(response.get("Item", {})))
+        except (ValueError, TypeError, ArithmeticError) as error:
+            logger.warning("The totals of %s have another shape, and count as none: %s", date_prefix, error)
+            return DateTotals()
 
     def fail(
         self,
@@ -514,7 +544,7 @@ class ManifestRecordStore:
             if not is_condition_failure(error):
                 raise
             existing = item_of_failure(error)
-            return replace(record, alerts_due=()) if existing is None else parse_record(existing)
+            return replace(record, alerts_due=()) if existing is None else self._parse(existing)
         return None
 
     def _update_held(
@@ -561,6 +591,30 @@ class ManifestRecordStore:
                 return
             raise stale_holder(claim, existing) from error
 
+    def _own_claim(
+        self, existing: Mapping[str, Any] | None, run_id: str, written_at: datetime | None = None
+    ) -> Claim | None:
+        """Return the claim that a refused write met, where it is this run's own.
+
+        Args:
+            existing: the item that the write met.
+            run_id: the run that wrote.
+            written_at: the write's own instant; a claim of that instant took effect before its retry was
+                refused, so its attempt is new.
+        """
+        if existing is None:
+            return None
+        try:
+            record = self._parse(existing)
+        except RecordFormatError as error:
+            logger.warning("A claim met a row of another shape: %s", error)
+            return None
+        if record.status is not ManifestStatus.PROCESSING or record.dagster_run_id != run_id:
+            return None
+        begun_at = record.processing_start_time or record.created_at
+        is_new = written_at is not None and begun_at == utc_timestamp(written_at)
+        return Claim(record, run_id, None if is_new else begun_at)
+
     def _completion_writer(self) -> CompletionWriter:
         return CompletionWriter(
             self._dynamodb,
@@ -588,6 +642,7 @@ class ManifestRecordStore:
     ) -> tuple[list[ManifestRecord], Item | None]:
         """Return the records of a query or a scan, page by page, and the key at which the limit cut it."""
         found: list[ManifestRecord] = []
+        skipped = 0
         while True:
             if limit is not None:
                 # At most a page is read of what a filter leaves out.
@@ -595,11 +650,15 @@ class ManifestRecordStore:
             response = read(TableName=self._table, **request)
             for raw in response["Items"]:
                 try:
-                    found.append(parse_record(from_item(raw)))
+                    found.append(self._parse(from_item(raw)))
                 except RecordFormatError as error:
-                    logger.warning("Skipped a row of another shape: %s", error)
+                    skipped += 1
+                    if skipped <= _MOST_SKIPPED_NAMED:
+                        logger.warning("Skipped a row of another shape: %s", error)
             end = response.get("LastEvaluatedKey")
             if end is None or (limit is not None and len(found) >= limit):
+                if skipped > _MOST_SKIPPED_NAMED:
+                    logger.warning("Skipped %d rows of other shapes, and named the first", skipped)
                 return found, end
             request["ExclusiveStartKey"] = end
 
@@ -625,28 +684,3 @@ def _with_alert(record: ManifestRecord, alert: DueAlert) -> tuple[str, dict[str,
 
 def _to_values(alerts: Sequence[DueAlert]) -> list[dict[str, Any]]:
     return [alert.to_values() for alert in alerts]
-
-
-def _own_claim(
-    existing: Mapping[str, Any] | None, run_id: str, written_at: datetime | None = None
-) -> Claim | None:
-    """Return the claim that a refused write met, where it is this run's own.
-
-    Args:
-        existing: the item that the write met.
-        run_id: the run that wrote.
-        written_at: the write's own instant; a claim of that instant took effect before its retry was refused,
-            so its attempt is new.
-    """
-    if existing is None:
-        return None
-    try:
-        record = parse_record(existing)
-    except RecordFormatError as error:
-        logger.warning("A claim met a row of another shape: %s", error)
-        return None
-    if record.status is not ManifestStatus.PROCESSING or record.dagster_run_id != run_id:
-        return None
-    begun_at = record.processing_start_time or record.created_at
-    is_new = written_at is not None and begun_at == utc_timestamp(written_at)
-    return Claim(record, run_id, None if is_new else begun_at)

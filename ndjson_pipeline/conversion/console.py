@@ -13,7 +13,7 @@ def glue_run_url(region: str, job_name: str, run_id: str) -> str:
 
 def s3_object_url(region: str, bucket: str, key: str) -> str:
     """Return the page of an object."""
-    return f"https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={quote(key)}"
+    return f"https://{region}.console.aws.amazon.com/s3/object/{quote(bucket)}?region={region}&prefix={quote(key)}"
 
 
 def s3_folder_url(region: str, bucket: str, prefix: str) -> str:

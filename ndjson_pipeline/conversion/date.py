@@ -90,10 +90,17 @@ def convert_date(
         records,
         deployment.s3,
         manifest_bucket=deployment.names.manifest_bucket,
+        output_bucket=deployment.names.output_bucket,
         capacity=pipeline.capacity,
         clock=utc_now,
     )
-    ended_runs = EndedRuns(runs, deployment.s3, deployment.names.manifest_bucket, context.log)
+    ended_runs = EndedRuns(
+        runs,
+        deployment.s3,
+        manifest_bucket=deployment.names.manifest_bucket,
+        output_bucket=deployment.names.output_bucket,
+        log=context.log,
+    )
     ancestry = ancestry_of(context.run, context.instance.get_run_by_id)
     if ancestry.purpose is Purpose.DATES:
         rebuild_records(deployment, records, date_prefix, utc_now(), context.log)
@@ -341,7 +348,7 @@ def _claim(
     for (record, _), claim in done:
         if claim is not None:
             continue
-        holder = records.read(record.name) or record
+        holder = records.find(record.name) or record
         is_held = holder.status is ManifestStatus.PROCESSING
         result.skipped[record.name.filename] = (
             f"run {holder.dagster_run_id} is converting it"

@@ -4,6 +4,7 @@ Records expire, manifests in S3 do not. A backfill of such a date would find not
 green.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -22,11 +23,13 @@ from lambda_ingest.contract.errors import ContractError
 from lambda_ingest.contract.items import error_code
 from lambda_ingest.contract.keys import MANIFEST_PREFIX, ManifestName, s3_uri
 from lambda_ingest.contract.manifest import Manifest
+from lambda_ingest.contract.text import printable
 from ndjson_pipeline.claims.restoring import RecordRestorer
 from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.deployment.clients import Deployment
 
 _CONCURRENT_READS = 16
+_MOST_BYTES = 32 * 1_048_576
 _GONE = frozenset({"NoSuchKey", "404"})
 
 
@@ -61,16 +64,18 @@ def rebuild_records(
     if not set(listed) - known:
         return []
     restorer = RecordRestorer(deployment.dynamodb, table=deployment.names.tracking_table, clock=lambda: now)
-    contents = _read_all(deployment, listed, log)
+    contents, hashes = _read_all(deployment, listed, log)
     with ThreadPoolExecutor(max_workers=_CONCURRENT_READS) as pool:
-        judged = list(pool.map(lambda one: _judge(deployment, restorer, one, known), contents))
+        judged = list(pool.map(lambda one: _judge(deployment, restorer, one, known), contents.values()))
     lost = [each.manifest for each in committed_among(judged) if each.manifest.name not in known]
     if not lost:
         return []
     # First: after a crash between, the next run of the date finds the same records missing and goes on.
     restorer.recount(date_prefix, lambda: records.of_date(date_prefix))
     restored = [
-        manifest.name for manifest in lost if restorer.restore(manifest, deployment.names.manifest_bucket)
+        manifest.name
+        for manifest in lost
+        if restorer.restore(manifest, hashes[manifest.name], deployment.names.manifest_bucket)
     ]
     log.info(f"The records of {len(restored)} manifests of {date_prefix} had expired, and were put again")
     return restored
@@ -88,36 +93,47 @@ def _listed(deployment: Deployment, date_prefix: str, log: logging.Logger) -> li
             try:
                 name = ManifestName.from_uri(s3_uri(bucket, item["Key"]))
             except ContractError as error:
-                log.info(f"Passed over what is no manifest: {error}")
+                log.info(f"Passed over what is no manifest: {printable(str(error))}")
                 continue
             if name.key == item["Key"]:
                 names.append(name)
     return names
 
 
-def _read_all(deployment: Deployment, names: Iterable[ManifestName], log: logging.Logger) -> list[Manifest]:
-    """Return the contents of manifests; one that can't be read as its own is left out, with the reason."""
+def _read_all(
+    deployment: Deployment, names: Iterable[ManifestName], log: logging.Logger
+) -> tuple[dict[ManifestName, Manifest], dict[ManifestName, str]]:
+    """Return the contents of manifests, and the SHA-256 of their objects, by name.
 
-    def read(name: ManifestName) -> Manifest | None:
+    One that can't be read as its own is left out, with the reason.
+    """
+
+    def read(name: ManifestName) -> tuple[Manifest, str] | None:
         bucket = deployment.names.manifest_bucket
         try:
-            content = deployment.s3.get_object(Bucket=bucket, Key=name.key)["Body"].read()
+            answer = deployment.s3.get_object(Bucket=bucket, Key=name.key)
+            # Of a larger one only a part is read, which is no manifest.
+            content = answer["Body"].read(_MOST_BYTES)
             manifest = Manifest.from_json(content)
             if manifest.name != name:
                 log.warning(f"{name.key} holds another manifest, {manifest.name.filename}; it is left alone")
                 return None
         except ContractError as error:
-            log.warning(f"{name.key} is left alone, for it is no manifest: {error}")
+            log.warning(f"{name.key} is left alone, for it is no manifest: {printable(str(error))}")
             return None
         except ClientError as error:
             if error_code(error) not in _GONE:
                 raise
             log.warning(f"{name.key} was removed just now")
             return None
-        return manifest
+        return manifest, hashlib.sha256(content).hexdigest()
 
     with ThreadPoolExecutor(max_workers=_CONCURRENT_READS) as pool:
-        return [manifest for manifest in pool.map(read, names) if manifest is not None]
+        found = [each for each in pool.map(read, names) if each is not None]
+    return (
+        {manifest.name: manifest for manifest, _ in found},
+        {manifest.name: sha256 for manifest, sha256 in found},
+    )
 
 
 def _judge(

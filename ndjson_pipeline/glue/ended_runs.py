@@ -7,10 +7,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ndjson_pipeline.errors import GlueBusyError
 from ndjson_pipeline.glue.begun_runs import BegunRuns
-from ndjson_pipeline.glue.messages import read_custom_messages
-from ndjson_pipeline.glue.report import GlueReport
-from ndjson_pipeline.glue.runs import IDENTITY_ARGUMENT, GlueRun, GlueRuns
-from ndjson_pipeline.glue.session import Conversion, find_report
+from ndjson_pipeline.glue.outputs import Outputs
+from ndjson_pipeline.glue.reported import read_report
+from ndjson_pipeline.glue.runs import GlueRun, GlueRuns
+from ndjson_pipeline.glue.session import Conversion
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -23,10 +23,20 @@ class EndedRuns:
         runs: of the Glue job.
         s3: where their messages lie.
         manifest_bucket: the bucket of the messages.
+        output_bucket: the bucket of what they say was written.
         log: takes why a run can't be read.
     """
 
-    def __init__(self, runs: GlueRuns, s3: "S3Client", manifest_bucket: str, log: logging.Logger) -> None:
+    def __init__(
+        self,
+        runs: GlueRuns,
+        s3: "S3Client",
+        *,
+        manifest_bucket: str,
+        output_bucket: str,
+        log: logging.Logger,
+    ) -> None:
+        self._outputs = Outputs(s3, output_bucket)
         self._begun = BegunRuns(runs)
         self._s3 = s3
         self._manifest_bucket = manifest_bucket
@@ -40,7 +50,10 @@ class EndedRuns:
             run: one that has ended, as Glue shows it.
         """
         if run.run_id not in self._read:
-            self._read[run.run_id] = Conversion(run, self._report(run))
+            report = read_report(self._s3, self._manifest_bucket, run)
+            if report is not None:
+                report = self._outputs.confirmed(report)
+            self._read[run.run_id] = Conversion(run, report)
         return self._read[run.run_id]
 
     def find(self, manifest_filename: str, attempt: int, glue_job_run_id: str | None) -> Conversion | None:
@@ -59,9 +72,3 @@ class EndedRuns:
         except (GlueBusyError, ClientError, BotoCoreError) as error:
             self._log.warning("What Glue reported of %s can't be read: %s", manifest_filename, error)
             return None
-
-    def _report(self, run: GlueRun) -> GlueReport | None:
-        identity = run.arguments.get(IDENTITY_ARGUMENT)
-        if identity is None:
-            return None
-        return find_report(read_custom_messages(self._s3, self._manifest_bucket, identity))

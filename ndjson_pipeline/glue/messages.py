@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,9 @@ import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
 from dagster_pipes import PipesBlobStoreMessageWriter, PipesContextData
 
+from glue_jobs.reporting.seal import unsealed
 from lambda_ingest.contract.keys import s3_uri
+from lambda_ingest.contract.text import printable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -18,6 +21,15 @@ if TYPE_CHECKING:
 PIPES_PREFIX = "pipes/"
 # The script uploads its messages every few seconds; looking more often finds nothing new.
 READ_INTERVAL_SECONDS = 2.0
+
+# A run of an hour writes a chunk a second; the one with its report may tell of thousands of manifests.
+MOST_CHUNKS = 5_000
+MOST_CHUNK_BYTES = 64 * 1_048_576
+_CHUNK_NAME = re.compile(r"(?P<index>[1-9][0-9]{0,5})\.json")
+_CUSTOM = "report_custom_message"
+# What the script sends. It materializes nothing by itself.
+_METHODS = frozenset({"opened", "closed", "log", _CUSTOM})
+_LONGEST_LOG_MESSAGE = 2_000
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +48,8 @@ class IdentityMessageReader(dg.PipesBlobStoreMessageReader):
 
     def __init__(self, *, bucket: str, client: "S3Client", identity: str) -> None:
         super().__init__(interval=READ_INTERVAL_SECONDS)
+        # Nothing is taken for the run's before its nonce is known.
+        self.nonce: str | None = None
         self._bucket = bucket
         self._client = client
         self._prefix = messages_prefix(identity)
@@ -60,17 +74,19 @@ class IdentityMessageReader(dg.PipesBlobStoreMessageReader):
             index: of the chunk, from 1.
             params: as `get_params` yields them.
         """
+        if self.nonce is None or index > MOST_CHUNKS:
+            return None
         key = f"{params['key_prefix']}/{index}.json"
         try:
-            content = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-            # A byte that is no UTF-8 spoils its message alone, and not the reading of all that follow.
-            return content.decode(errors="replace")
+            content = _chunk(self._client, self._bucket, key, index, self.nonce)
         except self._client.exceptions.NoSuchKey:
             return None
         except (ClientError, BotoCoreError) as error:
             # It is asked for again; raising would end the reading of all that is still to come.
             logger.warning("s3://%s/%s could not be read, asking again: %s", self._bucket, key, error)
             return None
+        # A chunk that is not the run's is passed over: a blank one counts as read, and says nothing.
+        return "\n".join(_known_lines(content, s3_uri(self._bucket, key))) or " "
 
     def no_messages_debug_text(self) -> str:
         """Return where messages were looked for."""
@@ -112,40 +128,81 @@ class IdentityContextInjector(dg.PipesContextInjector):
         return f"Laid the context at s3://{self._bucket}/{self._key}."
 
 
-def read_custom_messages(s3: "S3Client", bucket: str, identity: str) -> list[Any]:
-    """Return the custom messages that a run of this identity has written, in order, from where they lie.
+def read_custom_messages(s3: "S3Client", bucket: str, identity: str, nonce: str) -> list[Any]:
+    """Return the custom messages that a run has written, in order, from where they lie.
 
-    Needs no session, so whoever comes after a dead process can read what its run said.
+    Needs no session, so whoever comes after a dead process can read what its run said. What the run did not
+    seal counts for nothing, and neither does what is too large, or one too many.
+
+    Args:
+        s3: the client.
+        bucket: has the messages.
+        identity: of the run.
+        nonce: that the run was given.
     """
     found: list[tuple[int, str]] = []
     prefix = messages_prefix(identity)
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/"):
+    for page in s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=f"{prefix}/", PaginationConfig={"MaxItems": 2 * MOST_CHUNKS}
+    ):
         for entry in page.get("Contents", []):
-            number = entry["Key"].rpartition("/")[2].removesuffix(".json")
-            if number.isdecimal():
-                found.append((int(number), entry["Key"]))
-    custom = []
-    for _, key in sorted(found):
-        for line in s3.get_object(Bucket=bucket, Key=key)["Body"].read().split(b"\n"):
-            if line.strip():
-                custom += _custom_payloads(line, s3_uri(bucket, key))
+            match = _CHUNK_NAME.fullmatch(entry["Key"].removeprefix(f"{prefix}/"))
+            if match is not None and int(match["index"]) <= MOST_CHUNKS:
+                found.append((int(match["index"]), entry["Key"]))
+    custom: list[Any] = []
+    for index, key in sorted(found):
+        content = _chunk(s3, bucket, key, index, nonce)
+        for line in _known_lines(content, s3_uri(bucket, key)):
+            message = json.loads(line)
+            if message["method"] == _CUSTOM:
+                custom.append(message["params"]["payload"])
     return custom
 
 
-def _custom_payloads(line: bytes, uri: str) -> list[Any]:
-    """Return the payload of a line, if it is a custom message; a line that is none harms no other."""
-    try:
-        message = json.loads(line)
-        return [message["params"]["payload"]] if message["method"] == "report_custom_message" else []
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        logger.warning("Skipped a line of %s that is no message: %s %s", uri, type(error).__name__, error)
-        return []
+def _chunk(s3: "S3Client", bucket: str, key: str, index: int, nonce: str) -> bytes:
+    """Return what a chunk holds; nothing, with a warning, where the run did not seal it.
+
+    Raises:
+        ClientError, BotoCoreError: S3 does not give it.
+    """
+    answer = s3.get_object(Bucket=bucket, Key=key)
+    with answer["Body"] as body:
+        if answer["ContentLength"] > MOST_CHUNK_BYTES:
+            logger.warning("s3://%s/%s has %d bytes, and is no message", bucket, key, answer["ContentLength"])
+            return b""
+        content = unsealed(body.read(), nonce, index)
+    if content is None:
+        logger.warning("s3://%s/%s was not written by the run, and counts for nothing", bucket, key)
+        return b""
+    return content
+
+
+def _known_lines(content: bytes, uri: str) -> list[str]:
+    """Return the lines of messages that Dagster is to see; one that is none harms no other."""
+    known = []
+    for line in content.split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            message = json.loads(line)
+            params = message["params"]
+            if message["method"] == "log":
+                params["message"] = printable(params["message"], _LONGEST_LOG_MESSAGE)
+            if message["method"] in _METHODS and (message["method"] != _CUSTOM or "payload" in params):
+                known.append(json.dumps(message))
+            else:
+                logger.warning("Skipped a line of %s that is none of the script's messages", uri)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            reason = printable(f"{type(error).__name__} {error}")
+            logger.warning("Skipped a line of %s that is no message: %s", uri, reason)
+    return known
 
 
 def list_key(identity: str) -> str:
     """Return where the manifests of a run of this identity are listed, if they are too many for an argument.
 
-    Each line is a manifest's URI and its attempt. The Glue job takes an object of this ending for a list.
+    Each line is a manifest's URI, its attempt and the SHA-256 of its object. The Glue job takes an object of
+    this ending for a list.
     """
     return f"{PIPES_PREFIX}{identity}/manifests.txt"
 

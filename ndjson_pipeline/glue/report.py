@@ -1,10 +1,33 @@
 """The Glue report as a value."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lambda_ingest.contract.errors import ContractError
+from lambda_ingest.contract.keys import split_s3_uri
+from lambda_ingest.contract.text import printable
 from ndjson_pipeline.errors import ReportFormatError
+
+# Far more than a run can do; a number beyond it is no count.
+_MOST = 10**15
+_LONGEST_ERROR = 4_000
+
+
+@dataclass(frozen=True)
+class ReportedFile:
+    """A Parquet file that a run says it wrote.
+
+    Attributes:
+        path: its URI.
+        size_mb: its size, in MB.
+        record_count: its rows.
+    """
+
+    path: str
+    size_mb: float
+    record_count: int
 
 
 @dataclass(frozen=True)
@@ -23,6 +46,8 @@ class ManifestOutcome:
         input_size_mb: bytes read, in MB.
         output_size_mb: bytes written, in MB.
         output_folder: URI of the folder of its Parquet files, ending in a slash; None where it has none.
+        files: its Parquet files.
+        missing_output: which of them are not there; None where all are, or nobody looked.
     """
 
     manifest_path: str
@@ -36,6 +61,24 @@ class ManifestOutcome:
     input_size_mb: float = 0.0
     output_size_mb: float = 0.0
     output_folder: str | None = None
+    files: tuple[ReportedFile, ...] = ()
+    missing_output: str | None = None
+
+    @property
+    def imbalance(self) -> str | None:
+        """How lines in, rows out and rejected records of a manifest disagree; None where they agree."""
+        if self.records_read != self.records_processed + self.records_rejected:
+            return (
+                f"{self.records_read} lines in, but {self.records_processed} rows out and "
+                f"{self.records_rejected} rejected"
+            )
+        rows = sum(file.record_count for file in self.files)
+        if rows != self.records_processed or len(self.files) != self.parquet_files:
+            return (
+                f"{self.records_processed} rows out in {self.parquet_files} files, but {rows} rows in the "
+                f"{len(self.files)} files that are named"
+            )
+        return None
 
 
 @dataclass(frozen=True)
@@ -66,6 +109,7 @@ class GlueReport:
         compression_ratio: percentage saved.
         execution_seconds: how long the script worked.
         schema: None where the run ended before it knew the contract.
+        job_run_id: the Glue run, where its script knew it.
     """
 
     uri: str | None
@@ -76,6 +120,7 @@ class GlueReport:
     compression_ratio: float
     execution_seconds: float
     schema: SchemaOutcome | None = None
+    job_run_id: str | None = None
 
     @property
     def records_processed(self) -> int:
@@ -93,53 +138,104 @@ class GlueReport:
         return sum(outcome.records_read for outcome in self.manifests.values())
 
 
-def parse_glue_report(uri: str | None, document: Mapping[str, Any]) -> GlueReport:
+def parse_glue_report(uri: object, document: Mapping[str, Any]) -> GlueReport:
     """Read a report.
+
+    Args:
+        uri: where it lies, as its message says; what is no URI counts as none.
+        document: its content.
 
     Raises:
         ReportFormatError: it has another shape; the message names the part.
     """
+    place = _place(uri)
     try:
         summary = document["processing_summary"]
-        folders = {
-            str(file["manifest_path"]): f"{str(file['path']).rpartition('/')[0]}/"
-            for file in document["parquet_files"]
-        }
-        outcomes = [
-            ManifestOutcome(
-                manifest_path=str(row["manifest_path"]),
-                is_completed=row["status"] == "completed",
-                records_read=int(row["records_read"]),
-                records_processed=int(row["records_processed"]),
-                records_rejected=int(row["records_rejected"]),
-                error_message=row.get("error_message"),
-                records_rescued=int(row["records_rescued"]),
-                parquet_files=int(row["parquet_files_created"]),
-                input_size_mb=float(row["input_size_mb"]),
-                output_size_mb=float(row["output_size_mb"]),
-                output_folder=folders.get(str(row["manifest_path"])),
+        files: dict[str, list[ReportedFile]] = {}
+        for file in document["parquet_files"]:
+            files.setdefault(_text(file["manifest_path"]), []).append(
+                ReportedFile(_text(file["path"]), _size(file["size_mb"]), _count(file["record_count"]))
             )
-            for row in document["manifests"]
-        ]
+        outcomes = [_outcome(row, files) for row in document["manifests"]]
+        job_run_id = document["job_info"]["job_run_id"]
         return GlueReport(
-            uri=uri,
+            uri=place,
             manifests={outcome.manifest_path: outcome for outcome in outcomes},
-            parquet_files=int(summary["parquet_files_created"]),
-            input_size_mb=float(summary["input_size_mb"]),
-            output_size_mb=float(summary["output_size_mb"]),
-            compression_ratio=float(summary["compression_ratio"]),
-            execution_seconds=float(summary["execution_time_seconds"]),
+            parquet_files=_count(summary["parquet_files_created"]),
+            input_size_mb=_size(summary["input_size_mb"]),
+            output_size_mb=_size(summary["output_size_mb"]),
+            compression_ratio=_number(summary["compression_ratio"]),
+            execution_seconds=_size(summary["execution_time_seconds"]),
             schema=None if document["schema"] is None else _parse_schema(document["schema"]),
+            job_run_id=None if job_run_id is None else _text(job_run_id),
         )
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ReportFormatError(
-            f"the Glue report {uri} has another shape: {type(error).__name__} {error}"
-        ) from error
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        reason = printable(f"{type(error).__name__} {error}")
+        raise ReportFormatError(f"the Glue report {place} has another shape: {reason}") from error
+
+
+def _outcome(row: Mapping[str, Any], files: Mapping[str, list[ReportedFile]]) -> ManifestOutcome:
+    path = _text(row["manifest_path"])
+    own = tuple(files.get(path, ()))
+    error = row.get("error_message")
+    return ManifestOutcome(
+        manifest_path=path,
+        is_completed=row["status"] == "completed",
+        records_read=_count(row["records_read"]),
+        records_processed=_count(row["records_processed"]),
+        records_rejected=_count(row["records_rejected"]),
+        error_message=None if error is None else printable(str(error), _LONGEST_ERROR),
+        records_rescued=_count(row["records_rescued"]),
+        parquet_files=_count(row["parquet_files_created"]),
+        input_size_mb=_size(row["input_size_mb"]),
+        output_size_mb=_size(row["output_size_mb"]),
+        output_folder=f"{place.rpartition('/')[0]}/"
+        if (place := _place(own[-1].path if own else None))
+        else None,
+        files=own,
+    )
 
 
 def _parse_schema(entry: Mapping[str, Any]) -> SchemaOutcome:
+    columns = entry["new_columns"]
+    if not isinstance(columns, list):
+        raise TypeError(f"new_columns must be a list, got {type(columns).__name__}")
     return SchemaOutcome(
-        uri=str(entry["uri"]),
-        version=int(entry["version"]),
-        new_columns=tuple(str(column) for column in entry["new_columns"]),
+        uri=printable(_text(entry["uri"])),
+        version=_count(entry["version"]),
+        new_columns=tuple(printable(_text(column)) for column in columns),
     )
+
+
+def _place(uri: object) -> str | None:
+    """Return a URI of an object in S3, or None where it is none."""
+    try:
+        split_s3_uri(uri if isinstance(uri, str) else "")
+    except ContractError:
+        return None
+    return printable(str(uri))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got {type(value).__name__}")
+    return value
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
+        raise ValueError(f"expected a whole number of at least 0, got {printable(repr(value), 100)}")
+    return value
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MOST:
+        raise ValueError(f"expected a number, got {printable(repr(value), 100)}")
+    return float(value)
+
+
+def _size(value: object) -> float:
+    number = _number(value)
+    if number < 0 or not math.isfinite(number):
+        raise ValueError(f"expected a number of at least 0, got {number}")
+    return number

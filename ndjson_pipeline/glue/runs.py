@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from glue_jobs.reporting.seal import NONCE_ARGUMENT
 from lambda_ingest.contract.items import error_code
+from lambda_ingest.contract.text import printable
 from ndjson_pipeline.deployment.deadlines import Deadlines
 from ndjson_pipeline.errors import (
     GlueBusyError,
@@ -22,11 +24,17 @@ from ndjson_pipeline.errors import (
 )
 from ndjson_pipeline.glue.start_answers import StartAnswer, answer_of, http_status
 
+__all__ = ["NONCE_ARGUMENT"]
+
 if TYPE_CHECKING:
     from mypy_boto3_glue.client import GlueClient
 
 # The script's own: manifests, comma-separated, or an object that lists them.
 MANIFESTS_ARGUMENT = "--MANIFEST_PATH"
+# The SHA-256 of each, or of the object that lists them.
+SHA256_ARGUMENT = "--MANIFEST_SHA256"
+# Stands for one that is not known.
+NO_SHA256 = "-"
 # Glue has no idempotency token, so a run is found again by this argument; the script ignores it.
 IDENTITY_ARGUMENT = "--RUN_IDENTITY"
 # Which manifests a run is for, at which attempts, so that a run is found by any one of them.
@@ -38,6 +46,7 @@ SEARCHED_RUNS = 200
 LIST_LAG = timedelta(seconds=30)
 _THROTTLED = frozenset({"ThrottlingException", "OperationTimeoutException", "InternalServiceException"})
 # https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
+LONGEST_ERROR = 4_000
 SUCCEEDED = "SUCCEEDED"
 CRASHED_STATES = frozenset({"FAILED", "ERROR"})
 TERMINAL_STATES = frozenset({SUCCEEDED, "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED"})
@@ -97,7 +106,7 @@ class GlueRun:
             job_name=job_run.get("JobName", ""),
             run_id=job_run["Id"],
             state=job_run.get("JobRunState", ""),
-            error_message=job_run.get("ErrorMessage") or None,
+            error_message=printable(job_run.get("ErrorMessage") or "", LONGEST_ERROR) or None,
             execution_seconds=int(job_run.get("ExecutionTime") or 0),
             started_on=job_run.get("StartedOn"),
             arguments=job_run.get("Arguments") or {},
@@ -214,10 +223,11 @@ class GlueRuns:
         """Return what a run was started for, each as `attempts_argument` writes it; a list is read once."""
         if run.run_id not in self._attempts:
             argument = run.arguments.get(ATTEMPTS_ARGUMENT, "")
-            self._attempts[run.run_id] = frozenset(self._listed(argument) if argument else ())
+            sha256 = run.arguments.get(SHA256_ARGUMENT)
+            self._attempts[run.run_id] = frozenset(self._listed(argument, sha256) if argument else ())
         return self._attempts[run.run_id]
 
-    def _listed(self, argument: str) -> Iterable[str]:
+    def _listed(self, argument: str, sha256: str | None) -> Iterable[str]:
         """Return the attempts of an argument, or of the object that lists them where it names one.
 
         Raises:
@@ -234,8 +244,11 @@ class GlueRuns:
             return ()
         except BotoCoreError as error:
             raise GlueBusyError(f"{argument} can't be read: {error}") from error
+        if sha256 is not None and sha256 != hashlib.sha256(text.encode()).hexdigest():
+            self._log.warning("%s is not the list that its Glue run was started with", argument)
+            return ()
         words = [line.split() for line in text.splitlines()]
-        return [f"{pair[0].rpartition('/')[2]}@{pair[1]}" for pair in words if len(pair) == 2]
+        return [f"{each[0].rpartition('/')[2]}@{each[1]}" for each in words if len(each) >= 2]
 
     def _searched(self) -> Iterator[GlueRun]:
         searched = 0

@@ -1,34 +1,40 @@
 """One Glue run for some claimed manifests, with Dagster Pipes beside it."""
 
+import hashlib
 import logging
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_ingest.contract.clock import Clock
-from lambda_ingest.contract.dates import parse_utc_timestamp
 from lambda_ingest.contract.keys import ManifestName, s3_uri
 from ndjson_pipeline.claims.dagster_runs import is_termination_asked_for
+from ndjson_pipeline.claims.record import instant_of
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
 from ndjson_pipeline.errors import (
     GlueBusyError,
     GlueDeadlineError,
     GlueStartRefusedError,
-    ReportFormatError,
     StaleHolderError,
 )
 from ndjson_pipeline.glue.begun_runs import BegunRuns
 from ndjson_pipeline.glue.capacity import Capacity
 from ndjson_pipeline.glue.messages import IdentityContextInjector, IdentityMessageReader, list_key
-from ndjson_pipeline.glue.report import GlueReport, parse_glue_report
+from ndjson_pipeline.glue.outputs import Outputs
+from ndjson_pipeline.glue.report import GlueReport
+from ndjson_pipeline.glue.reported import find_report, read_report
 from ndjson_pipeline.glue.runs import (
     ATTEMPTS_ARGUMENT,
     IDENTITY_ARGUMENT,
     LIST_LAG,
     MANIFESTS_ARGUMENT,
+    NO_SHA256,
+    NONCE_ARGUMENT,
+    SHA256_ARGUMENT,
     GlueRun,
     GlueRuns,
     Workers,
@@ -39,7 +45,6 @@ from ndjson_pipeline.glue.runs import (
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-REPORT_MESSAGE_KIND = "glue_report"
 # A Glue that does not say how a begun run is, is asked again this often: no other must start beside it.
 BUSY_LOOKS = 12
 BUSY_WAIT_SECONDS = 10.0
@@ -90,6 +95,7 @@ class Converter:
         records: the manifests'.
         s3: where Pipes' context and messages lie.
         manifest_bucket: the bucket of these.
+        output_bucket: the bucket of what Glue writes.
         clock: tells the present instant.
     """
 
@@ -100,6 +106,7 @@ class Converter:
         s3: "S3Client",
         *,
         manifest_bucket: str,
+        output_bucket: str,
         capacity: Capacity,
         clock: Clock,
     ) -> None:
@@ -108,6 +115,7 @@ class Converter:
         self._records = records
         self._s3 = s3
         self._manifest_bucket = manifest_bucket
+        self._outputs = Outputs(s3, output_bucket)
         self._clock = clock
         self._going: dict[ManifestName, bool] = {}
         self._run_ids: dict[ManifestName, str] = {}
@@ -167,7 +175,7 @@ class Converter:
             with dg.open_pipes_session(
                 context=context, context_injector=injector, message_reader=reader
             ) as session:
-                run_id = self._start_or_attach(context, group, session.get_bootstrap_cli_arguments())
+                run_id = self._start_or_attach(context, group, session.get_bootstrap_cli_arguments(), reader)
                 run = self._runs.watch(run_id)
         except (GlueStartRefusedError, GlueDeadlineError, StaleHolderError):
             # Each says that no run of the group goes on, or none that is this process's to tell of.
@@ -176,9 +184,14 @@ class Converter:
         except dg.DagsterExecutionInterruptedError:
             self._stop_if_asked_for(context, group)
             raise
-        # The session's end waits for the last messages, so the report is here if it was ever sent.
-        report = find_report(session.get_custom_messages())
-        if report is None:
+        # The session's end waits for the last messages, so the report is here if it was ever sent. Glue says
+        # which nonce the run has: where two processes started at once, it may be the other's.
+        report = find_report(session.get_custom_messages(), run)
+        if report is None or reader.nonce != run.arguments.get(NONCE_ARGUMENT):
+            report = read_report(self._s3, self._manifest_bucket, run)
+        if report is not None:
+            report = self._outputs.confirmed(report)
+        else:
             context.log.warning("No report came from the Glue run; its state alone counts for its manifests")
         self._note(group.claims, may_be_going=False)
         return Conversion(run, report)
@@ -193,7 +206,7 @@ class Converter:
         """Return the Glue runs that an earlier process began for claims."""
         found = self._look(claims)
         missing = [claim for claim in claims if claim.record.name not in found]
-        begun_at = [parse_utc_timestamp(claim.begun_at) for claim in missing if claim.begun_at is not None]
+        begun_at = [instant_of(claim.begun_at) for claim in missing if claim.begun_at is not None]
         lag = (max(begun_at) + LIST_LAG - self._clock()).total_seconds() if begun_at else 0.0
         if lag > 0:
             self._runs.wait(lag)
@@ -225,17 +238,20 @@ class Converter:
         context: dg.AssetExecutionContext,
         group: ConversionGroup,
         pipes_arguments: Mapping[str, str],
+        reader: IdentityMessageReader,
     ) -> str:
         claims = group.claims
         begun = group.begun or self._runs.find(group.identity)
         if begun is not None:
             run_id = begun.run_id
+            reader.nonce = begun.arguments.get(NONCE_ARGUMENT)
             self._note(claims, may_be_going=True, run_id=run_id)
             context.log.info(f"Attached to Glue run {run_id}, which this attempt began earlier")
         else:
+            reader.nonce = secrets.token_hex(32)
             workers = self._capacity.workers_for(sum(claim.record.total_size_mb for claim in claims))
             run_id = self._runs.start(
-                {**pipes_arguments, **self._manifest_arguments(group)},
+                {**pipes_arguments, **self._manifest_arguments(group), NONCE_ARGUMENT: reader.nonce},
                 group.identity,
                 workers=Workers(self._capacity.worker_type, workers),
                 confirm=lambda: self._confirm(group),
@@ -272,18 +288,26 @@ class Converter:
         """Return the arguments that name a group's manifests; many are listed by an object."""
         paths = ",".join(claim.record.manifest_path for claim in group.claims)
         attempts = [(claim.record.name.filename, claim.attempt) for claim in group.claims]
+        hashes = [claim.record.manifest_sha256 or NO_SHA256 for claim in group.claims]
         if len(paths) <= LONGEST_ARGUMENT:
-            return {MANIFESTS_ARGUMENT: paths, ATTEMPTS_ARGUMENT: attempts_argument(attempts)}
+            return {
+                MANIFESTS_ARGUMENT: paths,
+                SHA256_ARGUMENT: ",".join(hashes),
+                ATTEMPTS_ARGUMENT: attempts_argument(attempts),
+            }
         key = list_key(group.identity)
-        lines = [f"{claim.record.manifest_path} {claim.attempt}" for claim in group.claims]
-        self._s3.put_object(
-            Bucket=self._manifest_bucket,
-            Key=key,
-            Body="\n".join(lines).encode(),
-            ContentType="text/plain",
-        )
+        content = "\n".join(
+            f"{claim.record.manifest_path} {claim.attempt} {sha256}"
+            for claim, sha256 in zip(group.claims, hashes, strict=True)
+        ).encode()
+        self._s3.put_object(Bucket=self._manifest_bucket, Key=key, Body=content, ContentType="text/plain")
         uri = s3_uri(self._manifest_bucket, key)
-        return {MANIFESTS_ARGUMENT: uri, ATTEMPTS_ARGUMENT: uri}
+        return {
+            MANIFESTS_ARGUMENT: uri,
+            # Others can write the bucket, so the argument says which list it is.
+            SHA256_ARGUMENT: hashlib.sha256(content).hexdigest(),
+            ATTEMPTS_ARGUMENT: uri,
+        }
 
     def _stop_if_asked_for(self, context: dg.AssetExecutionContext, group: ConversionGroup) -> None:
         """Tell Glue to stop a group's run, where a person asked for the end of the Dagster run."""
@@ -327,21 +351,10 @@ class Converter:
     def _holds_any(self, group: ConversionGroup) -> bool:
         """Tell whether a claim of the group is still held as it was made."""
         for claim in group.claims:
-            record = self._records.read(claim.record.name)
+            record = self._records.find(claim.record.name)
             if record is not None and (record.dagster_run_id, record.attempt) == (
                 claim.run_id,
                 claim.attempt,
             ):
                 return True
         return False
-
-
-def find_report(messages: Sequence[Any]) -> GlueReport | None:
-    """Return the report among a run's custom messages, the newest where there are several."""
-    for message in reversed(messages):
-        if isinstance(message, dict) and message.get("kind") == REPORT_MESSAGE_KIND:
-            try:
-                return parse_glue_report(message.get("report_uri"), message.get("report") or {})
-            except ReportFormatError as error:
-                logger.warning("%s", error)
-    return None

@@ -38,7 +38,8 @@ def settle(
     """Decide each manifest's end; pure.
 
     The report decides where it names the manifest: in a run that failed for one manifest the others are
-    converted, and need no other run. Without it the run's state counts for all.
+    converted, and need no other run. It does so only as the run itself sealed it, if its numbers agree and
+    if the output that it names was found. Without it the run's state counts for all.
 
     Args:
         claims: of manifests of the run.
@@ -67,14 +68,11 @@ def _settle_one(claim: Claim, run: GlueRun, report: GlueReport | None, suspects:
         return end
     if not outcome.is_completed:
         return replace(end, failure=outcome.error_message or run.describe_end())
-    if outcome.records_read != outcome.records_processed + outcome.records_rejected:
-        return replace(
-            end,
-            failure=(
-                f"{outcome.records_read} lines in, but {outcome.records_processed} rows out and "
-                f"{outcome.records_rejected} rejected"
-            ),
-        )
+    if outcome.imbalance is not None:
+        return replace(end, failure=outcome.imbalance)
+    if outcome.missing_output is not None:
+        # Another run may have replaced it, or somebody have taken it away: another attempt writes it again.
+        return replace(end, failure=outcome.missing_output, kind=FailureKind.CRASHED)
     return replace(end, records_processed=outcome.records_processed)
 
 

@@ -81,7 +81,7 @@ def create_resources(
         environment: `dev` or `prod`; part of every name.
         settings: what differs from the defaults.
         clients: where to make them; by default whatever endpoint, region or in-process mock boto3 finds.
-        input_prefix: objects below it are told to the events queue.
+        input_prefix: objects below it are told to the events queue, and alone are read by the Glue job.
 
     Returns:
         The names of everything made.
@@ -103,7 +103,7 @@ def create_resources(
     for function in (names.manifest_builder_function, names.sweeper_function, names.generator_function):
         _create_log_group(clients, f"/aws/lambda/{function}")
     _upload_glue_sources(clients, names)
-    _create_glue_job(clients, names, settings)
+    _create_glue_job(clients, names, settings, input_prefix)
     return names
 
 
@@ -317,7 +317,9 @@ def _upload_glue_sources(clients: AwsClients, names: Names) -> None:
     clients.s3.put_object(Bucket=names.scripts_bucket, Key=GLUE_MODULES_KEY, Body=glue_modules_zip())
 
 
-def _create_glue_job(clients: AwsClients, names: Names, settings: ResourceSettings) -> None:
+def _create_glue_job(
+    clients: AwsClients, names: Names, settings: ResourceSettings, input_prefix: str
+) -> None:
     try:
         clients.glue.get_job(JobName=names.glue_job)
         return
@@ -333,6 +335,8 @@ def _create_glue_job(clients: AwsClients, names: Names, settings: ResourceSettin
             "PythonVersion": "3",
         },
         DefaultArguments={
+            "--INPUT_BUCKET": names.input_bucket,
+            "--INPUT_PREFIX": input_prefix,
             "--MANIFEST_BUCKET": names.manifest_bucket,
             "--OUTPUT_BUCKET": names.output_bucket,
             "--QUARANTINE_BUCKET": names.quarantine_bucket,

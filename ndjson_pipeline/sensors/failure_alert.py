@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lambda_ingest.contract.dates import utc_timestamp
+from lambda_ingest.contract.text import printable, printable_lines
 from ndjson_pipeline.claims.due_alerts import DueAlert
 from ndjson_pipeline.claims.record import ManifestRecord
 
@@ -53,7 +54,10 @@ def alert_document(failed: FailedRun, job_name: str, now: datetime) -> dict[str,
     """
     paths = list(dict.fromkeys(record.manifest_path for record, _ in failed.failures))
     alerts = [alert for _, alert in failed.failures]
-    reasons = list(dict.fromkeys(alert.error_message for alert in alerts)) or [failed.cause]
+    # Reasons quote keys and lines of producers.
+    reasons = list(dict.fromkeys(printable_lines(alert.error_message, MOST_BYTES) for alert in alerts)) or [
+        printable_lines(failed.cause, MOST_BYTES)
+    ]
     glue_runs = list(dict.fromkeys(alert.glue_job_run_id for alert in alerts if alert.glue_job_run_id))
     document: dict[str, Any] = {
         "FunctionError": f"Glue job failed for manifest: {paths[0]}" if paths else "A Dagster run failed",
@@ -65,7 +69,7 @@ def alert_document(failed: FailedRun, job_name: str, now: datetime) -> dict[str,
         "Error": {"Error": failed.error, "Cause": ""},
         "WillRetry": failed.is_retried or (bool(alerts) and all(alert.will_retry for alert in alerts)),
         "Timestamp": utc_timestamp(now),
-        "DagsterRunId": failed.run_id,
+        "DagsterRunId": printable(failed.run_id),
         "DagsterRunUrl": failed.url,
         "GlueJobRunId": glue_runs[0] if glue_runs else None,
         "GlueJobRunIds": [],

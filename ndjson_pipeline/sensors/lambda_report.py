@@ -4,8 +4,16 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from itertools import islice
 
+from lambda_ingest.contract.text import printable
 from ndjson_pipeline.errors import ReportFormatError
+
+# An invocation gets at most 10,000 messages, of one date each or few.
+_MOST_DATES = 10_000
+_LONGEST_DATE = 40
+# Far more than an invocation can do; a number beyond it is no count.
+_MOST = 10**9
 
 
 @dataclass(frozen=True)
@@ -43,22 +51,29 @@ def parse_lambda_report(uri: str, content: bytes) -> Mapping[str, DateCounts]:
     Raises:
         ReportFormatError: it has another shape.
     """
+    shown = printable(uri)
     try:
-        document = json.loads(content)
+        dates = json.loads(content)["dates"]
         return {
-            str(date_prefix): DateCounts(
-                files_processed=int(counts["files_processed"]),
-                files_quarantined=int(counts["files_quarantined"]),
-                manifests_created=int(counts["manifests_created"]),
+            # What is no date is said to be no partition, and the others count.
+            printable(date_prefix, _LONGEST_DATE): DateCounts(
+                files_processed=_count(counts["files_processed"]),
+                files_quarantined=_count(counts["files_quarantined"]),
+                manifests_created=_count(counts["manifests_created"]),
                 reports=1,
-                last_report=uri,
+                last_report=shown,
             )
-            for date_prefix, counts in document["dates"].items()
+            for date_prefix, counts in islice(dates.items(), _MOST_DATES)
         }
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise ReportFormatError(
-            f"the Lambda report {uri} has another shape: {type(error).__name__} {error}"
-        ) from error
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
+        reason = printable(f"{type(error).__name__} {error}")
+        raise ReportFormatError(f"the Lambda report {shown} has another shape: {reason}") from error
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
+        raise ValueError(f"expected a whole number of at least 0, got {printable(repr(value), 100)}")
+    return value
 
 
 def sum_counts(counts: Iterable[DateCounts]) -> DateCounts:

@@ -17,9 +17,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from botocore.exceptions import ClientError
 
 from lambda_ingest.contract.clock import utc_now
+from lambda_ingest.contract.items import error_code
 from lambda_ingest.contract.keys import LAMBDA_REPORT_PREFIX, s3_uri
+from lambda_ingest.contract.text import printable
 from ndjson_pipeline.assets import manifests
 from ndjson_pipeline.deployment.partitions import daily_partitions, partition_problem
 from ndjson_pipeline.errors import ReportFormatError
@@ -37,6 +40,16 @@ SETTLE_TIME = timedelta(minutes=2)
 FIRST_LOOK_BACK = timedelta(days=2)
 # How far Dagster's clock may lie behind S3's.
 CLOCK_SKEW = timedelta(minutes=2)
+# How far a Lambda's clock may lie ahead of ours.
+CLOCK_AHEAD = timedelta(hours=1)
+# So many reports of a later time are read and kept in mind; the others wait for theirs.
+MOST_AHEAD = 1_000
+# Thousands of manifests and errors of one invocation; what is larger is no report.
+MOST_REPORT_BYTES = 8 * 1_048_576
+# Refusals of S3 that another tick would meet again.
+_LASTING = frozenset(
+    {"NoSuchKey", "404", "AccessDenied", "403", "InvalidObjectState", "InvalidRequest", "MethodNotAllowed"}
+)
 COUNTED_REPORTS = "counted_reports"
 _CONCURRENT_READS = 16
 _MATERIALIZATIONS_PER_READ = 500
@@ -124,14 +137,15 @@ def lambda_report_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline
     now = utc_now()
     cursor = ReportCursor.load(context.cursor, now)
     bucket = deployment.names.manifest_bucket
-    found = _unread(deployment.s3, bucket, cursor)
-    by_date = _counts_by_date(context, _read_all(deployment.s3, bucket, found))
+    found = _unread(deployment.s3, bucket, cursor, now)
+    by_date = _counts_by_date(context, _read_all(context, deployment.s3, bucket, found))
     oldest = dict.fromkeys(by_date, min((report.written_at for report in found), default=now))
     read = len(found)
     cursor = cursor.advance([report.key for report in found])
     for date_prefix in [date for date in cursor.ahead if daily_partitions.has_partition_key(date)]:
         found, is_all = _between(deployment.s3, bucket, cursor.ahead[date_prefix])
-        earlier = _counts_by_date(context, _read_all(deployment.s3, bucket, found)).get(date_prefix, {})
+        contents = _read_all(context, deployment.s3, bucket, found)
+        earlier = _counts_by_date(context, contents).get(date_prefix, {})
         by_date.setdefault(date_prefix, {}).update(earlier)
         oldest[date_prefix] = min((report.written_at for report in found), default=now)
         read += len(found)
@@ -195,25 +209,32 @@ class FoundReport:
     Attributes:
         key: its key.
         written_at: when it was written, by S3's clock.
+        size: in bytes.
     """
 
     key: str
     written_at: datetime
+    size: int = 0
 
 
-def _unread(s3: "S3Client", bucket: str, cursor: ReportCursor) -> list[FoundReport]:
+def _unread(s3: "S3Client", bucket: str, cursor: ReportCursor, now: datetime) -> list[FoundReport]:
     """List what lies after the watermark and was not read; the cost is what is new."""
     found: list[FoundReport] = []
+    latest = _key_prefix(now + CLOCK_AHEAD)
+    ahead = sum(1 for key in cursor.seen if key >= latest)
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=LAMBDA_REPORT_PREFIX, StartAfter=cursor.watermark
     )
     for page in pages:
-        found += [
-            FoundReport(item["Key"], item["LastModified"])
-            for item in page.get("Contents", [])
-            if item["Key"] not in cursor.seen
-        ]
-        if len(found) >= REPORTS_PER_TICK:
+        contents = page.get("Contents", [])
+        for item in contents:
+            key, is_ahead = item["Key"], item["Key"] >= latest
+            if key in cursor.seen or _instant(key) is None or (is_ahead and ahead >= MOST_AHEAD):
+                continue
+            ahead += is_ahead
+            found.append(FoundReport(key, item["LastModified"], item["Size"]))
+        # Keys of a later time, or of none, would be listed at each tick for ever: a page of them is enough.
+        if len(found) >= REPORTS_PER_TICK or (contents and contents[-1]["Key"] >= latest):
             break
     return found[:REPORTS_PER_TICK]
 
@@ -231,16 +252,39 @@ def _between(s3: "S3Client", bucket: str, keys: ReportRange) -> tuple[list[Found
                 return found, True
             if len(found) == REPORTS_PER_TICK:
                 return found, False
-            found.append(FoundReport(item["Key"], item["LastModified"]))
+            found.append(FoundReport(item["Key"], item["LastModified"], item["Size"]))
     return found, True
 
 
-def _read_all(s3: "S3Client", bucket: str, reports: Sequence[FoundReport]) -> Mapping[str, tuple[str, bytes]]:
-    """Return URI and content of each report, by its key."""
-    keys = [report.key for report in reports]
+def _read_all(
+    context: dg.SensorEvaluationContext, s3: "S3Client", bucket: str, reports: Sequence[FoundReport]
+) -> Mapping[str, tuple[str, bytes]]:
+    """Return URI and content of each report, by its key; one that can't be read for good is left out.
+
+    Raises:
+        ClientError: S3 does not answer now; the next tick reads all of them again.
+    """
+
+    def read(report: FoundReport) -> bytes | None:
+        shown = printable(s3_uri(bucket, report.key))
+        if report.size > MOST_REPORT_BYTES:
+            context.log.warning(f"Skipped {shown}: {report.size} bytes are no report")
+            return None
+        try:
+            return s3.get_object(Bucket=bucket, Key=report.key)["Body"].read(MOST_REPORT_BYTES)
+        except ClientError as error:
+            if error_code(error) not in _LASTING:
+                raise
+            context.log.warning(f"Skipped {shown}, which can't be read: {printable(str(error))}")
+            return None
+
     with ThreadPoolExecutor(max_workers=_CONCURRENT_READS) as pool:
-        contents = pool.map(lambda key: _read(s3, bucket, key), keys)
-        return {key: (s3_uri(bucket, key), content) for key, content in zip(keys, contents, strict=True)}
+        contents = list(pool.map(read, reports))
+    return {
+        report.key: (s3_uri(bucket, report.key), content)
+        for report, content in zip(reports, contents, strict=True)
+        if content is not None
+    }
 
 
 def _counted(instance: dg.DagsterInstance, oldest: Mapping[str, datetime]) -> Mapping[str, set[str]]:
@@ -283,10 +327,6 @@ def _materializations(
         cursor = page.cursor
 
 
-def _read(s3: "S3Client", bucket: str, key: str) -> bytes:
-    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-
-
 def _materialization(date_prefix: str, reports: Mapping[str, DateCounts]) -> dg.AssetMaterialization:
     """Sum up a date's reports, by their keys, and name them."""
     counts = sum_counts(reports.values())
@@ -307,7 +347,7 @@ def _materialization(date_prefix: str, reports: Mapping[str, DateCounts]) -> dg.
 
 def _report_id(key: str) -> str:
     """Return the part of a report's key that tells it from all others."""
-    return key.removeprefix(LAMBDA_REPORT_PREFIX).removesuffix(".json")
+    return printable(key.removeprefix(LAMBDA_REPORT_PREFIX).removesuffix(".json"))
 
 
 def _key_prefix(instant: datetime) -> str:

@@ -7,11 +7,10 @@ then. So the queue is bounded by the dates, however fast manifests come.
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from lambda_ingest.contract.dates import parse_utc_timestamp
 from ndjson_pipeline.claims.dagster_runs import manifests_tag
-from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.claims.record import ManifestRecord, instant_of
 
 # A run that ends without having claimed anything is launched again this often, before what it was for is
 # failed.
@@ -157,7 +156,4 @@ def _within_shares(
 
 def waits_since(record: ManifestRecord) -> datetime:
     """Return since when a manifest waits for a run; what does not say so has waited for ever."""
-    try:
-        return parse_utc_timestamp(record.retry_at or record.created_at)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
+    return instant_of(record.retry_at or record.created_at)

@@ -143,12 +143,16 @@ def _fail(
     Where its date is a partition, it is shown as failed: no run is there to do so.
     """
     move = Move.CLAIM if record.status is ManifestStatus.PENDING else Move.RETRY
-    claim = records.claim(record, f"{SENSOR_HOLDER_PREFIX}{context.sensor_name}", move)
-    if claim is not None:
-        records.fail(claim, reason)
-        context.log.error(f"{record.manifest_path} failed: {reason}")
-        if daily_partitions.has_partition_key(record.date_prefix):
-            show_failed(context.instance, record.date_prefix, [claim.record])
+    try:
+        claim = records.claim(record, f"{SENSOR_HOLDER_PREFIX}{context.sensor_name}", move)
+        if claim is not None:
+            records.fail(claim, reason)
+            context.log.error(f"{record.manifest_path} failed: {reason}")
+            if daily_partitions.has_partition_key(record.date_prefix):
+                show_failed(context.instance, record.date_prefix, [claim.record])
+    except Exception as error:
+        # It is met again at the next tick, and must not keep the others from their runs.
+        context.log.warning(f"{record.manifest_path} could not be failed: {error}", exc_info=error)
 
 
 def _requests(

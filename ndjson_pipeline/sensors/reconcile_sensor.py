@@ -142,7 +142,13 @@ class Reconciliation:
         self._runs = pipeline.glue_runs(context.log)
         self._begun = BegunRuns(self._runs)
         deployment = pipeline.deployment
-        self._ended = EndedRuns(self._runs, deployment.s3, deployment.names.manifest_bucket, context.log)
+        self._ended = EndedRuns(
+            self._runs,
+            deployment.s3,
+            manifest_bucket=deployment.names.manifest_bucket,
+            output_bucket=deployment.names.output_bucket,
+            log=context.log,
+        )
         self._dagster_runs: dict[str, dg.DagsterRun | None] = {}
         self._done = Done()
 

@@ -118,7 +118,10 @@ def test_of_runs_that_claim_at_once_one_wins(done: Running, now: datetime) -> No
     # A date without a partition, so that no sensor takes it first.
     name = manifests.commit(1, "2024-12-31")
     store = ManifestRecordStore(
-        done.deployment.dynamodb, table=done.deployment.names.tracking_table, clock=utc_now
+        done.deployment.dynamodb,
+        table=done.deployment.names.tracking_table,
+        manifest_bucket=done.deployment.names.manifest_bucket,
+        clock=utc_now,
     )
     record = store.read(name)
     assert record is not None

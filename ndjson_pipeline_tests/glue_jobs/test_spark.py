@@ -191,7 +191,7 @@ def deployed(tmp_path):
     """The script in a folder of its own and the packages in one zip, as on Glue."""
     shutil.copy(ROOT / "glue_jobs" / "ndjson_to_parquet.py", tmp_path / "ndjson_to_parquet.py")
     sources = [
-        *(ROOT / "glue_jobs").glob("*.py"),
+        *(ROOT / "glue_jobs").rglob("*.py"),
         ROOT / "lambda_ingest" / "__init__.py",
         *(ROOT / "lambda_ingest" / "contract").glob("*.py"),
     ]

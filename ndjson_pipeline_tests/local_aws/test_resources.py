@@ -114,6 +114,8 @@ def test_glue_job():
     assert (job["MaxRetries"], job["Timeout"]) == (0, 60)
     assert job["Command"]["ScriptLocation"] == f"s3://{names.scripts_bucket}/glue_jobs/ndjson_to_parquet.py"
     assert job["DefaultArguments"] == {
+        "--INPUT_BUCKET": names.input_bucket,
+        "--INPUT_PREFIX": "pipeline/input/",
         "--MANIFEST_BUCKET": names.manifest_bucket,
         "--OUTPUT_BUCKET": names.output_bucket,
         "--QUARANTINE_BUCKET": names.quarantine_bucket,

@@ -45,13 +45,14 @@ def module_deployment(aws_variables: None) -> Iterator[Deployment]:
 def deployment(module_deployment: Deployment) -> Iterator[Deployment]:
     """The module's deployment, emptied after the test: to make another takes a second."""
     yield module_deployment
-    table, bucket = module_deployment.names.tracking_table, module_deployment.names.manifest_bucket
+    table = module_deployment.names.tracking_table
     for item in module_deployment.dynamodb.scan(TableName=table)["Items"]:
         module_deployment.dynamodb.delete_item(
             TableName=table, Key={name: item[name] for name in ("date_prefix", "file_key")}
         )
-    for found in module_deployment.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-        module_deployment.s3.delete_object(Bucket=bucket, Key=found["Key"])
+    for bucket in (module_deployment.names.manifest_bucket, module_deployment.names.output_bucket):
+        for found in module_deployment.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+            module_deployment.s3.delete_object(Bucket=bucket, Key=found["Key"])
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from dagster_pipes import decode_param
 
-from glue_jobs.manifests.reading import LIST_SUFFIX, manifest_uris
+from glue_jobs.manifests.reading import LIST_SUFFIX, listed_manifests
 from glue_jobs.reporting.report import (
     JobInfo,
     ManifestOutcome,
@@ -18,9 +18,12 @@ from glue_jobs.reporting.report import (
     SchemaOutcome,
     build_report,
 )
+from glue_jobs.reporting.seal import NONCE_ARGUMENT, sealed
+from glue_jobs.writing.names import output_key
 from lambda_ingest.contract.clock import utc_now
+from lambda_ingest.contract.errors import ManifestKeyError
 from lambda_ingest.contract.items import from_item, to_item
-from lambda_ingest.contract.keys import ManifestName, s3_uri
+from lambda_ingest.contract.keys import ManifestName, s3_uri, split_s3_uri
 from lambda_ingest.contract.manifest import Manifest, ManifestFile
 from lambda_ingest.contract.records import ManifestStatus, manifest_record_key
 from ndjson_pipeline.claims.record import ManifestRecord
@@ -29,6 +32,8 @@ from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.glue.runs import IDENTITY_ARGUMENT
 
 DATE = "2026-01-30"
+OUTPUT_BUCKET = "ndjson-output-sqs-123456789012-dev"
+NONCE = "a" * 64
 NOW = datetime(2026, 1, 31, 1, 2, 3, 456789, tzinfo=UTC)
 
 
@@ -71,7 +76,10 @@ class ManifestTable:
 
     def store(self) -> ManifestRecordStore:
         return ManifestRecordStore(
-            self.deployment.dynamodb, table=self.deployment.names.tracking_table, clock=utc_now
+            self.deployment.dynamodb,
+            table=self.deployment.names.tracking_table,
+            manifest_bucket=self.deployment.names.manifest_bucket,
+            clock=utc_now,
         )
 
     def path(self, name: ManifestName) -> str:
@@ -182,7 +190,7 @@ class FakeGlue:
         workers = {"WorkerType": WorkerType, "NumberOfWorkers": NumberOfWorkers}
         self.runs.append({"Id": run_id, "Arguments": Arguments, **workers})
         if self._on_start is not None:
-            self._on_start(Arguments)
+            self._on_start({**Arguments, "--JOB_RUN_ID": run_id})
         if self.lost_answers:
             raise self.lost_answers.pop(0)
         return {"JobRunId": run_id}
@@ -216,9 +224,12 @@ class FakeGlue:
 
 def outcome(manifest_path: str, *, rows: int = 7, rejected: int = 1, error: str | None = None) -> Any:
     """Return one manifest's outcome as the Glue script has it."""
-    stem = manifest_path.rpartition("/")[2].removesuffix(".json")
-    path = f"s3://output/merged-parquet-{DATE}/{stem}-0000.snappy.parquet"
-    files = () if error is not None else (ParquetFile(path, 262_144, rows, manifest_path),)
+    filename = manifest_path.rpartition("/")[2]
+    try:
+        path = s3_uri(OUTPUT_BUCKET, output_key("", ManifestName.parse(filename), 0, "snappy"))
+    except ManifestKeyError:
+        path = s3_uri(OUTPUT_BUCKET, f"merged-parquet-{DATE}/{filename}-0000.snappy.parquet")
+    files = () if error is not None or not rows else (ParquetFile(path, 262_144, rows, manifest_path),)
     return ManifestOutcome(
         manifest_path=manifest_path,
         date_prefix=DATE,
@@ -241,6 +252,13 @@ def glue_report_document(*outcomes: ManifestOutcome) -> dict[str, Any]:
     return build_report(JobInfo("job", "jr_1"), RunOutcome(list(outcomes), error, schema), 12.5, NOW)
 
 
+def write_outputs(s3: Any, report: Mapping[str, Any]) -> None:
+    """Write what a report says was written, each file as large as it says."""
+    for file in report["parquet_files"]:
+        bucket, key = split_s3_uri(file["path"])
+        s3.put_object(Bucket=bucket, Key=key, Body=bytes(round(file["size_mb"] * 1_048_576)))
+
+
 class PipesScript:
     """The messages that a Glue script sends to Dagster; an instance is a `FakeGlue`'s `on_start`.
 
@@ -257,11 +275,13 @@ class PipesScript:
     def __call__(self, arguments: Mapping[str, str]) -> None:
         self.manifest_paths = arguments["--MANIFEST_PATH"].split(",")
         if self.manifest_paths[0].endswith(LIST_SUFFIX):
-            self.manifest_paths = list(manifest_uris(self._s3, self.manifest_paths))
+            self.manifest_paths = list(listed_manifests(self._s3, self.manifest_paths, {}))
         place = decode_param(arguments["--dagster-pipes-messages"])
         messages = [("opened", {"extras": {}})]
         if self._report is not None:
             report = self._report(self.manifest_paths)
+            report["job_info"]["job_run_id"] = arguments.get("--JOB_RUN_ID")
+            write_outputs(self._s3, report)
             payload = {
                 "kind": "glue_report",
                 "report_uri": "s3://manifests/logs/glue/r.json",
@@ -274,5 +294,7 @@ class PipesScript:
             for method, params in messages
         ]
         self._s3.put_object(
-            Bucket=place["bucket"], Key=f"{place['key_prefix']}/1.json", Body="\n".join(lines).encode()
+            Bucket=place["bucket"],
+            Key=f"{place['key_prefix']}/1.json",
+            Body=sealed("\n".join(lines).encode(), arguments[NONCE_ARGUMENT], 1),
         )

@@ -8,6 +8,7 @@ import pytest
 
 from glue_jobs.errors import ManifestReadError
 from glue_jobs.manifests.reading import read_manifest
+from glue_jobs.manifests.trust import TrustRules
 from lambda_ingest.contract.clock import utc_now
 from ndjson_pipeline.claims.dagster_runs import MANIFESTS_TAG, has_claimed, manifests_tag
 from ndjson_pipeline.claims.moves import Move
@@ -433,7 +434,7 @@ def test_a_manifest_that_glue_cannot_use_fails_by_its_name_and_its_neighbours_co
         outcomes = []
         for path in paths:
             try:
-                read_manifest(s3, path)
+                read_manifest(s3, path, None, TrustRules(bucket, None, "pipeline/input/"))
             except ManifestReadError as error:
                 outcomes.append(outcome(path, rows=0, rejected=0, error=str(error)))
             else:

@@ -47,7 +47,7 @@ def test_a_glue_report_reads_as_its_writer_meant_it() -> None:
         *(1, 1),
         *(1.0, 0.25),
     )
-    assert good.output_folder == "s3://output/merged-parquet-2026-01-30/"
+    assert good.output_folder == "s3://ndjson-output-sqs-123456789012-dev/merged-parquet-2026-01-30/"
     assert bad.output_folder is None
     assert report.schema is not None
     assert (report.schema.version, report.schema.new_columns) == (4, ("b", "c.d"))

@@ -63,7 +63,7 @@ def read_tracking(deployment: Deployment, dates: Iterable[str]) -> TrackedState:
                 if not item["file_key"].startswith(MANIFEST_FILE_KEY_PREFIX):
                     files[item["status"]] += 1
                     continue
-                record = parse_record(item)
+                record = parse_record(item, deployment.names.manifest_bucket)
                 manifests.append(record)
                 if "completed_time" in item:
                     completed_at[record.manifest_path] = parse_utc_timestamp(item["completed_time"])

@@ -16,8 +16,9 @@ from dagster_pipes import decode_param
 from glue_jobs.arguments import parse_arguments
 from glue_jobs.errors import GlueJobError
 from glue_jobs.job import Environment, run_job
-from glue_jobs.manifests.reading import manifest_uris
+from glue_jobs.manifests.reading import listed_manifests
 from glue_jobs.reporting.pipes import REPORT_KIND, Announcer
+from glue_jobs.reporting.seal import NONCE_ARGUMENT, sealed
 from glue_jobs.task import PartResult, PartTask, convert_part
 from ndjson_pipeline.deployment.names import Names
 from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT
@@ -120,7 +121,7 @@ class SimulatedGlue:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def start_job_run(self, **request: Any) -> dict[str, Any]:
-        manifests = list(manifest_uris(self.s3, request["Arguments"]["--MANIFEST_PATH"].split(",")))
+        manifests = list(listed_manifests(self.s3, request["Arguments"]["--MANIFEST_PATH"].split(","), {}))
         fate = self.fate_of(manifests)
         going = sum(1 for run in self.runs.values() if run.state not in _TERMINAL)
         if going >= MAX_CONCURRENT_RUNS:
@@ -200,6 +201,7 @@ class SimulatedGlue:
         names = self.names
         arguments = {
             "--JOB_NAME": names.glue_job,
+            "--INPUT_BUCKET": names.input_bucket,
             "--MANIFEST_BUCKET": names.manifest_bucket,
             "--OUTPUT_BUCKET": names.output_bucket,
             "--QUARANTINE_BUCKET": names.quarantine_bucket,
@@ -220,7 +222,7 @@ class SimulatedGlue:
                 sleep=lambda _seconds: None,
                 unique=lambda: f"{len(self.runs):08x}",
                 start_runner=lambda: nullcontext(_InProcessRunner(self.s3)),
-                announcer=_PipesAnnouncer(self, place),
+                announcer=_PipesAnnouncer(self, place, run.request["Arguments"][NONCE_ARGUMENT]),
             ),
         )
 
@@ -240,8 +242,9 @@ class _InProcessRunner:
 class _PipesAnnouncer(Announcer):
     """Sends the report as Dagster Pipes does, in one piece; None sends nothing."""
 
-    def __init__(self, glue: SimulatedGlue, place: Mapping[str, str] | None) -> None:
+    def __init__(self, glue: SimulatedGlue, place: Mapping[str, str] | None, nonce: str) -> None:
         super().__init__()
+        self._nonce = nonce
         self._glue = glue
         self._place = place
 
@@ -263,6 +266,8 @@ class _PipesAnnouncer(Announcer):
         ]
         prefix = self._place["key_prefix"]
         self._glue.s3.put_object(
-            Bucket=self._place["bucket"], Key=f"{prefix}/1.json", Body="\n".join(lines).encode()
+            Bucket=self._place["bucket"],
+            Key=f"{prefix}/1.json",
+            Body=sealed("\n".join(lines).encode(), self._nonce, 1),
         )
         self._glue.announce(prefix)

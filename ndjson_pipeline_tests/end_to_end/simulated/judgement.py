@@ -333,7 +333,10 @@ class Judgement:
     def _store(self) -> ManifestRecordStore:
         deployment, simulation = self.platform.deployment, self.platform.simulation
         return ManifestRecordStore(
-            deployment.dynamodb, table=deployment.names.tracking_table, clock=simulation
+            deployment.dynamodb,
+            table=deployment.names.tracking_table,
+            manifest_bucket=deployment.names.manifest_bucket,
+            clock=simulation,
         )
 
     def _uri(self, name: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from glue_jobs.arguments import PipesParameters
 from glue_jobs.reporting.pipes import open_announcer
+from glue_jobs.reporting.seal import unsealed
 
 
 @pytest.fixture
@@ -88,3 +89,25 @@ def test_a_message_that_can_not_be_sent_is_logged(lake, parameters, caplog):
         pass
     announcer.line("too late")
     assert "Dagster can't be told a line" in caplog.text
+
+
+def test_with_a_nonce_each_chunk_is_sealed_and_the_nonce_is_told_nowhere(lake, parameters, caplog):
+    nonce = "a" * 64
+    with caplog.at_level("DEBUG"), open_announcer(parameters, lake.client, nonce) as announcer:
+        announcer.report("s3://m/logs/1", {"status": "completed"})
+    found = {
+        int(key.rpartition("/")[2].removesuffix(".json")): lake.get(lake.manifests, key)
+        for key in lake.keys(lake.manifests, "pipes/messages/")
+    }
+    contents = [unsealed(chunk, nonce, index) for index, chunk in sorted(found.items())]
+    assert None not in contents
+    methods = [json.loads(line)["method"] for content in contents for line in content.splitlines()]
+    assert methods == ["opened", "report_custom_message", "closed"]
+    assert not any(nonce.encode() in chunk for chunk in found.values())
+    assert nonce not in caplog.text
+
+
+def test_without_a_nonce_that_is_said(lake, parameters, caplog):
+    with open_announcer(parameters, lake.client):
+        pass
+    assert "no nonce was given" in caplog.text

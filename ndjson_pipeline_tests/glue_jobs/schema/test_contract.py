@@ -113,3 +113,70 @@ def test_an_absent_bucket_is_an_error(lake):
     store = SchemaContractStore(lake.client, f"absent-{lake.tag}", "o", "", lambda _: None)
     with pytest.raises(SchemaContractError, match="can't be read"):
         store.read()
+
+
+def document(**changes):
+    return {
+        "format": 1,
+        "version": 1,
+        "has_rescued": False,
+        "columns": [{"name": "a", "type": "int64"}],
+        "history": [],
+        **changes,
+    }
+
+
+def of(*columns):
+    return document(columns=[{"name": name, "type": found} for name, found in columns])
+
+
+DEEP = "int64"
+for _ in range(100):
+    DEEP = {"list": DEEP}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "Expecting value"),
+        (b"\xff\xfe", "no schema contract"),
+        (b"[" * 100_000, "nested too deeply"),
+        ([], "expected a JSON object"),
+        (document(format=2), "format 2"),
+        (document(format=True), "format True"),
+        (document(version="1"), "'version' must be"),
+        (document(version=-1), "'version' must be"),
+        (document(has_rescued=1), "'has_rescued'"),
+        (document(columns={}), "'columns' must be a list"),
+        (document(columns=["a"]), "'name' and 'type'"),
+        (document(history=[1]), "'history' must hold"),
+        (document(history=[{"version": 1, "added": [1]}]), "must hold text"),
+        (document(history=[{"version": 9, "added": []}]), "'history' must hold"),
+        (of(("_Source_File", "string")), "the job itself adds"),
+        (of(("_rescued", "string")), "the job itself adds"),
+        (of(("a", "int64"), ("A", "int64")), "take for the same"),
+        (of(("a", "int64"), ("a", "int64")), "take for the same"),
+        (of(("s", {"struct": [{"name": "x", "type": "int64"}, {"name": "X", "type": "int64"}]})), "the same"),
+        (of(("s", {"struct": []})), "without members"),
+        (of(("a", "decimal")), "expected boolean"),
+        (of(("a", ["int64"])), "expected boolean"),
+        (of(("a", {"list": "int64", "struct": []})), "expected boolean"),
+        (of(("a\ud800", "int64")), "no column can bear"),
+        (of(("a\nERROR forged", "x")), r"a\\nERROR"),
+        (of(("a", DEEP)), "nested deeper"),
+    ],
+)
+def test_what_is_no_contract_is_one_error_that_names_it_and_nothing_is_written_over_it(
+    lake, content, problem
+):
+    store = store_of(lake)
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    key = store.uri.split("/", 3)[3]
+    lake.client.put_object(Bucket=lake.manifests, Key=key, Body=body)
+    for attempt in (store.read, lambda: store.extend(adding("b"))):
+        with pytest.raises(SchemaContractError, match=problem) as caught:
+            attempt()
+        assert store.uri in str(caught.value)
+        assert "restore an earlier version" in str(caught.value)
+        assert len(str(caught.value)) < 1_000
+    assert lake.get(lake.manifests, key) == body

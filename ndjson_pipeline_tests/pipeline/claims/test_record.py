@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.claims.record import parse_record
+from ndjson_pipeline.claims import record as record_module
+from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.errors import RecordFormatError
 from ndjson_pipeline_tests.pipeline.harness import DATE, make_name
 
@@ -25,6 +26,10 @@ ITEM = {
     "records_processed": Decimal(1234),
     "created_at": "2026-01-30T00:00:00.000000Z",
 }
+
+
+def parse_record(item: dict[str, Any]) -> ManifestRecord:
+    return record_module.parse_record(item, "manifests")
 
 
 def test_reads_every_attribute() -> None:
@@ -76,6 +81,29 @@ def test_a_missing_attribute_is_named_with_the_key(missing: str) -> None:
         {"total_size_mb": "large"},
         {"attempt": {"n": 1}},
         {"records_processed": "all"},
+        {"attempt": "2"},
+        {"attempt": Decimal("1.5")},
+        {"attempt": Decimal(-1)},
+        {"attempt": True},
+        {"attempt": Decimal("1e20")},
+        {"file_count": "10"},
+        {"total_size_mb": "33.4"},
+        {"total_size_mb": Decimal(-1)},
+        {"dagster_run_id": Decimal(7)},
+        {"glue_job_run_id": {"jr": 1}},
+        {"error_message": ["bad"]},
+        {"retry_at": Decimal(1)},
+        {"created_at": Decimal(1)},
+        {"manifest_sha256": "short"},
+        {"manifest_sha256": Decimal(1)},
+        {"alerts_due": "none"},
+        {
+            "alerts_due": [
+                {"run_id": Decimal(1), "attempt": Decimal(1), "error_message": "", "failed_time": ""}
+            ]
+        },
+        {"counted": "all"},
+        {"file_key": KEY.replace("000001", "00000\uff11")},
     ],
     ids=str,
 )
@@ -89,3 +117,18 @@ def test_a_row_of_another_shape_is_refused_by_its_key(changes: dict[str, Any]) -
 def test_a_row_without_any_key_is_refused() -> None:
     with pytest.raises(RecordFormatError):
         parse_record({})
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        f"s3://elsewhere/{NAME.key}",
+        f"s3://manifests/evil/{NAME.key}",
+    ],
+)
+def test_where_a_manifest_lies_follows_from_its_key_and_is_not_believed(
+    stored: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = parse_record({**ITEM, "manifest_path": stored})
+    assert record.manifest_path == f"s3://manifests/{NAME.key}"
+    assert stored in caplog.text

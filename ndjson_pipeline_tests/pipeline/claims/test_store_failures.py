@@ -33,7 +33,11 @@ class World:
         self.now = NOW
         deployment = manifests.deployment
         self.store = ManifestRecordStore(
-            deployment.dynamodb, table=deployment.names.tracking_table, clock=lambda: self.now, ttl=TTL
+            deployment.dynamodb,
+            table=deployment.names.tracking_table,
+            manifest_bucket=deployment.names.manifest_bucket,
+            clock=lambda: self.now,
+            ttl=TTL,
         )
         self.name = manifests.commit(1)
 

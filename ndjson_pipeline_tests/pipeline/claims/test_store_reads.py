@@ -58,3 +58,29 @@ def test_a_read_of_a_row_of_another_shape_names_it(manifests: ManifestTable) -> 
     name = manifests.commit(1, status="unknown")
     with pytest.raises(RecordFormatError, match=name.filename):
         manifests.store().read(name)
+
+
+def test_many_rows_of_other_shapes_are_counted_and_the_first_named(
+    manifests: ManifestTable, caplog: pytest.LogCaptureFixture
+) -> None:
+    for sequence in range(1, 41):
+        manifests.commit(sequence, attempt="1")
+    sound = manifests.commit(41)
+    assert [record.name for record in manifests.store().with_status(PENDING, 100)] == [sound]
+    assert caplog.text.count("Skipped a row of another shape") == 20
+    assert "Skipped 40 rows of other shapes" in caplog.text
+
+
+def test_totals_of_another_shape_count_as_none(
+    manifests: ManifestTable, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifests.put_item(date_prefix=f"TOTALS#{DATE}", file_key="TOTALS", manifests="many")
+    assert manifests.store().totals(DATE).manifests == 0
+    assert "have another shape" in caplog.text
+
+
+def test_a_failed_record_that_changed_its_shape_since_the_index_showed_it_is_passed_over(
+    manifests: ManifestTable,
+) -> None:
+    name = manifests.commit(1, status="unknown")
+    assert manifests.store().failed_of(DATE, 10, [name]) == []

@@ -84,6 +84,7 @@ def store_with(manifests: ManifestTable, answers: Answers, sleeps: list[float]) 
     return ManifestRecordStore(
         answers,  # type: ignore[arg-type]
         table=manifests.deployment.names.tracking_table,
+        manifest_bucket=manifests.deployment.names.manifest_bucket,
         clock=utc_now,
         sleep=sleeps.append,
         jitter=lambda: 1.0,

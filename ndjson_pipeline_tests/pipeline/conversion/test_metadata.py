@@ -76,9 +76,9 @@ def test_the_numbers_of_a_run_are_those_of_its_manifests() -> None:
         "report": (
             "https://eu-central-1.console.aws.amazon.com/s3/object/m?region=eu-central-1&prefix=logs/glue/r.json"
         ),
-        "output_folder": f"s3://output/merged-parquet-{DATE}/",
+        "output_folder": f"s3://ndjson-output-sqs-123456789012-dev/merged-parquet-{DATE}/",
         "output": (
-            "https://eu-central-1.console.aws.amazon.com/s3/buckets/output?region=eu-central-1"
+            "https://eu-central-1.console.aws.amazon.com/s3/buckets/ndjson-output-sqs-123456789012-dev?region=eu-central-1"
             f"&prefix=merged-parquet-{DATE}/"
         ),
     }

@@ -14,9 +14,10 @@ from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.keys import ManifestName
 from ndjson_pipeline.claims.dagster_runs import PARENT_RUN_TAG, RETRY_NUMBER_TAG, ROOT_RUN_TAG
 from ndjson_pipeline.glue.messages import messages_prefix
-from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT, IDENTITY_ARGUMENT, LIST_LAG
+from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT, IDENTITY_ARGUMENT, LIST_LAG, NONCE_ARGUMENT
 from ndjson_pipeline_tests.pipeline.asset_runner import Runner, converted, statuses
 from ndjson_pipeline_tests.pipeline.harness import (
+    NONCE,
     FakeGlue,
     ManifestTable,
     PipesScript,
@@ -51,6 +52,7 @@ class Former:
         """Note the Glue run that it started, with the messages that this run left."""
         arguments = {
             IDENTITY_ARGUMENT: identity,
+            NONCE_ARGUMENT: NONCE,
             ATTEMPTS_ARGUMENT: ",".join(f"{name.filename}@1" for name in names),
             "--MANIFEST_PATH": ",".join(self._runner.manifests.path(name) for name in names),
             "--dagster-pipes-messages": encode_param(

@@ -8,15 +8,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from glue_jobs.reporting.seal import sealed
 from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.glue.messages import PIPES_PREFIX, IdentityContextInjector, IdentityMessageReader
-from ndjson_pipeline_tests.pipeline.harness import client_error
+from ndjson_pipeline_tests.pipeline.harness import NONCE, client_error
 
+LINE = json.dumps({"method": "report_custom_message", "params": {"payload": "é"}})
 CONTEXT: Any = {"asset_keys": ["merged_parquet"]}
 
 
 def reader(client: Any, bucket: str = "b", identity: str = "x") -> IdentityMessageReader:
-    return IdentityMessageReader(bucket=bucket, client=client, identity=identity)
+    found = IdentityMessageReader(bucket=bucket, client=client, identity=identity)
+    found.nonce = NONCE
+    return found
 
 
 def injector(deployment: Deployment, run_id: str = "run-1") -> IdentityContextInjector:
@@ -39,12 +43,12 @@ def test_messages_are_read_chunk_by_chunk_once_they_have_come(deployment: Deploy
     with found.get_params() as params:
         assert not found.messages_are_readable(params)
         deployment.s3.put_object(
-            Bucket=bucket, Key=f"{params['key_prefix']}/1.json", Body='{"é": 1}'.encode()
+            Bucket=bucket, Key=f"{params['key_prefix']}/1.json", Body=sealed(LINE.encode(), NONCE, 1)
         )
         assert found.messages_are_readable(params)
-        assert found.download_messages_chunk(1, params) == '{"é": 1}'
+        assert found.download_messages_chunk(1, params) == LINE
         assert found.download_messages_chunk(2, params) is None
-        assert found.download_messages(None, params) == (2, '{"é": 1}')
+        assert found.download_messages(None, params) == (2, LINE)
         assert found.download_messages(None, params) is None
 
 

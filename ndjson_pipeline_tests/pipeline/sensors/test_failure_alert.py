@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lambda_ingest.contract.text import printable_lines
 from ndjson_pipeline.claims.due_alerts import DueAlert
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.sensors.failure_alert import (
@@ -66,7 +67,9 @@ def test_a_reason_is_cut_between_two_characters(character: str) -> None:
     cause = document["Error"]["Cause"]
     body = cause.removesuffix(" ... (cut)")
     assert body != cause
-    assert body == character * len(body)
+    shown = printable_lines(character, 100)
+    # What does not print is escaped, and an escape may be cut.
+    assert (shown * len(body)).startswith(body)
     assert len(json.dumps(cause)) > MOST_BYTES / 4
     assert document["ManifestsLeftOut"] == 0
 

@@ -23,7 +23,7 @@ from ndjson_pipeline.sensors.lambda_report_sensor import (
     ReportCursor,
     lambda_report_sensor,
 )
-from ndjson_pipeline_tests.pipeline.harness import ManifestTable, day
+from ndjson_pipeline_tests.pipeline.harness import ManifestTable, client_error, day
 
 NOON = datetime(2026, 1, 30, 12, tzinfo=UTC)
 
@@ -423,3 +423,59 @@ def test_reports_of_tomorrow_are_read_again_some_a_tick_and_the_cursor_stays_sma
         totals.append(restarts.totals().get(day(1), 0))
     assert totals[0] == 3
     assert totals[-1] == 7
+
+
+def test_a_report_that_is_none_stops_neither_the_tick_nor_another(
+    reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can write the bucket can write what looks like a report."""
+    monkeypatch.setattr(module, "MOST_REPORT_BYTES", 5_000)
+    now = utc_now()
+    fields = '"files_quarantined": 0, "manifests_created": 0'
+    for number, content in enumerate(
+        [
+            b"[" * 4_000,
+            b"\xff\xfe",
+            b"{" + b" " * 6_000,
+            f'{{"dates": {{"{day()}": {{"files_processed": -5, {fields}}}}}}}'.encode(),
+            f'{{"dates": {{"{day()}": {{"files_processed": 1e300, {fields}}}}}}}'.encode(),
+            f'{{"dates": {{"{day()}": {{"files_processed": true, {fields}}}}}}}'.encode(),
+        ]
+    ):
+        reports.put(key(now, f"{number:08d}"), content)
+    reports.put("logs/lambda/zzz\nERROR forged", {day(): (99, 0, 0)})
+    reports.put(key(now, "mixed000"), {"no\ndate": (1, 0, 0), "9999-99-99": (1, 0, 0), day(): (2, 0, 0)})
+    assert [counts_of(event) for event in reports.tick()] == [(day(), 2, 0, 0, 1)]
+    assert reports.tick() == []
+
+
+def test_a_report_that_can_not_be_read_for_good_is_passed_over(
+    reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = utc_now()
+    denied = key(now, "aaaaaaaa")
+    reports.put(denied, {day(): (1, 0, 0)})
+    reports.put(key(now, "bbbbbbbb"), {day(): (2, 0, 0)})
+    s3 = reports._deployment.s3
+    get = s3.get_object
+
+    def refuse(**request: Any) -> Any:
+        if request["Key"] == denied:
+            raise client_error("AccessDenied", "GetObject")
+        return get(**request)
+
+    monkeypatch.setattr(s3, "get_object", refuse)
+    assert [counts_of(event) for event in reports.tick()] == [(day(), 2, 0, 0, 1)]
+    assert reports.tick() == []
+
+
+def test_keys_of_no_time_or_a_later_one_are_kept_in_mind_up_to_a_bound(
+    reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_AHEAD", 2)
+    later = utc_now() + timedelta(days=400)
+    for number in range(5):
+        reports.put(key(later, f"{number:08d}"), {day(): (1, 0, 0)})
+    for _ in range(3):
+        reports.tick()
+    assert len(json.loads(reports.cursor or "{}")["seen"]) == 2

@@ -18,6 +18,7 @@ from dagster._core.test_utils import create_run_for_test
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import ManifestName
 from ndjson_pipeline.claims.dagster_runs import ATTEMPT_TAG, MANIFESTS_TAG, claimed_tags, manifests_tag
+from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.deployment.instance.home import prepare_home
 from ndjson_pipeline.resources import PipelineResource
@@ -371,3 +372,17 @@ def test_a_tick_asks_dagsters_storage_for_no_more_behind_many_finished_runs(
     assert few > 0
     # A walk over 300 runs takes more than ten steps for each.
     assert many - few < 100
+
+
+def test_a_manifest_that_can_not_be_failed_keeps_no_other_from_its_run(
+    sensor: Sensor, manifests: ManifestTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifests.commit(1, "2024-12-31")
+    good = manifests.commit(1, day())
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("a row that nobody thought of")
+
+    monkeypatch.setattr(ManifestRecordStore, "claim", refuse)
+    (request,) = sensor.tick()
+    assert request.tags[MANIFESTS_TAG] == manifests_tag([good])

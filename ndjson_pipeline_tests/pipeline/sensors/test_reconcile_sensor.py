@@ -10,25 +10,28 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
+from glue_jobs.reporting.seal import sealed, unsealed
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.keys import ManifestName
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
 from ndjson_pipeline.definitions import build_defs
-from ndjson_pipeline.glue import ended_runs
+from ndjson_pipeline.glue import reported
 from ndjson_pipeline.glue.messages import messages_prefix, read_custom_messages
 from ndjson_pipeline.glue.reconciliation import ReconcileRules
-from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT, IDENTITY_ARGUMENT
+from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT, IDENTITY_ARGUMENT, NONCE_ARGUMENT
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sensors import reconcile_sensor as module
 from ndjson_pipeline.sensors.reconcile_sensor import reconcile_sensor
 from ndjson_pipeline_tests.pipeline.harness import (
+    NONCE,
     ManifestTable,
     client_error,
     day,
     glue_report_document,
     outcome,
+    write_outputs,
 )
 from ndjson_pipeline_tests.pipeline.partition_bar import bar
 
@@ -50,7 +53,10 @@ class GlueRunsSeen:
             "JobRunState": state,
             "StartedOn": now - timedelta(minutes=30),
             "CompletedOn": now - timedelta(minutes=ended_minutes),
-            "Arguments": {f"--{name}": value for name, value in arguments.items()},
+            "Arguments": {
+                NONCE_ARGUMENT: NONCE,
+                **{f"--{name}": value for name, value in arguments.items()},
+            },
         }
 
     def get_job_run(self, *, JobName: str, RunId: str) -> dict[str, Any]:  # noqa: N803
@@ -104,12 +110,14 @@ class World:
     def report(self, identity: str, *names: ManifestName, error: str | None = None) -> None:
         """Lay down what the Glue script sent before its reader died."""
         document = glue_report_document(*(outcome(self.manifests.path(name), error=error) for name in names))
+        document["job_info"]["job_run_id"] = None
+        write_outputs(self.manifests.deployment.s3, document)
         payload = {"kind": "glue_report", "report_uri": "s3://m/logs/glue/r.json", "report": document}
         line = json.dumps({"method": "report_custom_message", "params": {"payload": payload}})
         self.manifests.deployment.s3.put_object(
             Bucket=self.manifests.deployment.names.manifest_bucket,
             Key=f"{messages_prefix(identity)}/1.json",
-            Body=line.encode(),
+            Body=sealed(line.encode(), NONCE, 1),
         )
 
     def tick(self) -> list[Any]:
@@ -151,9 +159,11 @@ def test_what_a_glue_run_reported_is_read_once_however_many_manifests_it_had(
     world.report("identity", *names)
     reads: list[str] = []
     monkeypatch.setattr(
-        ended_runs,
+        reported,
         "read_custom_messages",
-        lambda s3, bucket, identity: reads.append(identity) or read_custom_messages(s3, bucket, identity),
+        lambda s3, bucket, identity, nonce: (
+            reads.append(identity) or read_custom_messages(s3, bucket, identity, nonce)
+        ),
     )
     (event,) = world.tick()
     assert event.metadata["records_processed"].value == 35
@@ -413,7 +423,9 @@ def test_a_line_that_is_no_message_harms_no_other(
     s3, bucket = world.manifests.deployment.s3, world.manifests.deployment.names.manifest_bucket
     key = f"{messages_prefix('identity')}/1.json"
     line = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    s3.put_object(Bucket=bucket, Key=key, Body=b"\n".join([garbage, line, garbage]))
+    content = unsealed(line, NONCE, 1)
+    assert content is not None
+    s3.put_object(Bucket=bucket, Key=key, Body=sealed(b"\n".join([garbage, content, garbage]), NONCE, 1))
     (event,) = world.tick()
     assert event.metadata["records_processed"].value == 7
     assert key in caplog.text
@@ -429,13 +441,13 @@ def test_messages_that_can_not_be_read_leave_the_other_runs_alone_and_are_read_o
     world.report("jr_2", settled)
     reads: list[str] = []
 
-    def read(s3: Any, bucket: str, identity: str) -> Any:
+    def read(s3: Any, bucket: str, identity: str, nonce: str) -> Any:
         reads.append(identity)
         if identity == "jr_1":
             raise client_error("AccessDenied", "GetObject")
-        return read_custom_messages(s3, bucket, identity)
+        return read_custom_messages(s3, bucket, identity, nonce)
 
-    monkeypatch.setattr(ended_runs, "read_custom_messages", read)
+    monkeypatch.setattr(reported, "read_custom_messages", read)
     world.tick()
     assert {world.manifests.item(name)["status"] for name in denied} == {"processing"}
     assert world.manifests.item(settled)["status"] == "completed"
@@ -526,3 +538,31 @@ def test_a_run_is_not_ended_for_holding_nothing_where_not_all_was_read(
     world.tick()
     world.tick()
     assert world.instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
+
+
+def test_a_message_that_the_run_did_not_seal_completes_nothing_and_stops_no_other(world: World) -> None:
+    """Whoever can write the bucket can write below a run's identity, which follows from its manifests."""
+    forged, garbage, genuine = (
+        world.processing(sequence, "unknown-run", glue_job_run_id=f"jr_{sequence}") for sequence in (1, 2, 3)
+    )
+    for number, state in ((1, "FAILED"), (2, "FAILED"), (3, "FAILED")):
+        world.glue.show(f"jr_{number}", state, RUN_IDENTITY=f"identity-{number}")
+    world.report("identity-1", forged)
+    s3, bucket = world.manifests.deployment.s3, world.manifests.deployment.names.manifest_bucket
+    sealed_chunk = s3.get_object(Bucket=bucket, Key=f"{messages_prefix('identity-1')}/1.json")["Body"].read()
+    content = sealed_chunk.rpartition(b"\n")[0]
+    s3.put_object(
+        Bucket=bucket, Key=f"{messages_prefix('identity-1')}/1.json", Body=sealed(content, "b" * 64, 1)
+    )
+    s3.put_object(Bucket=bucket, Key=f"{messages_prefix('identity-2')}/1.json", Body=b"\xff\x00[" * 10_000)
+    world.report("identity-3", genuine)
+    world.tick()
+    found = [world.manifests.item(name)["status"] for name in (forged, garbage, genuine)]
+    assert found == ["failed", "failed", "completed"]
+
+
+def test_a_record_whose_attempt_is_none_stops_no_other(world: World) -> None:
+    other = world.processing(2, "unknown-run")
+    odd = world.processing(3, "unknown-run", attempt="1")
+    world.tick()
+    assert [world.manifests.item(name)["status"] for name in (odd, other)] == ["processing", "failed"]
