@@ -120,6 +120,16 @@ def test_a_first_arrival_that_cannot_be_kept_returns_the_message(ingest: Ingest)
     assert deliver(ingest, event) == []
 
 
+def test_a_crash_after_the_first_arrival_leaves_its_date_to_whoever_comes_next(ingest: Ingest) -> None:
+    event = ingest.put("part-1.ndjson")
+    broken = ingest.runtime(Failing(ingest.clients, "PutItem", after=1).clients, date_sources=ALL)
+    assert len(ingest.deliver(event, runtime=broken)) == 1
+    assert (len(arrivals(ingest)), ingest.file_records()) == (1, {})
+    ingest.clock.advance(days=1)
+    assert deliver(ingest, event | {"eventTime": None}) == []
+    assert dates(ingest) == {"part-1.ndjson": TODAY}
+
+
 def test_an_arrival_whose_answer_was_lost_is_found_by_its_retry(ingest: Ingest) -> None:
     created = ObjectCreated("in", "pipeline/input/a.ndjson", 1, "e")
     arrivals_ = ingest.runtime().arrivals

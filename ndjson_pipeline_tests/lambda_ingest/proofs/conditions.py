@@ -1,7 +1,8 @@
-"""A pytest plugin that takes one condition out of the requests of `lambda_ingest`, or lists them all.
+"""A pytest plugin that takes one condition out of `lambda_ingest`, or lists those of its requests.
 
 It works where botocore takes a call, by the function of `lambda_ingest` that makes it, so that the product's
-source stays as it is and a condition that is added is found.
+source stays as it is and a condition that is added is found. The gate's rules, beginnings and endings are
+taken out of its own lists.
 """
 
 import copy
@@ -15,12 +16,21 @@ from typing import Any
 
 from botocore.client import BaseClient
 
+from lambda_ingest.files import gate
+
 # Environment variables by which `mutate_conditions` tells its child what to do.
 CENSUS_VARIABLE = "PROOF_CONDITIONS_CENSUS"
 REMOVE_VARIABLE = "PROOF_CONDITION_REMOVED"
 
 # Instead of a condition: the strong read says of every file what the index said, that it is pending.
 TRUST_THE_INDEX = "BatchGetItem trusts the index"
+
+# Such as `gate rule: other bucket`; what follows the colon is taken out of the list.
+GATE_LISTS = {
+    "gate rule": "RULES",
+    "gate beginning": "HIDDEN_BEGINNINGS",
+    "gate ending": "UNFINISHED_ENDINGS",
+}
 
 PRODUCT = "lambda_ingest"
 S3_CONDITIONS = ("IfMatch", "IfNoneMatch", "CopySourceIfMatch")
@@ -31,9 +41,27 @@ _original = BaseClient._make_api_call
 _seen: set[str] = set()
 
 
+def of_gate() -> Iterator[str]:
+    """Yield what can be taken out of the gate."""
+    for kind, name in GATE_LISTS.items():
+        yield from (f"{kind}: {_name_in_gate(member)}" for member in getattr(gate, name))
+
+
+def _name_in_gate(member: Any) -> str:
+    return member.kind if isinstance(member, gate.Rule) else member
+
+
+def _take_out_of_gate(removed: str) -> None:
+    kind, _, gone = removed.partition(": ")
+    if (name := GATE_LISTS.get(kind)) is not None:
+        left = tuple(member for member in getattr(gate, name) if _name_in_gate(member) != gone)
+        setattr(gate, name, left)
+
+
 def pytest_configure(config: Any) -> None:
     """Put the plugin between all clients and AWS."""
     removed = os.environ.get(REMOVE_VARIABLE)
+    _take_out_of_gate(removed or "")
 
     def make_api_call(client: Any, operation: str, request: dict[str, Any]) -> Any:
         caller = _caller()

@@ -1,8 +1,9 @@
 """Takes each condition of `lambda_ingest` out in turn, and demands that a test fails without it.
 
-    python -m ndjson_pipeline_tests.lambda_ingest.proofs.mutate_conditions
+    python -m ndjson_pipeline_tests.lambda_ingest.proofs.mutate_conditions [word]
 
-A condition that no test misses is either not needed or not tested; both are worth knowing.
+With a word, only those whose name has it. A condition that no test misses is either not needed or not tested;
+both are worth knowing.
 """
 
 import ast
@@ -28,6 +29,8 @@ _SECONDS_FOR_A_RUN = 900
 _TESTS = tuple(
     str(path.relative_to(_ROOT))
     for path in (
+        _HERE.parent / "files" / "test_gate.py",
+        _HERE.parent / "files" / "test_arrivals.py",
         _HERE / "test_races.py",
         _HERE / "test_quarantine_races.py",
         _HERE.parent / "files" / "test_refusals.py",
@@ -41,6 +44,8 @@ _TESTS = tuple(
         _HERE / "test_crashes.py",
     )
 )
+# The gate is pure; what only a test of many parts would miss, a reader could miss, too.
+_GATE = (str((_HERE.parent / "files" / "test_gate.py").relative_to(_ROOT)),)
 _INTERLEAVINGS = (str((_HERE / "test_interleavings.py").relative_to(_ROOT)),)
 
 # What no test can miss, and why the condition stays all the same.
@@ -87,11 +92,12 @@ class Result:
         return not self.unseen and all(verdict.is_accepted for verdict in self.verdicts)
 
 
-def run(write: Callable[[str], object]) -> Result:
+def run(write: Callable[[str], object], word: str = "") -> Result:
     """Take out each condition in turn.
 
     Args:
         write: gets each line of the account as it comes.
+        word: only conditions whose name has it are taken out.
     """
     result = Result()
     with tempfile.TemporaryDirectory() as folder:
@@ -107,7 +113,8 @@ def run(write: Callable[[str], object]) -> Result:
     assert lock_checks, "the commit checks no lock"
     mutations = [(name, _TESTS) for name in seen]
     mutations += [(name, _INTERLEAVINGS) for name in (*lock_checks, conditions.TRUST_THE_INDEX)]
-    for name, tests in mutations:
+    mutations += [(name, _GATE) for name in conditions.of_gate()]
+    for name, tests in ((name, tests) for name, tests in mutations if word in name):
         killers = _failures(
             tests, {conditions.REMOVE_VARIABLE: name}, [*_deselected(result.failing_before), "-x"]
         )
@@ -184,7 +191,7 @@ def main() -> int:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
-    return 0 if run(write).is_accepted else 1
+    return 0 if run(write, *sys.argv[1:2]).is_accepted else 1
 
 
 if __name__ == "__main__":

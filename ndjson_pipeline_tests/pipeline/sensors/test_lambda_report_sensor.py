@@ -77,8 +77,9 @@ class TestCursor:
         cursor = cursor_at(NOON).advance([key(NOON - timedelta(minutes=1))])
         assert cursor.watermark == cursor_at(NOON).watermark
 
-    def test_a_key_without_an_instant_is_read_once_and_moves_nothing(self) -> None:
-        strange = "logs/lambda/readme.txt"
+    @pytest.mark.parametrize("name", ["readme.txt", "\uff12\uff10\uff12\uff17-01-30-T123456-x-0001.json"])
+    def test_a_key_without_an_instant_is_read_once_and_moves_nothing(self, name: str) -> None:
+        strange = f"logs/lambda/{name}"
         cursor = cursor_at(NOON).advance([strange])
         assert cursor.watermark == cursor_at(NOON).watermark
         assert not is_unread(cursor, strange)
@@ -200,11 +201,11 @@ def test_bad_reports_alone_are_read_once_too(reports: Reports) -> None:
 def test_dates_that_are_no_partition_are_skipped_with_a_warning(
     reports: Reports, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reports.put(
-        key(utc_now()), {day(2): (1, 0, 0), "2024-12-31": (1, 0, 0), "x": (1, 0, 0), day(): (2, 0, 0)}
-    )
+    full_width = day().translate({ord("0") + digit: 0xFF10 + digit for digit in range(10)})
+    strange = (day(2), "2024-12-31", "x", full_width)
+    reports.put(key(utc_now()), {**dict.fromkeys(strange, (1, 0, 0)), day(): (2, 0, 0)})
     assert [counts_of(event) for event in reports.tick()] == [(day(), 2, 0, 0, 1)]
-    for date in (day(2), "2024-12-31", "x"):
+    for date in strange:
         assert f"Skipped counts of {date}" in caplog.text
 
 
