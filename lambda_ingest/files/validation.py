@@ -105,6 +105,8 @@ def sort_key_of_refused(below_prefix: str) -> str:
     `MANIFEST#x` becomes `MANIFEST%23x`, so that no file can pose as another item of the table. What would
     exceed DynamoDB's limit is cut, with a digest that keeps it apart from its neighbours.
     """
+    if _is_allowed(below_prefix):
+        return below_prefix
     encoded = quote(below_prefix, safe=_READABLE) or "%"
     if len(encoded) <= MAX_SORT_KEY_BYTES:
         return encoded
@@ -122,12 +124,17 @@ def _key_problem(below_prefix: str, settings: Settings) -> str | None:
         return f"other extension: expected {' or '.join(settings.input_extensions)}"
     if len(below_prefix.encode("utf-8", "surrogatepass")) > MAX_SORT_KEY_BYTES:
         return f"key outside the allowed pattern: longer than {MAX_SORT_KEY_BYTES} bytes"
-    if not all(_SEGMENT.fullmatch(segment) for segment in below_prefix.split("/")):
+    if not _is_allowed(below_prefix):
         return (
             "key outside the allowed pattern: each part must begin with a letter or digit and hold only "
             "letters, digits, spaces and . _ - = + @ , ( )"
         )
     return None
+
+
+def _is_allowed(below_prefix: str) -> bool:
+    has_room = len(below_prefix.encode("utf-8", "surrogatepass")) <= MAX_SORT_KEY_BYTES
+    return has_room and all(_SEGMENT.fullmatch(segment) for segment in below_prefix.split("/"))
 
 
 def _date_problem(found: FileDate, day: date | None, settings: Settings, today: date) -> str | None:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -61,22 +61,26 @@ class RecordRestorer:
         self._sleep = sleep
         self._jitter = jitter
 
-    def traces(self, date_prefix: str, file_keys: Sequence[str]) -> Iterator[FileTrace]:
+    def traces(self, date_prefix: str, files: Mapping[str, str]) -> Iterator[FileTrace]:
         """Yield what the records of some files say, strongly read, as far as they exist.
 
         Args:
             date_prefix: their date.
-            file_keys: the sort keys of their records.
+            files: the URI of each by the sort key of its record. The record of another bucket's file of the
+                same name tells nothing of this one.
 
         Raises:
             RecordContentionError: DynamoDB kept answering without a part of them.
         """
+        file_keys = list(files)
         for start in range(0, len(file_keys), _KEYS_PER_READ):
             keys = [
                 to_item({"date_prefix": date_prefix, "file_key": file_key})
                 for file_key in file_keys[start : start + _KEYS_PER_READ]
             ]
             for item in self._read(keys):
+                if item.get("file_path") != files[item["file_key"]]:
+                    continue
                 yield FileTrace(
                     status=str(item.get("status", "")),
                     manifest_path=None if item.get("manifest_path") is None else str(item["manifest_path"]),

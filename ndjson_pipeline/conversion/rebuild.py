@@ -6,7 +6,7 @@ green.
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -146,11 +146,6 @@ def _judge(
     path = s3_uri(deployment.names.manifest_bucket, name.key)
     if name in known:
         return JudgedManifest(path, manifest, Commitment.COMMITTED)
-    traces = restorer.traces(name.date_prefix, _file_keys(manifest, deployment.settings.input_prefix))
+    files = {file.record_key(deployment.settings.input_prefix): file.uri for file in manifest.files}
+    traces = restorer.traces(name.date_prefix, files)
     return JudgedManifest(path, manifest, commitment_of(path, manifest, has_record=False, traces=traces))
-
-
-def _file_keys(manifest: Manifest, input_prefix: str) -> Sequence[str]:
-    """Return the sort keys of its files' records, each once."""
-    keys = (file.record_key(input_prefix) for file in manifest.files)
-    return list(dict.fromkeys(keys))

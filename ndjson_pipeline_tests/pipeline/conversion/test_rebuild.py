@@ -32,7 +32,13 @@ def put_manifest(
 
 
 def put_file(manifests: ManifestTable, file: str, **attributes: Any) -> None:
-    manifests.put_item(date_prefix=DATE, file_key=file, created_at=f"{DATE}T11:00:00.000000Z", **attributes)
+    manifests.put_item(
+        date_prefix=DATE,
+        file_key=file,
+        file_path=f"s3://input/pipeline/input/{file}",
+        created_at=f"{DATE}T11:00:00.000000Z",
+        **attributes,
+    )
 
 
 def rebuild(manifests: ManifestTable, now: Any = LATER) -> list[ManifestName]:
@@ -207,11 +213,21 @@ def test_records_that_dynamodb_leaves_unread_are_asked_for_again_after_a_pause(
             jitter=lambda: 1.0,
         )
 
-    keys = ["1.ndjson", "2.ndjson", "3.ndjson", "4.ndjson"]
-    assert len(list(restorer(answers=True).traces(DATE, keys))) == 3
+    names = ["1.ndjson", "2.ndjson", "3.ndjson", "4.ndjson"]
+    files = {name: f"s3://input/pipeline/input/{name}" for name in names}
+    assert len(list(restorer(answers=True).traces(DATE, files))) == 3
     assert len(sleeps) == 3
     with pytest.raises(Exception, match="unread"):
-        list(restorer(answers=False).traces(DATE, keys))
+        list(restorer(answers=False).traces(DATE, files))
+
+
+def test_the_record_of_another_buckets_file_of_the_same_name_tells_nothing(manifests: ManifestTable) -> None:
+    put_file(manifests, "1.ndjson", status="pending")
+    deployment = manifests.deployment
+    restorer = RecordRestorer(
+        deployment.dynamodb, table=deployment.names.tracking_table, clock=utc_now, sleep=lambda _: None
+    )
+    assert list(restorer.traces(DATE, {"1.ndjson": "s3://elsewhere/1.ndjson"})) == []
 
 
 def test_an_error_of_s3_ends_the_run_and_is_not_taken_for_an_empty_date(
