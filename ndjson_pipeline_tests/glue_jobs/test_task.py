@@ -4,7 +4,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from glue_jobs.schema.columns import Columns
@@ -213,6 +213,8 @@ def test_rows_lost_on_the_way_are_found(lake, monkeypatch):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(RECORDS | st.lists(ANY_RECORD, min_size=1, max_size=6))
+@example([{"a": {"\0": False}}])
+@example([{"\0": 1, "a\0b": 2, "a": 3}])
 def test_values_come_back_through_parquet(lake, tmp_path, records):
     result = convert_visibly(task_of(lake, [lake.put("a", records)]), lake.client)
     assert result.error_message is None

@@ -111,6 +111,8 @@ def test_the_script_gets_the_arguments_of_job_and_run(glue):
     assert script.endswith("ndjson_to_parquet.py")
     arguments = dict(zip(rest[::2], rest[1::2], strict=True))
     assert arguments == {
+        "--INPUT_BUCKET": glue.aws.names.input_bucket,
+        "--INPUT_PREFIX": "pipeline/input/",
         "--MANIFEST_BUCKET": glue.aws.names.manifest_bucket,
         "--OUTPUT_BUCKET": glue.aws.names.output_bucket,
         "--QUARANTINE_BUCKET": glue.aws.names.quarantine_bucket,
