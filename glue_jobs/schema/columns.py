@@ -36,8 +36,8 @@ RESERVED: Final = frozenset(map(fold, (PROCESSING_TIMESTAMP, SOURCE_FILE, RESCUE
 def is_storable_name(name: str) -> bool:
     """Return whether a column may bear the name.
 
-    Lone surrogates have no UTF-8, DuckDB takes an object whose member has no name for a tuple, and a name that
-    goes through C ends at its first NUL.
+    Lone surrogates have no UTF-8, DuckDB takes an object whose member has no name for a tuple, and a name
+    that goes through C ends at its first NUL.
     """
     return bool(name) and "\0" not in name and is_text(name)
 

@@ -74,7 +74,7 @@ def test_a_manifest_that_lists_what_is_not_the_pipelines_input_fails_whole(lake,
         "none": "/etc/passwd",
     }[foreign]
     manifest = lake.manifest([good, replace(good, uri=uri)])
-    with pytest.raises(ManifestsFailedError, match="nothing of it was read|can't be used") as caught:
+    with pytest.raises(ManifestsFailedError, match=r"nothing of it was read|can't be used") as caught:
         run(manifest, INPUT_BUCKET=lake.input, ON_MISSING="skip")
     assert uri in str(caught.value)
     assert runner.tasks == []
