@@ -1,22 +1,47 @@
-"""Names of everything in AWS, derived from the environment and the account."""
+"""Names of everything in AWS, derived from the environment, the account and the feed."""
 
+import re
 from dataclasses import dataclass
+
+from ndjson_pipeline.errors import SettingsError
 
 # Runs that hold Glue's places: the instance's limit on this pool keeps them below Glue's MaxConcurrentRuns.
 GLUE_POOL = "glue"
+CATALOG_TABLE = "merged_parquet"
+
+
+# A bucket's name has at most 63 characters: `ndjson-{feed}-quarantine-sqs-{account}-prod` has 62 with twenty.
+FEED_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 
 
 @dataclass(frozen=True)
 class Names:
-    """What each thing is called in one environment of one account.
+    """What each thing of one feed is called in one environment of one account.
 
     Attributes:
         environment: `dev` or `prod`.
         account: the 12 digits of the AWS account.
+        feed: the stream's name; empty for the one that has none.
+
+    Raises:
+        SettingsError: the feed's name can't stand in the name of a bucket.
     """
 
     environment: str
     account: str
+    feed: str = ""
+
+    def __post_init__(self) -> None:
+        if self.feed and not FEED_NAME.fullmatch(self.feed):
+            raise SettingsError(
+                f"The feed's name must be a small letter and up to 19 small letters, digits and hyphens, "
+                f"got {self.feed!r}."
+            )
+
+    @property
+    def prefix(self) -> str:
+        """What nearly every name begins with: `ndjson`, or `ndjson-{feed}`."""
+        return f"ndjson-{self.feed}" if self.feed else "ndjson"
 
     @property
     def input_bucket(self) -> str:
@@ -57,47 +82,62 @@ class Names:
     @property
     def queue(self) -> str:
         """S3 events on their way to the manifest builder."""
-        return f"ndjson-parquet-events-{self.environment}"
+        return f"{self.prefix}-parquet-events-{self.environment}"
 
     @property
     def dead_letter_queue(self) -> str:
         """Messages that failed three times."""
-        return f"ndjson-parquet-events-dlq-{self.environment}"
+        return f"{self.prefix}-parquet-events-dlq-{self.environment}"
 
     @property
     def tracking_table(self) -> str:
         """Files, manifests and locks."""
-        return f"ndjson-parquet-sqs-file-tracking-{self.environment}"
+        return f"{self.prefix}-parquet-sqs-file-tracking-{self.environment}"
 
     @property
     def metrics_table(self) -> str:
         """Counts over time."""
-        return f"ndjson-parquet-metrics-{self.environment}"
+        return f"{self.prefix}-parquet-metrics-{self.environment}"
 
     @property
     def manifest_builder_function(self) -> str:
         """The Lambda behind the queue."""
-        return f"ndjson-parquet-manifest-builder-{self.environment}"
+        return f"{self.prefix}-parquet-manifest-builder-{self.environment}"
 
     @property
     def sweeper_function(self) -> str:
         """The Lambda behind the timer."""
-        return f"ndjson-parquet-sweeper-{self.environment}"
+        return f"{self.prefix}-parquet-sweeper-{self.environment}"
 
     @property
     def generator_function(self) -> str:
         """The Lambda that writes test input."""
-        return f"generate-ndjson-{self.environment}"
+        return f"generate-{self.prefix}-{self.environment}"
 
     @property
     def glue_job(self) -> str:
         """The conversion job."""
-        return f"ndjson-parquet-batch-job-{self.environment}"
+        return f"{self.prefix}-parquet-batch-job-{self.environment}"
 
     @property
     def alert_topic(self) -> str:
         """The SNS topic of failures."""
-        return f"ndjson-parquet-alerts-{self.environment}"
+        return f"{self.prefix}-parquet-alerts-{self.environment}"
+
+    @property
+    def glue_role(self) -> str:
+        """The IAM role that the Glue job runs as."""
+        return f"{self.prefix}-parquet-glue-{self.environment}"
+
+    @property
+    def catalog_database(self) -> str:
+        """The database of the Glue Data Catalog; Athena wants no hyphens in it."""
+        return f"{self.prefix}-parquet-{self.environment}".replace("-", "_")
+
+    @property
+    def catalog_table(self) -> str:
+        """The table over the Parquet, in `catalog_database`."""
+        return CATALOG_TABLE
 
     def _bucket(self, purpose: str) -> str:
-        return f"ndjson-{purpose}-sqs-{self.account}-{self.environment}"
+        return f"{self.prefix}-{purpose}-sqs-{self.account}-{self.environment}"

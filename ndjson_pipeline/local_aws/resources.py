@@ -328,7 +328,7 @@ def _create_glue_job(
     scripts = f"s3://{names.scripts_bucket}"
     clients.glue.create_job(
         Name=names.glue_job,
-        Role=f"arn:aws:iam::{names.account}:role/ndjson-parquet-glue-{names.environment}",
+        Role=f"arn:aws:iam::{names.account}:role/{names.glue_role}",
         Command={
             "Name": "glueetl",
             "ScriptLocation": f"{scripts}/{GLUE_SCRIPT_KEY}",

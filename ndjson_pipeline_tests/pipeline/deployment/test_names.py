@@ -3,6 +3,7 @@
 import pytest
 
 from ndjson_pipeline.deployment.names import Names
+from ndjson_pipeline.errors import SettingsError
 
 CONTRACT = {
     "input_bucket": "ndjson-input-sqs-{account}-{env}",
@@ -34,3 +35,26 @@ def test_buckets_are_all_five() -> None:
     assert sorted(names.buckets) == sorted(
         getattr(names, attribute) for attribute in CONTRACT if attribute.endswith("_bucket")
     )
+
+
+@pytest.mark.parametrize("attribute", sorted(CONTRACT))
+def test_a_feed_puts_its_name_behind_the_leading_word(attribute: str) -> None:
+    names = Names("prod", "123456789012", "web-orders")
+    plain = CONTRACT[attribute].format(account="123456789012", env="prod")
+    assert getattr(names, attribute) == plain.replace("ndjson", "ndjson-web-orders", 1)
+
+
+@pytest.mark.parametrize("feed", ["Orders", "1st", "-a", "a_b", "a" * 21, "a b", "a/b", "ä", "a\n"])
+def test_a_feed_whose_name_no_bucket_could_bear_is_refused(feed: str) -> None:
+    with pytest.raises(SettingsError, match="feed's name"):
+        Names("dev", "123456789012", feed)
+
+
+def test_the_longest_feed_still_gives_names_that_s3_takes() -> None:
+    names = Names("prod", "123456789012", "a" * 20)
+    assert max(len(bucket) for bucket in names.buckets) <= 63
+
+
+def test_the_catalog_has_no_hyphens() -> None:
+    assert Names("dev", "123456789012").catalog_database == "ndjson_parquet_dev"
+    assert Names("dev", "123456789012", "web-orders").catalog_database == "ndjson_web_orders_parquet_dev"
