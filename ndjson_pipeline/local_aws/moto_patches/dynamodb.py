@@ -3,6 +3,7 @@
 import functools
 import threading
 import time
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -124,6 +125,62 @@ def _items_sort_by_plain_values(_original: Any, _services: Services) -> Any:
         return items
 
     return all_items
+
+
+@replaces(moto.dynamodb.models.table.Table, "query")
+def _a_query_looks_at_its_own_partition(original: Any, _services: Services) -> Any:
+    """Stock moto looks at every item of the table for each query: the longer it runs, the slower it is."""
+
+    @functools.wraps(original)
+    def query(table: Any, hash_key: Any, *arguments: Any, **named: Any) -> Any:
+        candidates = _candidates(table, hash_key, named["hash_key_conditions"])
+        # One call at a time: nobody else asks this table meanwhile.
+        table.all_items = lambda: candidates
+        try:
+            return original(table, hash_key, *arguments, **named)
+        finally:
+            del table.all_items
+
+    return query
+
+
+def _candidates(table: Any, hash_key: Any, conditions: list[tuple[str, Any]]) -> list[Any]:
+    """Return the items that a query's hash key leaves, in order of the table's sort key."""
+    if [name for name, _ in conditions] == [table.hash_key_attr]:
+        partition = table.items.get(hash_key)
+        if table.range_key_attr is None:
+            return [] if partition is None else [partition]
+        items = list((partition or {}).values())
+    else:
+        items = [
+            item
+            for item in _all_unsorted(table)
+            if all(
+                (found := item.attrs.get(name)) is not None and found == value for name, value in conditions
+            )
+        ]
+    if table.range_key_attr is not None:
+        items.sort(key=lambda item: item.range_key.cast_value)
+    return items
+
+
+def _all_unsorted(table: Any) -> Iterator[Any]:
+    for partition in table.items.values():
+        if table.range_key_attr is None:
+            yield partition
+        else:
+            yield from partition.values()
+
+
+@replaces(moto.dynamodb.models.table.Table, "has_idx_items")
+def _an_index_scan_looks_names_up(_original: Any, _services: Services) -> Any:
+    """Stock moto copies the names of each item's attributes for a scan of an index, sparse ones too."""
+
+    def has_idx_items(table: Any, index_name: str) -> list[Any]:
+        names = [key["AttributeName"] for key in table.get_index(index_name).schema]
+        return [item for item in _all_unsorted(table) if all(name in item.attrs for name in names)]
+
+    return has_idx_items
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import time
 import moto.dynamodb.models
 import pytest
 from botocore.exceptions import ClientError
-from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 
 from ndjson_pipeline_tests.local_aws.moto_patches.conftest import at_once, code, slow
@@ -311,3 +311,92 @@ def test_a_query_compares_plain_values_in_order(aws, table, monkeypatch):
     found = dynamodb.scan(TableName=table)["Items"]
     assert [each["file_key"]["S"] for each in found] == [f"{number:04}" for number in range(count)]
     assert not comparisons
+
+
+class TestQueries:
+    """Table.query and Table.has_idx_items: what they look at, where there is much else."""
+
+    DATES = tuple(f"2026-01-{day:02}" for day in range(1, 29))
+
+    @pytest.fixture
+    def dates(self, aws, table):
+        dynamodb = aws.client("dynamodb")
+        dynamodb.update_table(
+            TableName=table,
+            AttributeDefinitions=[
+                {"AttributeName": "due", "AttributeType": "S"},
+                {"AttributeName": "rank", "AttributeType": "N"},
+            ],
+            GlobalSecondaryIndexUpdates=[
+                {
+                    "Create": {
+                        "IndexName": "due",
+                        "KeySchema": [
+                            {"AttributeName": "due", "KeyType": "HASH"},
+                            {"AttributeName": "rank", "KeyType": "RANGE"},
+                        ],
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
+                }
+            ],
+        )
+        for number, date in enumerate(self.DATES):
+            for name in ("b", "a", "c"):
+                entry = {"date_prefix": {"S": date}, "file_key": {"S": name}}
+                if name == "b" and number % 9 == 0:
+                    entry |= {"due": {"S": "x"}, "rank": {"N": str(number)}}
+                dynamodb.put_item(TableName=table, Item=entry)
+        return dynamodb
+
+    @pytest.fixture
+    def no_look_at_all(self, monkeypatch):
+        def refuse(_table):
+            raise AssertionError("every item of the table was looked at")
+
+        monkeypatch.setattr(Table, "all_items", refuse)
+
+    @pytest.mark.parametrize("forward", [True, False])
+    def test_a_query_reads_one_partition_page_by_page(self, dates, table, no_look_at_all, forward):
+        pages = dates.get_paginator("query").paginate(
+            TableName=table,
+            KeyConditionExpression="date_prefix = :date",
+            ExpressionAttributeValues={":date": {"S": "2026-01-07"}},
+            ScanIndexForward=forward,
+            PaginationConfig={"PageSize": 2},
+        )
+        found = [
+            (each["date_prefix"]["S"], each["file_key"]["S"]) for page in pages for each in page["Items"]
+        ]
+        names = "abc" if forward else "cba"
+        assert found == [("2026-01-07", name) for name in names]
+
+    def test_a_query_of_an_index_finds_what_is_in_it_in_its_order(self, dates, table, no_look_at_all):
+        found = dates.query(
+            TableName=table,
+            IndexName="due",
+            KeyConditionExpression="due = :due AND #rank >= :rank",
+            ExpressionAttributeNames={"#rank": "rank"},
+            ExpressionAttributeValues={":due": {"S": "x"}, ":rank": {"N": "9"}},
+            ScanIndexForward=False,
+        )["Items"]
+        assert [each["rank"]["N"] for each in found] == ["27", "18", "9"]
+
+    def test_a_query_of_what_is_not_there_finds_nothing(self, dates, table, no_look_at_all):
+        absent = {":value": {"S": "absent"}}
+        for condition, index in [("date_prefix = :value", {}), ("due = :value", {"IndexName": "due"})]:
+            found = dates.query(
+                TableName=table, KeyConditionExpression=condition, ExpressionAttributeValues=absent, **index
+            )
+            assert found["Items"] == []
+
+    def test_a_scan_of_an_index_finds_what_is_in_it_without_a_copy_of_all_names(
+        self, dates, table, monkeypatch
+    ):
+        copies = []
+        original = LimitedSizeDict.__iter__
+        monkeypatch.setattr(
+            LimitedSizeDict, "__iter__", lambda own: copies.append(1) or original(own), raising=False
+        )
+        found = dates.scan(TableName=table, IndexName="due")["Items"]
+        assert [each["rank"]["N"] for each in found] == ["0", "9", "18", "27"]
+        assert len(copies) < len(self.DATES)
