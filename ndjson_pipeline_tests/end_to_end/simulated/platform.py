@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import random
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 from moto.sns.models import sns_backends
 
 from lambda_ingest import invocation
@@ -30,13 +28,14 @@ from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.glue.messages import IdentityMessageReader
 from ndjson_pipeline.glue.runs import GlueRuns
 from ndjson_pipeline.jobs import reprocess_failed_manifests
-from ndjson_pipeline.local_aws import create_resources, lambda_environment, moto_patches
+from ndjson_pipeline.local_aws import create_resources, lambda_environment
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline_tests.end_to_end.simulated.arrivals import Arrivals, Rates
 from ndjson_pipeline_tests.end_to_end.simulated.clock import Simulation, simulated_time
 from ndjson_pipeline_tests.end_to_end.simulated.glue import Fate, SimulatedGlue
 from ndjson_pipeline_tests.end_to_end.simulated.orchestration import Costs, Orchestration
 from ndjson_pipeline_tests.lambda_ingest.harness import FakeContext, Ingest
+from ndjson_pipeline_tests.moto_in_process import mended_moto
 
 SWEEP_SECONDS = 600.0
 AUDIT_SECONDS = 1800.0
@@ -195,7 +194,7 @@ def simulated_platform(plan: Plan, seed: int) -> Iterator[Platform]:
     draw, simulation = random.Random(seed), Simulation(plan.start)
     # Most of what is done here would be logged; Dagster enables loggers again that are disabled.
     noisy = (logger.name, "botocore", "dagster", "glue_jobs", "ndjson_pipeline")
-    with pytest.MonkeyPatch.context() as patch, mock_aws(), moto_mended(), silenced(noisy):
+    with pytest.MonkeyPatch.context() as patch, mended_moto(), silenced(noisy):
         for name in list(os.environ):
             if name.startswith("AWS_") or name == "NDJSON_ENVIRONMENT":
                 patch.delenv(name)
@@ -275,17 +274,6 @@ def silenced(names: Sequence[str]) -> Iterator[None]:
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
-
-
-@contextmanager
-def moto_mended() -> Iterator[None]:
-    """Make moto's transactions whole, as the local AWS does."""
-    services: Any = moto_patches.Services(None, None, threading.Event())  # type: ignore[arg-type]
-    moto_patches.apply(services)
-    try:
-        yield
-    finally:
-        moto_patches.remove()
 
 
 def _prepare_input(deployment: Deployment) -> None:

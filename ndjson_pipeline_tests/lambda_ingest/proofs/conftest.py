@@ -2,22 +2,21 @@
 
 import gc
 import logging
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import moto.s3.models
 import pytest
-from moto import mock_aws
 
 from lambda_ingest import manifest_builder
 from lambda_ingest.aws.log import logger
 from lambda_ingest.settings import Settings
-from ndjson_pipeline.local_aws import LocalAwsError, create_resources, lambda_environment, moto_patches
+from ndjson_pipeline.local_aws import create_resources, lambda_environment
 from ndjson_pipeline_tests.lambda_ingest.harness import FakeClock
 from ndjson_pipeline_tests.lambda_ingest.proofs.figures import FIGURE, FIGURES
 from ndjson_pipeline_tests.lambda_ingest.proofs.processes import Process
 from ndjson_pipeline_tests.lambda_ingest.proofs.world import World
+from ndjson_pipeline_tests.moto_in_process import mended_moto
 
 # One that looks and sets up, and three that are proved against each other.
 _PROCESSES = 4
@@ -42,7 +41,7 @@ class InlinePool:
 @pytest.fixture(scope="package")
 def deployment() -> Iterator[World]:
     """The deployment's resources, in a moto with whole transactions, whose S3 keeps the test's time."""
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
+    with pytest.MonkeyPatch.context() as patch, mended_moto():
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
             patch.delenv(name, raising=False)
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -50,12 +49,6 @@ def deployment() -> Iterator[World]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         clock = FakeClock()
         patch.setattr(moto.s3.models, "utcnow", lambda: clock().replace(tzinfo=None))
-        services: Any = moto_patches.Services(None, None, threading.Event())  # type: ignore[arg-type]
-        try:
-            moto_patches.apply(services)
-        except LocalAwsError:
-            # Another local AWS of this process applied them, and removes them.
-            services = None
         try:
             create_resources()
             settings = Settings.from_environment(lambda_environment())
@@ -66,8 +59,6 @@ def deployment() -> Iterator[World]:
             yield world
         finally:
             gc.unfreeze()
-            if services is not None:
-                moto_patches.remove()
 
 
 @pytest.fixture
