@@ -28,7 +28,7 @@ FLOORS = {
         ["sensors"],
         ["jobs"],
         ["assets"],
-        ["conversion", "cli", "webserver"],
+        ["conversion", "cli", "webserver", "bill"],
         ["resources", "laptop"],
         ["glue", "local_aws"],
         ["claims", "deployment"],
