@@ -15,8 +15,8 @@ SECONDS_A_DAY = 86_400.0
 _MB_PER_GB = 1024.0
 _DAYS_A_MONTH = 30.0
 
-# A run's process claims after three seconds, Glue starts for half a minute, which is not billed, and works
-# for forty seconds besides the bytes; it bills a minute at least. As benchmarks/orchestration/steady.py has it.
+# As the benchmark `steady` has it: a run's process claims after three seconds, Glue starts for half a minute,
+# which is not billed, and works for forty seconds besides the bytes; it bills a minute at least.
 _BEFORE_WORK_SECONDS = 33.0
 _FIXED_WORK_SECONDS = 40.0
 _SHORTEST_BILLED_SECONDS = 60.0
