@@ -1,0 +1,3 @@
+locals {
+  dagster_url = var.dagster_url
+}

@@ -1,0 +1,15 @@
+environment = "dev"
+
+# Files of any size are taken. The default expects 3.5 MB, give or take a tenth, and refuses most people's first file.
+expected_file_size_mb = 0
+
+# What no file will fill is cut after a minute, so that a first file is seen soon.
+max_batch_age_seconds = 60
+
+# A small table. It scales no further than a trial needs.
+dynamodb_on_demand = true
+
+# Removed soon, and together with what lies in it.
+protect         = false
+input_days      = 7
+quarantine_days = 14
