@@ -46,8 +46,8 @@ class LocalPlatform:
             takes from the environment must be there.
         dagster_url: where the UI will answer, for the links in alerts; None gives none.
         places: how many places each feed's pool has; as many as its Glue job takes runs where it is left out.
-        feeds: the names of the feeds that it carries, whose code locations the Dagster command loads; None are
-            those of the settings.
+        feeds: the names of the feeds that it carries, whose code locations the Dagster command loads; None
+            are those of the settings.
     """
 
     def __init__(
