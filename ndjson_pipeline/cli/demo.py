@@ -15,7 +15,7 @@ from ndjson_pipeline.laptop.demo.display import ProgressDisplay, result_table
 from ndjson_pipeline.laptop.demo.input_files import files_of_folder, generated_files
 from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS, Progress, run_demo
 from ndjson_pipeline.laptop.platform import LocalPlatform
-from ndjson_pipeline.laptop.workspace import definitions_of
+from ndjson_pipeline.laptop.workspace import check_feeds, definitions_of
 
 
 def run(
@@ -35,6 +35,7 @@ def run(
     """
     console = Console(file=sys.stderr if as_json else sys.stdout)
     began = utc_now()
+    check_feeds([feed])
     # What can't be read is told before anything is started.
     found = None if input_folder is None else files_of_folder(input_folder, began)
     real = None if found is None else found.files

@@ -20,7 +20,7 @@ from rich.console import Console
 from ndjson_pipeline.errors import PipelineError
 from ndjson_pipeline.laptop.dagster_process import dev_command
 from ndjson_pipeline.laptop.platform import LocalPlatform
-from ndjson_pipeline.laptop.workspace import definitions_of
+from ndjson_pipeline.laptop.workspace import check_feeds, definitions_of
 
 _SECONDS_TO_UI = 90.0
 _POLL_SECONDS = 0.5
@@ -42,6 +42,7 @@ def run(*, port: int, aws_port: int, feeds: Sequence[str] = ("",)) -> None:
         PipelineError: it could not be started, or a part of it ended.
     """
     console = Console()
+    check_feeds(feeds)
     stopped = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:

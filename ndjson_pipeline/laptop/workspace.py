@@ -28,19 +28,29 @@ def location_name(feed: str) -> str:
     return feed or UNNAMED_LOCATION
 
 
+def check_feeds(feeds: Sequence[str]) -> None:
+    """Do nothing where feeds can be beside each other.
+
+    Args:
+        feeds: their names; an empty one is the feed that has none.
+
+    Raises:
+        SettingsError: a name makes no sense, or is there twice.
+    """
+    for feed in feeds:
+        if problem := feed_problem(feed):
+            raise SettingsError(f"The feed's name {problem}.")
+        if feeds.count(feed) > 1:
+            raise SettingsError(f"The feed {feed!r} is named twice; each is there once.")
+
+
 def definitions_of(folder: Path, feeds: Sequence[str]) -> str | Path:
     """Return where Dagster finds the code locations of feeds: a module for the one without a name alone.
 
     Args:
         folder: where a workspace file is written, if there must be one.
         feeds: their names; an empty one is the feed that has none.
-
-    Raises:
-        SettingsError: a name makes no sense.
     """
-    for feed in feeds:
-        if problem := feed_problem(feed):
-            raise SettingsError(f"The feed's name {problem}.")
     return write_workspace(folder / "workspace", feeds) if any(feeds) else DEFINITIONS
 
 

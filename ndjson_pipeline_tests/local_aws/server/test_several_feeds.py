@@ -32,9 +32,15 @@ def aws(folder: Path):
         yield running
 
 
-def records_of(folder: Path) -> list[dict]:
-    events = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    return [record for event in events for record in event.get("Records", [])]
+def recorded(folder: Path, pattern: str) -> list[dict]:
+    """Return what the handlers recorded; a file that is being written is for the next look."""
+    found = []
+    for path in folder.glob(pattern):
+        try:
+            found.append(json.loads(path.read_text()))
+        except ValueError:
+            continue
+    return found
 
 
 def test_each_has_its_own_resources_and_the_first_is_the_default(aws: LocalAws) -> None:
@@ -52,7 +58,7 @@ def test_an_object_reaches_the_builder_of_its_own_feed_alone(aws: LocalAws, fold
         aws.client("s3").put_object(Bucket=names.input_bucket, Key=keys[names.feed], Body=b"{}\n")
 
     def came_from() -> dict[str, set[str]]:
-        records = records_of(folder)
+        records = [each for event in recorded(folder, "*.json") for each in event.get("Records", [])]
         return {
             feed: {each["eventSourceARN"].rpartition(":")[2] for each in records if key in each["body"]}
             for feed, key in keys.items()
@@ -66,8 +72,7 @@ def test_the_timer_calls_the_sweeper_of_each(aws: LocalAws, folder: Path) -> Non
     rules = {f"arn:aws:events:us-east-1:123456789012:rule/{names.sweeper_function}" for names in aws.feeds}
 
     def called() -> set[str]:
-        ticks = [json.loads(path.read_text()) for path in folder.glob("*-tick.json")]
-        return {tick["event"]["resources"][0] for tick in ticks}
+        return {tick["event"]["resources"][0] for tick in recorded(folder, "*-tick.json")}
 
     eventually(lambda: called() == rules)
 

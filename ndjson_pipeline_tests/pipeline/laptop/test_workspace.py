@@ -11,7 +11,7 @@ import yaml
 
 from ndjson_pipeline.errors import SettingsError
 from ndjson_pipeline.laptop.dagster_process import DEFINITIONS, daemon_command, dev_command
-from ndjson_pipeline.laptop.workspace import definitions_of, write_workspace
+from ndjson_pipeline.laptop.workspace import check_feeds, definitions_of, write_workspace
 from ndjson_pipeline_tests.patience import PATIENCE
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -64,8 +64,20 @@ def test_a_feed_alone_has_a_code_location_of_its_name(tmp_path: Path) -> None:
     assert "location_name: orders\n" in write_workspace(tmp_path, ["orders"]).read_text()
 
 
-@pytest.mark.parametrize("wrong", ["Orders", "glue", "a/b"])
-def test_a_name_that_makes_no_sense_is_told_before_anything_is_written(tmp_path: Path, wrong: str) -> None:
-    with pytest.raises(SettingsError, match="The feed's name must"):
-        definitions_of(tmp_path, ["", wrong])
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize(
+    ("feeds", "problem"),
+    [
+        (["", "Orders"], "The feed's name must"),
+        (["glue"], "The feed's name must"),
+        (["a/b"], "The feed's name must"),
+        (["orders", "", "orders"], "'orders' is named twice"),
+        (["", ""], "'' is named twice"),
+    ],
+)
+def test_feeds_that_can_not_be_beside_each_other_are_told(feeds: list[str], problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        check_feeds(feeds)
+
+
+def test_feeds_that_can_be_beside_each_other_are() -> None:
+    check_feeds(["", "orders", "web-orders"])

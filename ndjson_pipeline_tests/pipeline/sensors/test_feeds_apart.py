@@ -73,6 +73,10 @@ class Side:
     manifests: ManifestTable
     cursors: dict[str, str | None] = field(default_factory=dict)
 
+    @property
+    def location(self) -> str:
+        return self.feed.name or "ndjson_pipeline"
+
     def tick(self, module: ModuleType) -> dg.SensorResult | dg.SkipReason:
         """Let the sensor of a module tick."""
         name = module.__name__.rpartition(".")[2]
@@ -83,6 +87,8 @@ class Side:
             resources={"pipeline": PipelineResource(feed=self.feed.name)},
             definitions=build_defs(feed=self.feed.name),
         ) as context:
+            # As the daemon says it; the builder of contexts has no argument for it.
+            context._code_location_origin = RegisteredCodeLocationOrigin(self.location)
             result = getattr(module, name)(context)
         if isinstance(result, dg.SensorResult):
             self.cursors[name] = result.cursor
@@ -101,10 +107,7 @@ class Side:
     ) -> dg.DagsterRun:
         """Note a run as the daemon makes it of a job of this feed's."""
         origin = RemoteJobOrigin(
-            RemoteRepositoryOrigin(
-                RegisteredCodeLocationOrigin(self.feed.name or "ndjson_pipeline"), "__repository__"
-            ),
-            job_name,
+            RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(self.location), "__repository__"), job_name
         )
         job_tags = {} if job_name == IMPLICIT_ASSET_JOB else self.feed.run_tags
         return create_run_for_test(
@@ -195,12 +198,13 @@ def test_launches_of_the_other_that_came_to_nothing_fail_no_manifest(own: Side, 
 
 
 def runs_that_convert(side: Side, status: dg.DagsterRunStatus) -> list[dg.DagsterRun]:
-    """Note a run of each kind that converts: of the sensor, of a backfill, of a person."""
+    """Note a run of each kind that converts: of the sensor, of a person, a backfill, a whole location."""
     selection = frozenset({side.feed.merged_parquet})
     return [
         side.note_launched(1, status),
         side.note_run(status),
         side.note_run(status, IMPLICIT_ASSET_JOB, asset_selection=selection),
+        side.note_run(status, IMPLICIT_ASSET_JOB),
     ]
 
 
