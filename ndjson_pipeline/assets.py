@@ -1,4 +1,4 @@
-"""The assets, each partitioned by UTC date: raw files, manifests, Parquet."""
+"""The assets of a feed, each partitioned by UTC date: raw files, manifests, Parquet."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -11,12 +11,11 @@ from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import is_termination_asked_for
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import ManifestRecordStore
-from ndjson_pipeline.conversion.checks import CHECK_SPECS, date_checks, evaluation
+from ndjson_pipeline.conversion.checks import check_specs, date_checks, evaluation
 from ndjson_pipeline.conversion.date import DateResult, convert_date
 from ndjson_pipeline.conversion.failed_dates import FAILED_READ, show_failed
 from ndjson_pipeline.conversion.metadata import Metadata, date_metadata, run_metadata
-from ndjson_pipeline.deployment.names import GLUE_POOL
-from ndjson_pipeline.deployment.partitions import daily_partitions
+from ndjson_pipeline.deployment.feed import Feed
 from ndjson_pipeline.resources import PipelineResource
 
 DateEvent: TypeAlias = (
@@ -32,38 +31,53 @@ DateEvent: TypeAlias = (
 # some minutes apart at most; an hour more is late. Three more is longer than any run may take.
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=28))
 
-raw_ndjson = dg.AssetSpec(
-    "raw_ndjson",
-    description="NDJSON files in the input bucket, dropped by producers; their names begin with their date.",
-    partitions_def=daily_partitions,
-    group_name="ndjson",
-    kinds={"s3", "json"},
-)
-
-manifests = dg.AssetSpec(
-    "manifests",
-    deps=[raw_ndjson],
-    description=(
-        "Manifests that the Lambda commits: each lists the files of one batch. A materialization sums up "
-        "what the Lambda did to a date."
-    ),
-    partitions_def=daily_partitions,
-    group_name="ndjson",
-    kinds={"lambda", "dynamodb"},
-)
+_GROUP = "ndjson"
 
 
-@dg.asset(
-    deps=[manifests],
-    partitions_def=daily_partitions,
-    group_name="ndjson",
-    kinds={"glue", "spark", "parquet"},
-    pool=GLUE_POOL,
-    check_specs=CHECK_SPECS,
-    freshness_policy=FRESHNESS,
-    # A date with failed manifests is not materialized, whatever else of it was converted.
-    output_required=False,
-)
+def feed_assets(
+    feed: Feed, partitions: dg.PartitionsDefinition
+) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.AssetsDefinition]:
+    """Return the assets of a feed, from what comes in to what comes out.
+
+    Args:
+        feed: the feed.
+        partitions: its dates.
+    """
+    raw_ndjson = dg.AssetSpec(
+        feed.raw_ndjson,
+        description=(
+            "NDJSON files in the input bucket, dropped by producers; their names begin with their date."
+        ),
+        partitions_def=partitions,
+        group_name=_GROUP,
+        kinds={"s3", "json"},
+    )
+    manifests = dg.AssetSpec(
+        feed.manifests,
+        deps=[raw_ndjson],
+        description=(
+            "Manifests that the Lambda commits: each lists the files of one batch. A materialization sums up "
+            "what the Lambda did to a date."
+        ),
+        partitions_def=partitions,
+        group_name=_GROUP,
+        kinds={"lambda", "dynamodb"},
+    )
+    parquet = dg.asset(
+        key=feed.merged_parquet,
+        deps=[manifests],
+        partitions_def=partitions,
+        group_name=_GROUP,
+        kinds={"glue", "spark", "parquet"},
+        pool=feed.pool,
+        check_specs=check_specs(feed.merged_parquet, partitions),
+        freshness_policy=FRESHNESS,
+        # A date with failed manifests is not materialized, whatever else of it was converted.
+        output_required=False,
+    )(merged_parquet)
+    return raw_ndjson, manifests, parquet
+
+
 def merged_parquet(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[DateEvent]:
     """Convert manifests of the run's dates with Glue.
 
@@ -84,7 +98,7 @@ def merged_parquet(context: dg.AssetExecutionContext, pipeline: PipelineResource
         try:
             convert_date(context, pipeline, date_prefix, result)
         except dg.DagsterExecutionInterruptedError:
-            _show_terminated(context, pipeline.records(), date_prefix, result)
+            _show_terminated(context, pipeline, date_prefix, result)
             raise
         except Exception as caught:  # noqa: BLE001 -- raised again after the other dates, which it must not stop
             context.log.error(f"{date_prefix} could not be converted: {type(caught).__name__}: {caught}")
@@ -94,7 +108,8 @@ def merged_parquet(context: dg.AssetExecutionContext, pipeline: PipelineResource
         completed += len(result.completed)
     if len(context.partition_keys) > 1:
         # Each date's results were told above; Dagster wants to hear that each check ran.
-        yield from (dg.Output(None, output_name=spec.get_python_identifier()) for spec in CHECK_SPECS)
+        specs = context.assets_def.check_specs
+        yield from (dg.Output(None, output_name=spec.get_python_identifier()) for spec in specs)
     _allow_no_result(context)
     if first_error is not None:
         raise first_error
@@ -132,12 +147,12 @@ def _tell(
         result: what this run did to it.
         error: why the run ended its work on the date early, where it did.
     """
-    records = pipeline.records()
+    records, feed = pipeline.records(), Feed(pipeline.deployment.names.feed)
     is_failing = error is not None or bool(result.failures)
     failed = records.failed_of(date_prefix, FAILED_READ, _names(result.failures))
     checks = _checks(records, date_prefix, result, failed)
     if len(context.partition_keys) > 1:
-        yield from (evaluation(check, date_prefix) for check in checks)
+        yield from (evaluation(check, context.asset_key, date_prefix) for check in checks)
     elif failed or is_failing:
         yield from checks
     if not failed and not is_failing:
@@ -148,12 +163,12 @@ def _tell(
             yield dg.MaterializeResult(metadata=metadata, check_results=checks)
         # Another run's failure that the index did not show a moment ago must not be painted over.
         if late := records.failed_of(date_prefix, FAILED_READ):
-            show_failed(context.instance, date_prefix, late)
+            show_failed(context.instance, feed, date_prefix, late)
         return
     metadata = _metadata(pipeline, date_prefix, result, failed)
     yield dg.AssetObservation(context.asset_key, partition=date_prefix, metadata=metadata)
     failing_run_id = context.run.run_id if is_failing else None
-    show_failed(context.instance, date_prefix, failed, failing_run_id=failing_run_id)
+    show_failed(context.instance, feed, date_prefix, failed, failing_run_id=failing_run_id)
     if not is_failing and not records.failed_of(date_prefix, FAILED_READ):
         # Another run mended the last of them meanwhile, and its materialization may lie before the above.
         metadata = _metadata(pipeline, date_prefix, result, [])
@@ -161,13 +176,13 @@ def _tell(
 
 
 def _show_terminated(
-    context: dg.AssetExecutionContext, records: ManifestRecordStore, date_prefix: str, result: DateResult
+    context: dg.AssetExecutionContext, pipeline: PipelineResource, date_prefix: str, result: DateResult
 ) -> None:
     """Show a date as failed whose manifests a termination failed: the run itself ends canceled."""
     if not is_termination_asked_for(context.instance, context.run.run_id):
         return
-    if failed := records.failed_of(date_prefix, FAILED_READ, _names(result.failures)):
-        show_failed(context.instance, date_prefix, failed)
+    if failed := pipeline.records().failed_of(date_prefix, FAILED_READ, _names(result.failures)):
+        show_failed(context.instance, Feed(pipeline.deployment.names.feed), date_prefix, failed)
 
 
 def _checks(

@@ -1,16 +1,15 @@
-"""The code location that Dagster loads; others override parts of it rather than patch them."""
+"""The code location that Dagster loads, of one feed; others override parts of it rather than patch them."""
 
+import os
 from collections.abc import Mapping
 
 import dagster as dg
 
-from ndjson_pipeline.assets import manifests, merged_parquet, raw_ndjson
-from ndjson_pipeline.jobs import (
-    audit_input_listing,
-    convert_manifests,
-    reprocess_failed_manifests,
-    sweep_now,
-)
+from ndjson_pipeline.assets import feed_assets
+from ndjson_pipeline.deployment.feed import Feed
+from ndjson_pipeline.deployment.partitions import daily_partitions
+from ndjson_pipeline.deployment.settings import FEED_VARIABLE, PipelineSettings
+from ndjson_pipeline.jobs import feed_jobs
 from ndjson_pipeline.resources import default_resources
 from ndjson_pipeline.sensors.failure_alert_sensor import failure_alert_sensor
 from ndjson_pipeline.sensors.lambda_report_sensor import lambda_report_sensor
@@ -18,17 +17,29 @@ from ndjson_pipeline.sensors.manifest_sensor import manifest_sensor
 from ndjson_pipeline.sensors.reconcile_sensor import reconcile_sensor
 
 
-def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
-    """Return the code location.
+def build_defs(
+    *, feed: str | None = None, resource_overrides: Mapping[str, object] | None = None
+) -> dg.Definitions:
+    """Return the code location of a feed.
+
+    Sensors and jobs are called alike in each feed's code location, by which Dagster tells them apart.
 
     Args:
-        resource_overrides: resources that take the place of the default ones of the same name.
+        feed: the feed's name, empty for the one that has none; None is what the environment names.
+        resource_overrides: resources that take the place of the default ones of the same name; one of
+            `pipeline` is to work for the same feed.
+
+    Raises:
+        SettingsError: a variable of the environment makes no sense, or the name of the feed.
     """
+    named = {} if feed is None else {FEED_VARIABLE: feed}
+    settings = PipelineSettings.from_environment({**os.environ, **named})
+    partitions = daily_partitions(settings.partition_start_date)
     return dg.Definitions(
-        assets=[raw_ndjson, manifests, merged_parquet],
-        jobs=[convert_manifests, reprocess_failed_manifests, sweep_now, audit_input_listing],
+        assets=feed_assets(Feed(settings.feed), partitions),
+        jobs=feed_jobs(Feed(settings.feed), partitions),
         sensors=[manifest_sensor, lambda_report_sensor, failure_alert_sensor, reconcile_sensor],
-        resources={**default_resources(), **(resource_overrides or {})},
+        resources={**default_resources(settings.feed), **(resource_overrides or {})},
         # A run is one step that waits for Glue; a process of its own for it would only cost its start.
         executor=dg.in_process_executor,
     )

@@ -1,4 +1,4 @@
-"""Jobs: what sensors launch, and what an operator launches from the UI, with the ops of these."""
+"""Jobs of a feed: what sensors launch, and what an operator launches from the UI, with the ops of these."""
 
 import json
 from collections.abc import Mapping
@@ -7,23 +7,18 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.assets import merged_parquet
 from ndjson_pipeline.claims.dagster_runs import CONVERSION_JOB, SHOWS_FAILED_TAG
-from ndjson_pipeline.deployment.partitions import daily_partitions
+from ndjson_pipeline.deployment.feed import IMPLICIT_ASSET_JOB, Feed
 from ndjson_pipeline.errors import SweeperError
 from ndjson_pipeline.resources import PipelineResource
 
 if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
     from mypy_boto3_lambda.client import LambdaClient
 
-# What Dagster calls the job of runs that are launched from an asset's page, and of backfills.
-_IMPLICIT_ASSET_JOB = "__ASSET_JOB"
-
-convert_manifests = dg.define_asset_job(
-    CONVERSION_JOB,
-    selection=[merged_parquet],
-    description="Converts the manifests that the run's tags name; launched by the manifest sensor.",
-)
+REPROCESS_JOB = "reprocess_failed_manifests"
+SWEEP_JOB = "sweep_now"
+AUDIT_JOB = "audit_input_listing"
 
 
 @dg.op(
@@ -93,53 +88,80 @@ def audit_listing(context: dg.OpExecutionContext, pipeline: PipelineResource) ->
         )
 
 
-@dg.job(
-    partitions_def=daily_partitions,
-    description=(
-        "Tries the failed manifests of a date again, however often they were tried. Choose the date and "
-        "launch: the manifest sensor launches their conversion within seconds, as a run of merged_parquet. "
-        "What is completed, waits or is being converted is not touched. Mend the cause first; the alert and "
-        "this run's log say what it was."
-    ),
-)
-def reprocess_failed_manifests() -> None:
-    """Try a date's failed manifests again."""
-    retry_failed()
+def feed_jobs(
+    feed: Feed, partitions: dg.PartitionsDefinition
+) -> "list[dg.JobDefinition | UnresolvedAssetJobDefinition]":
+    """Return the jobs of a feed; each run of them bears its tag.
+
+    Args:
+        feed: the feed.
+        partitions: its dates.
+    """
+    tags = dict(feed.run_tags)
+
+    @dg.job(
+        name=REPROCESS_JOB,
+        partitions_def=partitions,
+        tags=tags,
+        description=(
+            "Tries the failed manifests of a date again, however often they were tried. Choose the date and "
+            "launch: the manifest sensor launches their conversion within seconds, as a run of "
+            "merged_parquet. What is completed, waits or is being converted is not touched. Mend the cause "
+            "first; the alert and this run's log say what it was."
+        ),
+    )
+    def reprocess_failed_manifests() -> None:
+        retry_failed()
+
+    @dg.job(
+        name=SWEEP_JOB,
+        tags=tags,
+        description=(
+            "Sweeps now, as the timer does: past dates' pending files become manifests, what a crash left "
+            "half done is finished, and lost events of recent dates are sent again. Safe at any time. The "
+            "run's output shows the answer; the run fails, with the answer, if a part of the sweep failed."
+        ),
+    )
+    def sweep_now() -> None:
+        sweep()
+
+    @dg.job(
+        name=AUDIT_JOB,
+        partitions_def=partitions,
+        tags=tags,
+        description=(
+            "Compares the input files of a date with the tracking table, and sends an event for each file "
+            "that no record knows, or knows with other content. For a date whose files are missing in the "
+            "output: choose the date and launch. Files younger than 15 minutes are left to their own events; "
+            "of a date so old that records may have expired, what a manifest lists is known by that. Safe at "
+            "any time."
+        ),
+    )
+    def audit_input_listing() -> None:
+        audit_listing()
+
+    convert_manifests = dg.define_asset_job(
+        CONVERSION_JOB,
+        selection=dg.AssetSelection.assets(feed.merged_parquet),
+        tags=tags,
+        description="Converts the manifests that the run's tags name; launched by the manifest sensor.",
+    )
+    return [convert_manifests, reprocess_failed_manifests, sweep_now, audit_input_listing]
 
 
-@dg.job(
-    description=(
-        "Sweeps now, as the timer does: past dates' pending files become manifests, what a crash left half "
-        "done is finished, and lost events of recent dates are sent again. Safe at any time. The run's "
-        "output shows the answer; the run fails, with the answer, if a part of the sweep failed."
-    ),
-)
-def sweep_now() -> None:
-    """Sweep now."""
-    sweep()
+def converts(run: dg.DagsterRun, feed: Feed, location: str | None = None) -> bool:
+    """Tell whether a run is one of a feed's `merged_parquet`, however it was launched.
 
-
-@dg.job(
-    partitions_def=daily_partitions,
-    description=(
-        "Compares the input files of a date with the tracking table, and sends an event for each file that "
-        "no record knows, or knows with other content. For a date whose files are missing in the output: "
-        "choose the date and launch. Files younger than 15 minutes are left to their own events; of a date "
-        "so old that records may have expired, what a manifest lists is known by that. Safe at any time."
-    ),
-)
-def audit_input_listing() -> None:
-    """Send a date's lost events again."""
-    audit_listing()
-
-
-def converts(run: dg.DagsterRun) -> bool:
-    """Tell whether a run is one of `merged_parquet`, however it was launched."""
+    Args:
+        run: of any code location of the instance.
+        feed: the feed.
+        location: the name of its code location, where that is known.
+    """
     if SHOWS_FAILED_TAG in run.tags:
         return False
     if run.asset_selection:
-        return merged_parquet.key in run.asset_selection
-    return run.job_name in {convert_manifests.name, _IMPLICIT_ASSET_JOB}
+        return feed.merged_parquet in run.asset_selection
+    return run.job_name in {CONVERSION_JOB, IMPLICIT_ASSET_JOB} and feed.owns(run, location)
 
 
 def call_sweeper(

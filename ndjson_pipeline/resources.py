@@ -1,6 +1,7 @@
 """Resources: what assets and sensors need of AWS."""
 
 import logging
+import os
 from datetime import timedelta
 
 import dagster as dg
@@ -10,8 +11,9 @@ from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import split_s3_uri
 from ndjson_pipeline.claims.retries import RETRY_WAITS
 from ndjson_pipeline.claims.store import ManifestRecordStore
-from ndjson_pipeline.deployment.clients import Deployment, current_deployment
+from ndjson_pipeline.deployment.clients import Deployment, current_deployment, deployment_of
 from ndjson_pipeline.deployment.deadlines import Deadlines
+from ndjson_pipeline.deployment.settings import FEED_VARIABLE
 from ndjson_pipeline.glue.capacity import Capacity
 from ndjson_pipeline.glue.cost import LIST_PRICE_USD
 from ndjson_pipeline.glue.reconciliation import ReconcileRules
@@ -26,6 +28,7 @@ class PipelineResource(dg.ConfigurableResource[None]):
     """The deployment's records, Glue job and buckets.
 
     Attributes:
+        feed: the name of the feed, empty for the one that has none; None is what the environment names.
         shortest_poll_seconds: between two looks at a Glue run that just began.
         longest_poll_seconds: between two looks at a Glue run that goes on.
         deadline_seconds: a Glue run older than this is stopped.
@@ -41,6 +44,7 @@ class PipelineResource(dg.ConfigurableResource[None]):
         dpu_hour_price_usd: what a DPU-hour costs; the default is us-east-1's list price.
     """
 
+    feed: str | None = None
     shortest_poll_seconds: float = 1.0
     longest_poll_seconds: float = 10.0
     deadline_seconds: float = _DEADLINES.watch.total_seconds()
@@ -57,7 +61,9 @@ class PipelineResource(dg.ConfigurableResource[None]):
     @property
     def deployment(self) -> Deployment:
         """Names and clients."""
-        return current_deployment()
+        if self.feed is None:
+            return current_deployment()
+        return deployment_of({**os.environ, FEED_VARIABLE: self.feed})
 
     @property
     def capacity(self) -> Capacity:
@@ -114,6 +120,10 @@ class PipelineResource(dg.ConfigurableResource[None]):
         return content.decode(errors="replace")
 
 
-def default_resources() -> dict[str, object]:
-    """Return the resources of the code location, by the names that assets and sensors ask for."""
-    return {"pipeline": PipelineResource()}
+def default_resources(feed: str | None = None) -> dict[str, object]:
+    """Return the resources of a code location, by the names that assets and sensors ask for.
+
+    Args:
+        feed: the feed's name, empty for the one that has none; None is what the environment names.
+    """
+    return {"pipeline": PipelineResource(feed=feed)}

@@ -16,6 +16,7 @@ PLATFORM_FILES = (
     "test_kills",
     "test_platform",
     "test_backfills",
+    "test_feeds",
     "test_ui",
     "test_production_instance",
     "test_sensor_crashes",

@@ -18,12 +18,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.event_log.base import PoolLimit
 
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import CLAIMED_TAG, PARTITION_TAG
 from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.deployment.names import GLUE_POOL
+from ndjson_pipeline.deployment.settings import PipelineSettings
 from ndjson_pipeline.glue.capacity import MB_PER_SECOND_AND_WORKER, Capacity
 from ndjson_pipeline.glue.cost import LIST_PRICE_USD
 from ndjson_pipeline.sensors import manifest_sensor as sensor_module
@@ -175,14 +178,16 @@ class Day:
         return ends_at
 
     def _context(self) -> Any:
-        return SimpleNamespace(instance=_Instance(self), log=SimpleNamespace(error=print), sensor_name="s")
+        return SimpleNamespace(
+            instance=_Instance(self), log=SimpleNamespace(error=print, warning=print), sensor_name="s"
+        )
 
     def _pipeline(self) -> Any:
         records = SimpleNamespace(
             with_status=lambda _status, _limit: list(self.waiting.values()),
             retries_due=lambda *_: [],
         )
-        settings = SimpleNamespace(launch_min_mb=0.0, launch_max_wait=self.dial)
+        settings = PipelineSettings(launch_max_wait=self.dial, max_concurrent_runs=PLACES)
         return SimpleNamespace(
             records=lambda: records,
             deployment=SimpleNamespace(settings=settings),
@@ -199,8 +204,7 @@ class Day:
 class _Instance:
     """Dagster's storage as far as the sensor asks it."""
 
-    global_op_concurrency_default_limit = PLACES
-    event_log_storage = SimpleNamespace(get_pool_limits=list)
+    event_log_storage = SimpleNamespace(get_pool_limits=lambda: [PoolLimit(GLUE_POOL, PLACES, False)])
 
     def __init__(self, day: Day) -> None:
         self._day = day
@@ -212,7 +216,7 @@ class _Instance:
         runs = [*self._day.queued, *(run for _, run in self._day.going)]
         return [
             SimpleNamespace(
-                dagster_run=SimpleNamespace(run_id=run.run_id, job_name="convert_manifests", tags=run.tags),
+                dagster_run=dg.DagsterRun("convert_manifests", run.run_id, tags=run.tags),
                 start_time=None if run.starts_at is None else MIDNIGHT.timestamp() + run.starts_at,
             )
             for run in runs

@@ -33,6 +33,7 @@ from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.deployment.instance.home import prepare_home
 from ndjson_pipeline.deployment.partitions import daily_partitions
+from ndjson_pipeline.deployment.settings import PipelineSettings
 from ndjson_pipeline.local_aws import LocalAwsProcess, LocalAwsSettings
 from ndjson_pipeline.resources import PipelineResource
 
@@ -153,7 +154,7 @@ def _watched() -> Usage:
 
 
 def _finished_name(number: int) -> ManifestName:
-    first = daily_partitions.get_first_partition_key() or ""
+    first = daily_partitions(PipelineSettings.partition_start_date).get_first_partition_key() or ""
     date = utc_now().date() - timedelta(days=WAITING_DATES + number % _DATES_OF_HISTORY)
     return ManifestName(max(first, date.isoformat()), number // _DATES_OF_HISTORY + 1, f"{number:08x}")
 

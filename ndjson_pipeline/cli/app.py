@@ -10,6 +10,9 @@ import typer
 
 from ndjson_pipeline.errors import PipelineError
 
+_FEED_HELP = "The feed's name; without it, the stream that has none, or what NDJSON_FEED names."
+_LOCAL_FEED_HELP = "The feed's name; without it, the stream that has none."
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -33,6 +36,7 @@ def demo(
     ] = False,
     seed: Annotated[int, typer.Option(help="The same seed generates the same records.")] = 1,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the end.")] = 600.0,
+    feed: Annotated[str, typer.Option(help=_LOCAL_FEED_HELP)] = "",
 ) -> None:
     """Run the whole platform once on this machine, and check every number."""
     from ndjson_pipeline.cli.demo import run  # noqa: PLC0415 - each command loads what it needs
@@ -44,6 +48,7 @@ def demo(
         as_json=as_json,
         seed=seed,
         timeout=timeout,
+        feed=feed,
     )
 
 
@@ -55,11 +60,17 @@ def dev(
     aws_port: Annotated[
         int, typer.Option(min=0, max=65_535, help="The local AWS's port; 0 for a free one.")
     ] = 4566,
+    feed: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A feed's name; repeated, several feeds beside each other. '' is the stream without a name."
+        ),
+    ] = None,
 ) -> None:
     """Run the whole platform on this machine until Ctrl-C."""
     from ndjson_pipeline.cli.dev import run  # noqa: PLC0415 - each command loads what it needs
 
-    run(port=port, aws_port=aws_port)
+    run(port=port, aws_port=aws_port, feeds=tuple(feed or ("",)))
 
 
 @app.command()
@@ -75,6 +86,7 @@ def generate(
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Write here instead of the deployment's input bucket.")
     ] = None,
+    feed: Annotated[str | None, typer.Option(help=_FEED_HELP)] = None,
 ) -> None:
     """Write test input into the input bucket, or a folder."""
     from ndjson_pipeline.cli.generate import run  # noqa: PLC0415 - each command loads what it needs
@@ -89,6 +101,7 @@ def generate(
             "seed": seed,
         },
         folder,
+        feed,
     )
 
 

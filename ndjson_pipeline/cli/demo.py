@@ -15,10 +15,18 @@ from ndjson_pipeline.laptop.demo.display import ProgressDisplay, result_table
 from ndjson_pipeline.laptop.demo.input_files import files_of_folder, generated_files
 from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS, Progress, run_demo
 from ndjson_pipeline.laptop.platform import LocalPlatform
+from ndjson_pipeline.laptop.workspace import check_feeds, definitions_of
 
 
 def run(
-    *, files: int, file_size_kb: int, input_folder: Path | None, as_json: bool, seed: int, timeout: float
+    *,
+    files: int,
+    file_size_kb: int,
+    input_folder: Path | None,
+    as_json: bool,
+    seed: int,
+    timeout: float,
+    feed: str = "",
 ) -> None:
     """Run the demonstration in a folder of its own, which stays only where something went wrong.
 
@@ -27,6 +35,7 @@ def run(
     """
     console = Console(file=sys.stderr if as_json else sys.stdout)
     began = utc_now()
+    check_feeds([feed])
     # What can't be read is told before anything is started.
     found = None if input_folder is None else files_of_folder(input_folder, began)
     real = None if found is None else found.files
@@ -36,7 +45,8 @@ def run(
     try:
         with ProgressDisplay(console) as display:
             display.tell(Progress("starting the local AWS and Dagster", files if real is None else len(real)))
-            with LocalPlatform(directory, daemon_command(), settings=DEMO_SETTINGS) as platform:
+            command = daemon_command(definitions_of(directory, [feed]))
+            with LocalPlatform(directory, command, settings=DEMO_SETTINGS, feeds=[feed]) as platform:
                 inputs = (
                     tuple(generated_files(files, file_size_kb * 1024, began, seed)) if real is None else real
                 )

@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -19,6 +20,7 @@ from rich.console import Console
 from ndjson_pipeline.errors import PipelineError
 from ndjson_pipeline.laptop.dagster_process import dev_command
 from ndjson_pipeline.laptop.platform import LocalPlatform
+from ndjson_pipeline.laptop.workspace import check_feeds, definitions_of
 
 _SECONDS_TO_UI = 90.0
 _POLL_SECONDS = 0.5
@@ -28,13 +30,19 @@ class PortTakenError(PipelineError):
     """Another process listens on a port that was asked for."""
 
 
-def run(*, port: int, aws_port: int) -> None:
+def run(*, port: int, aws_port: int, feeds: Sequence[str] = ("",)) -> None:
     """Run the platform until SIGINT or SIGTERM, then end everything it started.
+
+    Args:
+        port: the UI's; 0 for a free one.
+        aws_port: the local AWS's; 0 for a free one.
+        feeds: the names of the feeds that it carries; an empty one is the feed that has none.
 
     Raises:
         PipelineError: it could not be started, or a part of it ended.
     """
     console = Console()
+    check_feeds(feeds)
     stopped = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -49,7 +57,8 @@ def run(*, port: int, aws_port: int) -> None:
     try:
         console.print("Starting the local AWS and Dagster ...")
         address = f"http://127.0.0.1:{ui_port}"
-        with LocalPlatform(directory, dev_command(ui_port), port=aws_port, dagster_url=address) as platform:
+        command = dev_command(ui_port, definitions_of(directory, feeds))
+        with LocalPlatform(directory, command, port=aws_port, dagster_url=address, feeds=feeds) as platform:
             _await_ui(platform, address, stopped)
             if not stopped.is_set():
                 _print_addresses(console, platform, address)
@@ -114,12 +123,14 @@ def _print_addresses(console: Console, platform: LocalPlatform, address: str) ->
         markup=False,
     )
     console.print("Try next, in another terminal; ten files of today make a batch:", highlight=False)
-    console.print(
-        f"  {exports} {command} generate --files 10 --size-mb 0.1",
-        highlight=False,
-        soft_wrap=True,
-        markup=False,
-    )
+    for feed in platform.feeds:
+        which = f" --feed {feed}" if feed else ""
+        console.print(
+            f"  {exports} {command} generate --files 10 --size-mb 0.1{which}",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
     console.print("Ctrl-C ends everything.", highlight=False)
 
 

@@ -1,5 +1,6 @@
 """The command `generate`."""
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -13,12 +14,18 @@ from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.records import BYTES_PER_MB
 from lambda_ingest.contract.sample_input import BucketSink, FolderSink, GeneratorRequest, Sink, generate
-from ndjson_pipeline.deployment.clients import current_deployment
+from ndjson_pipeline.deployment.clients import deployment_of
+from ndjson_pipeline.deployment.settings import FEED_VARIABLE
 from ndjson_pipeline.errors import PipelineError
 
 
-def run(request_fields: Mapping[str, Any], folder: Path | None) -> None:
+def run(request_fields: Mapping[str, Any], folder: Path | None, feed: str | None = None) -> None:
     """Generate files into the input bucket of the deployment, or into a folder.
+
+    Args:
+        request_fields: what to generate, as the generator's Lambda takes it.
+        folder: where to, instead of the bucket.
+        feed: whose bucket, empty for the feed without a name; None is what the environment names.
 
     Raises:
         PipelineError: an option makes no sense.
@@ -36,7 +43,7 @@ def run(request_fields: Mapping[str, Any], folder: Path | None) -> None:
             task = bars.add_task("files", total=request.file_count)
             generated = generate(
                 request,
-                _sink(folder),
+                _sink(folder, feed),
                 clock=utc_now,
                 sleep=time.sleep,
                 # A person can wait, and end it with Ctrl-C; what is written by then stays.
@@ -53,10 +60,10 @@ def run(request_fields: Mapping[str, Any], folder: Path | None) -> None:
     )
 
 
-def _sink(folder: Path | None) -> Sink:
+def _sink(folder: Path | None, feed: str | None) -> Sink:
     if folder is not None:
         return FolderSink(folder)
-    deployment = current_deployment()
+    deployment = deployment_of(os.environ if feed is None else {**os.environ, FEED_VARIABLE: feed})
     return BucketSink(
         deployment.s3, bucket=deployment.names.input_bucket, prefix=deployment.settings.input_prefix
     )

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from ndjson_pipeline.claims.record import ManifestRecord
-from ndjson_pipeline.deployment.partitions import daily_partitions
 from ndjson_pipeline.glue.report import GlueReport
 
-ASSET = "merged_parquet"
 ROW_CONSERVATION = "row_conservation"
 REJECTED_FRACTION = "rejected_fraction"
 MANIFESTS_COMPLETED = "all_manifests_completed"
@@ -25,13 +23,17 @@ _DESCRIPTIONS = {
     MANIFESTS_COMPLETED: "No manifest of the date waits, is being converted or has failed.",
     SCHEMA_CHANGED: "The newest run brought no new columns into the dataset's schema contract.",
 }
-with warnings.catch_warnings():
-    # Partitions of checks are a preview in Dagster 1.13, which says so at every start of a process.
-    warnings.simplefilter("ignore", category=dg.PreviewWarning)
-    CHECK_SPECS = [
-        dg.AssetCheckSpec(name, asset=ASSET, description=description, partitions_def=daily_partitions)
-        for name, description in _DESCRIPTIONS.items()
-    ]
+
+
+def check_specs(asset: dg.AssetKey, partitions: dg.PartitionsDefinition) -> list[dg.AssetCheckSpec]:
+    """Return the checks of an asset, partitioned as it is."""
+    with warnings.catch_warnings():
+        # Partitions of checks are a preview in Dagster 1.13, which says so at every start of a process.
+        warnings.simplefilter("ignore", category=dg.PreviewWarning)
+        return [
+            dg.AssetCheckSpec(name, asset=asset, description=description, partitions_def=partitions)
+            for name, description in _DESCRIPTIONS.items()
+        ]
 
 
 def date_checks(
@@ -51,10 +53,10 @@ def date_checks(
     ]
 
 
-def evaluation(result: dg.AssetCheckResult, date_prefix: str) -> dg.AssetCheckEvaluation:
+def evaluation(result: dg.AssetCheckResult, asset: dg.AssetKey, date_prefix: str) -> dg.AssetCheckEvaluation:
     """Return a result as that of one date, for a run of several: Dagster itself knows a run's only date."""
     return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey(ASSET),
+        asset_key=asset,
         check_name=str(result.check_name),
         passed=result.passed,
         severity=result.severity,

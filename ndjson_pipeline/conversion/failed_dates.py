@@ -18,7 +18,7 @@ from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, 
 
 from ndjson_pipeline.claims.dagster_runs import CONVERSION_JOB, PARTITION_TAG, SHOWS_FAILED_TAG
 from ndjson_pipeline.claims.record import ManifestRecord
-from ndjson_pipeline.conversion.checks import ASSET
+from ndjson_pipeline.deployment.feed import Feed
 
 # How many failed manifests of a date are read: enough to show it and to name some.
 FAILED_READ = 100
@@ -29,6 +29,7 @@ _MOST_NAMED = 20
 
 def show_failed(
     instance: dg.DagsterInstance,
+    feed: Feed,
     date_prefix: str,
     failed: Iterable[ManifestRecord],
     *,
@@ -38,6 +39,7 @@ def show_failed(
 
     Args:
         instance: Dagster's.
+        feed: whose date it is.
         date_prefix: the date, a partition.
         failed: its failed manifests.
         failing_run_id: the run that is about to fail for them, where one is. Otherwise it is the run that
@@ -47,13 +49,13 @@ def show_failed(
     records = list(failed)
     run_id = failing_run_id or _failed_run(instance, records)
     if run_id is None:
-        run_id = _stand_in(instance, date_prefix, records)
+        run_id = _stand_in(instance, feed, date_prefix, records)
     event = DagsterEvent(
         event_type_value=DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value,
         job_name=CONVERSION_JOB,
         message=f"{date_prefix} has failed manifests, so its partition is failed",
-        event_specific_data=AssetMaterializationPlannedData(dg.AssetKey(ASSET), partition=date_prefix),
-        step_key=ASSET,
+        event_specific_data=AssetMaterializationPlannedData(feed.merged_parquet, partition=date_prefix),
+        step_key=feed.merged_parquet.to_python_identifier(),
     )
     instance.report_dagster_event(event, run_id=run_id, log_level=logging.INFO)
 
@@ -68,16 +70,24 @@ def _failed_run(instance: dg.DagsterInstance, records: Iterable[ManifestRecord])
     return None
 
 
-def _stand_in(instance: dg.DagsterInstance, date_prefix: str, records: Iterable[ManifestRecord]) -> str:
+def _stand_in(
+    instance: dg.DagsterInstance, feed: Feed, date_prefix: str, records: Iterable[ManifestRecord]
+) -> str:
     """Return the failed run that stands for a date's failed manifests, one a date; it is never alerted."""
-    run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{ASSET}/{date_prefix}/failed"))
+    asset = feed.merged_parquet
+    run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{asset.to_user_string()}/{date_prefix}/failed"))
     run = instance.get_run_by_id(run_id)
     if run is None:
         run = dg.DagsterRun(
             job_name=CONVERSION_JOB,
             run_id=run_id,
-            tags={PARTITION_TAG: date_prefix, SHOWS_FAILED_TAG: date_prefix, _MAX_RETRIES_TAG: "0"},
-            asset_selection=frozenset({dg.AssetKey(ASSET)}),
+            tags={
+                **feed.run_tags,
+                PARTITION_TAG: date_prefix,
+                SHOWS_FAILED_TAG: date_prefix,
+                _MAX_RETRIES_TAG: "0",
+            },
+            asset_selection=frozenset({asset}),
         )
         try:
             instance.add_run(run)

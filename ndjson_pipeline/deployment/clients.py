@@ -26,7 +26,7 @@ _LONGEST_CALL_SECONDS = 910
 
 @dataclass(frozen=True)
 class Deployment:
-    """One environment of one account, with clients for it; `glue_starts` alone makes one attempt only."""
+    """One feed in an environment of an account, with clients; `glue_starts` alone makes one attempt only."""
 
     settings: PipelineSettings
     names: Names
@@ -70,7 +70,7 @@ def current_deployment() -> Deployment:
     return deployment_of(os.environ)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _connect(variables: tuple[tuple[str, str], ...]) -> Deployment:
     settings = PipelineSettings.from_environment(dict(variables))
     # Adaptive retries slow down together where Glue or DynamoDB throttle.
@@ -83,7 +83,7 @@ def _connect(variables: tuple[tuple[str, str], ...]) -> Deployment:
     account = session.client("sts", config=config).get_caller_identity()["Account"]
     return Deployment(
         settings=settings,
-        names=Names(settings.environment, account),
+        names=Names(settings.environment, account, settings.feed),
         dynamodb=session.client("dynamodb", config=config),
         functions=session.client("lambda", config=patient),
         glue=session.client("glue", config=config),

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from ndjson_pipeline.errors import SettingsError
 
-# Runs that hold Glue's places: the instance's limit on this pool keeps them below Glue's MaxConcurrentRuns.
+# The pool of the feed without a name; each other feed's is called as the feed is. Runs hold its places while
+# they convert, which keeps them below the MaxConcurrentRuns of the feed's Glue job.
 GLUE_POOL = "glue"
 CATALOG_TABLE = "merged_parquet"
-
 
 # A bucket's name has at most 63 characters: `ndjson-{feed}-quarantine-sqs-{account}-prod` has 62 with twenty.
 FEED_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
@@ -32,11 +32,8 @@ class Names:
     feed: str = ""
 
     def __post_init__(self) -> None:
-        if self.feed and not FEED_NAME.fullmatch(self.feed):
-            raise SettingsError(
-                f"The feed's name must be a small letter and up to 19 small letters, digits and hyphens, "
-                f"got {self.feed!r}."
-            )
+        if problem := feed_problem(self.feed):
+            raise SettingsError(f"The feed's name {problem}.")
 
     @property
     def prefix(self) -> str:
@@ -141,3 +138,19 @@ class Names:
 
     def _bucket(self, purpose: str) -> str:
         return f"{self.prefix}-{purpose}-sqs-{self.account}-{self.environment}"
+
+
+def feed_problem(feed: str) -> str | None:
+    """Say what is wrong with a feed's name, or return None; pure.
+
+    Args:
+        feed: the name; empty for the feed that has none.
+    """
+    if feed and not FEED_NAME.fullmatch(feed):
+        return (
+            f"must be a small letter and up to 19 small letters, digits and hyphens, such as web-orders; "
+            f"got {feed!r}"
+        )
+    if feed == GLUE_POOL:
+        return f"must not be {GLUE_POOL!r}, for so the pool of the feed without a name is called"
+    return None

@@ -23,21 +23,30 @@ class DagsterProcessError(PipelineError):
     """A Dagster process could not be started, or ended by itself."""
 
 
-def daemon_command(definitions: str = DEFINITIONS) -> list[str]:
-    """Return the command of a daemon with its code location, without the UI.
+def daemon_command(definitions: str | Path = DEFINITIONS) -> list[str]:
+    """Return the command of a daemon with its code locations, without the UI.
 
     Args:
-        definitions: the module of the code location; what it loads is called `defs`.
+        definitions: the module of the code location, in which it is called `defs`; or a workspace file.
     """
-    return [_script("dagster-daemon"), "run", "-m", definitions, "-a", "defs"]
+    return [_script("dagster-daemon"), "run", *_locations(definitions)]
 
 
-def dev_command(port: int) -> list[str]:
-    """Return the command of daemon, code location and UI together; the UI listens on this machine only."""
+def dev_command(port: int, definitions: str | Path = DEFINITIONS) -> list[str]:
+    """Return the command of daemon, code locations and UI together; the UI listens on this machine only.
+
+    Args:
+        port: the UI's.
+        definitions: the module of the code location, in which it is called `defs`; or a workspace file.
+    """
     return [
         *(sys.executable, "-m", "ndjson_pipeline.laptop.dagster_dev"),
-        *("-h", "127.0.0.1", "-p", str(port), "-m", DEFINITIONS, "-a", "defs"),
+        *("-h", "127.0.0.1", "-p", str(port), *_locations(definitions)),
     ]
+
+
+def _locations(definitions: str | Path) -> list[str]:
+    return ["-w", str(definitions)] if isinstance(definitions, Path) else ["-m", definitions, "-a", "defs"]
 
 
 class DagsterProcess:

@@ -5,13 +5,20 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ndjson_pipeline.deployment.clients import Deployment, deployment_of
-from ndjson_pipeline.deployment.instance.home import LOCAL, prepare_home
-from ndjson_pipeline.deployment.settings import DAGSTER_URL_VARIABLE, ENVIRONMENT_VARIABLE
+from ndjson_pipeline.deployment.instance.home import LOCAL, prepare_home, room_for
+from ndjson_pipeline.deployment.names import GLUE_POOL
+from ndjson_pipeline.deployment.settings import (
+    DAGSTER_URL_VARIABLE,
+    ENVIRONMENT_VARIABLE,
+    FEED_VARIABLE,
+    PLACES_VARIABLE,
+)
 from ndjson_pipeline.errors import PipelineError
 from ndjson_pipeline.laptop.dagster_process import DagsterProcess
 from ndjson_pipeline.local_aws import LocalAwsProcess, LocalAwsSettings
@@ -38,6 +45,9 @@ class LocalPlatform:
         instance: the Dagster instance's settings, a file of `ndjson_pipeline.deployment.instance`; what it
             takes from the environment must be there.
         dagster_url: where the UI will answer, for the links in alerts; None gives none.
+        places: how many places each feed's pool has; as many as its Glue job takes runs where it is left out.
+        feeds: the names of the feeds that it carries, whose code locations the Dagster command loads; None
+            are those of the settings.
     """
 
     def __init__(
@@ -49,22 +59,35 @@ class LocalPlatform:
         settings: LocalAwsSettings | None = None,
         instance: str = LOCAL,
         dagster_url: str | None = None,
+        places: int | None = None,
+        feeds: Sequence[str] | None = None,
     ) -> None:
         self.directory = directory
         self.dagster_home = directory / "dagster"
         self._stack = contextlib.ExitStack()
+        settings = settings or LocalAwsSettings()
+        if feeds is not None:
+            settings = replace(settings, feeds=tuple(feeds))
         self.aws = LocalAwsProcess(port, directory=directory / "aws", settings=settings)
         self._dagster_command = dagster_command
         self._instance = instance
         self._dagster_url = dagster_url
+        self._places = places or self.aws.settings.resources.max_concurrent_glue_runs
         self._dagster: DagsterProcess | None = None
 
     @property
+    def feeds(self) -> tuple[str, ...]:
+        """The names of the feeds that it carries; an empty one is the feed that has none."""
+        return self.aws.settings.feeds
+
+    @property
     def environment(self) -> dict[str, str]:
-        """The variables that point a process at this platform, and at nothing else."""
+        """The variables that point a process at this platform and its first feed, and at nothing else."""
         return {
             **self.aws.client_environment(),
             ENVIRONMENT_VARIABLE: self.aws.names.environment,
+            FEED_VARIABLE: self.aws.names.feed,
+            PLACES_VARIABLE: str(self._places),
             # Empty says that there is none, whatever the caller's own environment has.
             DAGSTER_URL_VARIABLE: self._dagster_url or "",
             # The functions' values, so that both sides work by the same; empty where those have the default.
@@ -79,7 +102,7 @@ class LocalPlatform:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             with ThreadPoolExecutor(max_workers=1) as pool:
-                home = pool.submit(prepare_home, self.dagster_home, self._instance)
+                home = pool.submit(self._prepare_home)
                 stack.enter_context(self.aws)
                 home.result()
             self._dagster = stack.enter_context(self._new_dagster())
@@ -93,6 +116,10 @@ class LocalPlatform:
         traceback: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, traceback)
+
+    def _prepare_home(self) -> None:
+        places = {feed or GLUE_POOL: self._places for feed in self.feeds}
+        prepare_home(self.dagster_home, self._instance, places=places, max_concurrent_runs=room_for(places))
 
     def check_alive(self) -> None:
         """Do nothing while Dagster runs.
@@ -127,14 +154,17 @@ class LocalPlatform:
             log_path=self.dagster_log,
         )
 
-    def deployment(self) -> Deployment:
+    def deployment(self, feed: str | None = None) -> Deployment:
         """Return names and clients of this platform, for this process; sets its environment.
 
         boto3 finds endpoint and credentials in the environment alone, so a process that works with a local
         platform works with no other AWS.
+
+        Args:
+            feed: which of its feeds; None is the first.
         """
         os.environ.update(self.environment)
-        return deployment_of(os.environ)
+        return deployment_of(os.environ if feed is None else {**os.environ, FEED_VARIABLE: feed})
 
     def instance(self) -> "DagsterInstance":
         """Return Dagster's storage, to look at."""
@@ -145,7 +175,7 @@ class LocalPlatform:
     def await_sensors(
         self, instance: "DagsterInstance", monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        """Return once the manifest sensor has ticked.
+        """Return once the manifest sensor of each feed has ticked.
 
         Raises:
             PlatformNotReadyError: it did not in time.
@@ -154,10 +184,14 @@ class LocalPlatform:
         deadline = monotonic() + SECONDS_TO_FIRST_TICK
         while monotonic() < deadline:
             self.check_alive()
-            for state in instance.all_instigator_state():
-                is_sensor = state.instigator_name == "manifest_sensor"
-                if is_sensor and instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1):
-                    return
+            sensors = [
+                state
+                for state in instance.all_instigator_state()
+                if state.instigator_name == "manifest_sensor"
+                and instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+            ]
+            if len(sensors) >= len(self.feeds):
+                return
             time.sleep(_POLL_SECONDS)
         raise PlatformNotReadyError(
             f"the manifest sensor did not tick within {SECONDS_TO_FIRST_TICK:g} s; see {self.dagster_log}"

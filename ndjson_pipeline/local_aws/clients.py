@@ -10,6 +10,8 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from ndjson_pipeline.deployment.names import Names
+from ndjson_pipeline.deployment.settings import FEED_VARIABLE
 from ndjson_pipeline.local_aws.credentials import LocalCredentials
 
 if TYPE_CHECKING:
@@ -80,6 +82,22 @@ class AwsClients:
             logs=local_client("logs", endpoint_url, credentials, region),
             sts=local_client("sts", endpoint_url, credentials, region),
         )
+
+
+def names_in(clients: AwsClients, environment: str, feed: str | None) -> Names:
+    """Return the names of a feed in the account that the clients' credentials are of.
+
+    Args:
+        clients: the clients.
+        environment: `dev` or `prod`.
+        feed: the feed's name, empty for the one that has none; None is what the environment names.
+
+    Raises:
+        SettingsError: the feed's name makes no sense.
+    """
+    if feed is None:
+        feed = os.environ.get(FEED_VARIABLE, "").strip()
+    return Names(environment, clients.sts.get_caller_identity()["Account"], feed)
 
 
 def local_client(

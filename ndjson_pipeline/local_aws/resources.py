@@ -29,7 +29,8 @@ from ndjson_pipeline.deployment.packaging import (
     glue_python_modules,
     glue_script_path,
 )
-from ndjson_pipeline.local_aws.clients import AwsClients
+from ndjson_pipeline.deployment.settings import PipelineSettings
+from ndjson_pipeline.local_aws.clients import AwsClients, names_in
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import (
@@ -64,13 +65,14 @@ class ResourceSettings:
 
     visibility_timeout_seconds: int = 6 * LAMBDA_TIMEOUT_SECONDS
     max_receive_count: int = 3
-    max_concurrent_glue_runs: int = 2
+    max_concurrent_glue_runs: int = PipelineSettings.max_concurrent_runs
     glue_timeout_minutes: int = int(GLUE_TIMEOUT / timedelta(minutes=1))
 
 
 def create_resources(
     environment: str = "dev",
     *,
+    feed: str | None = None,
     settings: ResourceSettings | None = None,
     clients: AwsClients | None = None,
     input_prefix: str = SharedSettings.input_prefix,
@@ -79,6 +81,7 @@ def create_resources(
 
     Args:
         environment: `dev` or `prod`; part of every name.
+        feed: the feed's name, empty for the one that has none; None is what the environment names.
         settings: what differs from the defaults.
         clients: where to make them; by default whatever endpoint, region or in-process mock boto3 finds.
         input_prefix: objects below it are told to the events queue, and alone are read by the Glue job.
@@ -89,10 +92,11 @@ def create_resources(
     Raises:
         ClientError: AWS refused; an existing resource is never a reason.
         PackagingError: the Glue script is not where the project keeps it.
+        SettingsError: the feed's name makes no sense.
     """
     settings = settings or ResourceSettings()
     clients = clients or AwsClients.from_environment()
-    names = Names(environment=environment, account=clients.sts.get_caller_identity()["Account"])
+    names = names_in(clients, environment, feed)
     for bucket in names.buckets:
         _create_bucket(clients, bucket)
     _create_tracking_table(clients, names)

@@ -17,8 +17,12 @@ from ndjson_pipeline.local_aws.resources import LAMBDA_TIMEOUT_SECONDS, Resource
 class LocalAwsSettings:
     """How the local AWS behaves; the defaults are those of the deployment.
 
+    Raises:
+        LocalAwsError: it is for no feed, or for one twice.
+
     Attributes:
         environment: `dev` or `prod`; part of every name.
+        feeds: the names of the feeds whose resources there are; an empty one is the feed that has none.
         region: where everything is.
         resources: what `create_resources` may be told.
         manifest_builder_handler: Python entry point behind the queue, `package.module.function`.
@@ -43,6 +47,7 @@ class LocalAwsSettings:
     """
 
     environment: str = "dev"
+    feeds: tuple[str, ...] = ("",)
     region: str = DEFAULT_REGION
     resources: ResourceSettings = field(default_factory=ResourceSettings)
     manifest_builder_handler: str = "lambda_ingest.manifest_builder.handler"
@@ -63,6 +68,10 @@ class LocalAwsSettings:
     glue_cores: int = 2
     glue_driver_memory: str = "1g"
     iam_managed_policies: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.feeds or len(set(self.feeds)) < len(self.feeds):
+            raise LocalAwsError(f"feeds must name each feed once, and one at least; got {self.feeds!r}")
 
     @property
     def shared_variables(self) -> dict[str, str]:
@@ -96,8 +105,9 @@ class LocalAwsSettings:
             values: dict[str, Any] = json.loads(text)
             if "resources" in values:
                 values["resources"] = ResourceSettings(**values["resources"])
-            if "python_path" in values:
-                values["python_path"] = tuple(values["python_path"])
+            for name in ("feeds", "python_path"):
+                if name in values:
+                    values[name] = tuple(values[name])
             return cls(**values)
         except (ValueError, TypeError) as error:
             raise LocalAwsError(

@@ -22,10 +22,12 @@ from ndjson_pipeline.claims.dagster_runs import ENDED_BADLY, IN_FLIGHT, PARTITIO
 from ndjson_pipeline.claims.due_alerts import DueAlert
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import ManifestRecordStore
+from ndjson_pipeline.deployment.feed import Feed
 from ndjson_pipeline.errors import RecordFormatError
 from ndjson_pipeline.jobs import converts
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sensors.failure_alert import FailedRun, alert_document, publish
+from ndjson_pipeline.sensors.location import location_of
 
 # Its value is the run's own id: a run that is executed again inherits its tags.
 ALERTED_TAG = "ndjson/alerted"
@@ -84,7 +86,7 @@ def failure_alert_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline
     until = time.monotonic() + SECONDS_PER_TICK
     cursor = AlertCursor.load(context.cursor, utc_now())
     due, after = _due(pipeline, cursor)
-    since, ended = _ended_badly(context, cursor)
+    since, ended = _ended_badly(context, Feed(pipeline.deployment.names.feed), cursor)
     # What could not be published comes last, so that it holds up no other.
     ended = [run_id for run_id in ended if run_id not in cursor.unsent] + list(cursor.unsent)
     alerted: list[str] = []
@@ -161,6 +163,8 @@ def _alert(
         url=_url(deployment.settings.dagster_url, run_id) if run is not None else None,
     )
     document = alert_document(failed, deployment.names.glue_job, utc_now())
+    if deployment.names.feed:
+        document["Feed"] = deployment.names.feed
     publish(deployment.sns, deployment.alert_topic_arn, document)
     _note(context, pipeline.records(), failures)
     if run is not None:
@@ -183,8 +187,13 @@ def _note(context: dg.SensorEvaluationContext, records: ManifestRecordStore, fai
             context.log.warning(f"The alert of {record.manifest_path} could not be noted: {error}")
 
 
-def _ended_badly(context: dg.SensorEvaluationContext, cursor: AlertCursor) -> tuple[datetime, list[str]]:
-    """Return where to look from at the next tick, and the runs of our asset that nobody was told of."""
+def _ended_badly(
+    context: dg.SensorEvaluationContext, feed: Feed, cursor: AlertCursor
+) -> tuple[datetime, list[str]]:
+    """Return where to look from at the next tick, and the runs of our asset that nobody was told of.
+
+    Other feeds' runs are read too, a page a tick, and left to their own sensors.
+    """
     since = cursor.since
     if len(cursor.unsent) >= MOST_UNSENT:
         return since, []
@@ -198,7 +207,7 @@ def _ended_badly(context: dg.SensorEvaluationContext, cursor: AlertCursor) -> tu
         record.dagster_run.run_id
         for record in found
         if record.dagster_run.tags.get(ALERTED_TAG) != record.dagster_run.run_id
-        and converts(record.dagster_run)
+        and converts(record.dagster_run, feed, location_of(context))
     ]
     newest = max((record.update_timestamp.replace(tzinfo=UTC) for record in found), default=since)
     # Never so far back that the same full page is read for ever.

@@ -23,7 +23,7 @@ from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.items import error_code
 from lambda_ingest.contract.keys import LAMBDA_REPORT_PREFIX, s3_uri
 from lambda_ingest.contract.text import printable
-from ndjson_pipeline.assets import manifests
+from ndjson_pipeline.deployment.feed import Feed
 from ndjson_pipeline.deployment.partitions import daily_partitions, partition_problem
 from ndjson_pipeline.errors import ReportFormatError
 from ndjson_pipeline.resources import PipelineResource
@@ -134,6 +134,8 @@ class ReportCursor:
 def lambda_report_sensor(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
     """Report what the Lambda did since the last tick."""
     deployment = pipeline.deployment
+    manifests, start_date = Feed(deployment.names.feed).manifests, deployment.settings.partition_start_date
+    partitions_def = daily_partitions(start_date)
     now = utc_now()
     cursor = ReportCursor.load(context.cursor, now)
     bucket = deployment.names.manifest_bucket
@@ -142,7 +144,7 @@ def lambda_report_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline
     oldest = dict.fromkeys(by_date, min((report.written_at for report in found), default=now))
     read = len(found)
     cursor = cursor.advance([report.key for report in found])
-    for date_prefix in [date for date in cursor.ahead if daily_partitions.has_partition_key(date)]:
+    for date_prefix in [date for date in cursor.ahead if partitions_def.has_partition_key(date)]:
         found, is_all = _between(deployment.s3, bucket, cursor.ahead[date_prefix])
         contents = _read_all(context, deployment.s3, bucket, found)
         earlier = _counts_by_date(context, contents).get(date_prefix, {})
@@ -155,8 +157,10 @@ def lambda_report_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline
         )
     if not read:
         return dg.SensorResult(skip_reason="No new Lambda report", cursor=cursor.dump())
-    partitions = sorted(filter(daily_partitions.has_partition_key, by_date))
-    counted = _counted(context.instance, {date_prefix: oldest[date_prefix] for date_prefix in partitions})
+    partitions = sorted(filter(partitions_def.has_partition_key, by_date))
+    counted = _counted(
+        context.instance, manifests, {date_prefix: oldest[date_prefix] for date_prefix in partitions}
+    )
     events = []
     for date_prefix in partitions:
         uncounted = {
@@ -167,9 +171,9 @@ def lambda_report_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline
         if repeated := len(by_date[date_prefix]) - len(uncounted):
             context.log.info(f"{repeated} reports of {date_prefix} are counted already")
         if uncounted:
-            events.append(_materialization(date_prefix, uncounted))
+            events.append(_materialization(manifests, date_prefix, uncounted))
     for date_prefix in sorted(set(by_date) - set(partitions)):
-        if partition_problem(date_prefix, now) is None:
+        if partition_problem(date_prefix, start_date, now) is None:
             cursor = cursor.expect(date_prefix, by_date[date_prefix])
             context.log.info(f"Counts of {date_prefix} wait for its day")
         else:
@@ -287,11 +291,14 @@ def _read_all(
     }
 
 
-def _counted(instance: dg.DagsterInstance, oldest: Mapping[str, datetime]) -> Mapping[str, set[str]]:
+def _counted(
+    instance: dg.DagsterInstance, manifests: dg.AssetKey, oldest: Mapping[str, datetime]
+) -> Mapping[str, set[str]]:
     """Return which reports the materializations of some dates have counted.
 
     Args:
         instance: Dagster's.
+        manifests: the asset.
         oldest: when the oldest report in question was written, by date; none before can count it.
     """
     counted: dict[str, set[str]] = {}
@@ -300,7 +307,7 @@ def _counted(instance: dg.DagsterInstance, oldest: Mapping[str, datetime]) -> Ma
         by_instant.setdefault(instant, []).append(date_prefix)
     for instant, partitions in by_instant.items():
         records_filter = dg.AssetRecordsFilter(
-            asset_key=manifests.key,
+            asset_key=manifests,
             asset_partitions=partitions,
             after_timestamp=(instant - CLOCK_SKEW).timestamp(),
         )
@@ -327,11 +334,13 @@ def _materializations(
         cursor = page.cursor
 
 
-def _materialization(date_prefix: str, reports: Mapping[str, DateCounts]) -> dg.AssetMaterialization:
+def _materialization(
+    manifests: dg.AssetKey, date_prefix: str, reports: Mapping[str, DateCounts]
+) -> dg.AssetMaterialization:
     """Sum up a date's reports, by their keys, and name them."""
     counts = sum_counts(reports.values())
     return dg.AssetMaterialization(
-        asset_key=manifests.key,
+        asset_key=manifests,
         partition=date_prefix,
         metadata={
             "files_processed": counts.files_processed,

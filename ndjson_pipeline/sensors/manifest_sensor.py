@@ -13,6 +13,7 @@ from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import (
     ATTEMPT_TAG,
+    CONVERSION_JOB,
     IN_FLIGHT,
     MANIFESTS_TAG,
     PARTITION_TAG,
@@ -21,11 +22,11 @@ from ndjson_pipeline.claims.dagster_runs import (
 )
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
-from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.conversion.failed_dates import show_failed
-from ndjson_pipeline.deployment.names import GLUE_POOL
+from ndjson_pipeline.deployment.feed import Feed
+from ndjson_pipeline.deployment.instance.places import make_places, places_of
 from ndjson_pipeline.deployment.partitions import daily_partitions, partition_problem
-from ndjson_pipeline.jobs import convert_manifests
+from ndjson_pipeline.deployment.settings import PipelineSettings
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sensors.launches import (
     MAX_LAUNCHES,
@@ -49,7 +50,7 @@ ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRun
 
 
 @dg.sensor(
-    job=convert_manifests,
+    job_name=CONVERSION_JOB,
     # The daemon looks every five seconds. An interval of five would pass over a look that comes a moment
     # early, and the sensor would tick every ten. A tick is one query of an index, so it may be each look.
     minimum_interval_seconds=4,
@@ -64,21 +65,23 @@ def manifest_sensor(
 ) -> dg.SensorResult | dg.SkipReason:
     """Request the runs of one tick."""
     records, settings, now = pipeline.records(), pipeline.deployment.settings, utc_now()
+    feed, partitions = Feed(settings.feed), daily_partitions(settings.partition_start_date)
+    _make_places(context, feed, settings)
     waiting = records.with_status(ManifestStatus.PENDING, PENDING_PER_TICK)
     # What crashed is tried again, by the same path as what waits for the first time.
     waiting += records.retries_due(now, PENDING_PER_TICK)
     if not waiting:
         return dg.SkipReason("No committed manifest waits")
-    failed = _fail_unlaunchable(context, records, waiting, now)
+    failed = _fail_unlaunchable(context, pipeline, waiting, now)
     launches = plan_launches(
         waiting,
-        _runs_by_date(context, pipeline.reconcile_rules.claim_grace, now),
-        has_partition=daily_partitions.has_partition_key,
+        _runs_by_date(context, feed, pipeline.reconcile_rules.claim_grace, now),
+        has_partition=partitions.has_partition_key,
         dial=LaunchDial(settings.launch_min_mb, settings.launch_max_wait),
-        places=_places(context.instance),
+        places=places_of(context.instance, feed.pool) or settings.max_concurrent_runs,
         now=now,
     )
-    requests = _requests(context, records, launches, now)
+    requests = _requests(context, pipeline, launches, now)
     if not requests and failed:
         return dg.SkipReason(f"{failed} manifests were failed, because their dates can be no partition")
     if not requests:
@@ -89,16 +92,25 @@ def manifest_sensor(
     return dg.SensorResult(run_requests=requests)
 
 
+def _make_places(context: dg.SensorEvaluationContext, feed: Feed, settings: PipelineSettings) -> None:
+    """Give the feed's pool its places, whatever command its code server was started by."""
+    try:
+        make_places(context.instance, feed.pool, settings.max_concurrent_runs)
+    except Exception as error:
+        # The pool keeps the places it has, and what waits is not to wait for this.
+        context.log.warning(f"The places of pool {feed.pool} could not be set: {error}", exc_info=error)
+
+
 def _runs_by_date(
-    context: dg.SensorEvaluationContext, claim_grace: timedelta, now: datetime
+    context: dg.SensorEvaluationContext, feed: Feed, claim_grace: timedelta, now: datetime
 ) -> dict[str, DateRuns]:
-    """Count the queued and going runs of each date that this sensor launched."""
+    """Count the queued and going runs of each date that this feed's sensor launched."""
     runs: dict[str, DateRuns] = {}
     # By status alone: with the job's name too, SQLite walks every run the job ever had.
     for record in context.instance.get_run_records(dg.RunsFilter(statuses=IN_FLIGHT)):
         run = record.dagster_run
         date_prefix = run.tags.get(PARTITION_TAG)
-        if run.job_name != convert_manifests.name or date_prefix is None or MANIFESTS_TAG not in run.tags:
+        if date_prefix is None or not _is_launched(run, feed):
             continue
         held = runs.get(date_prefix, DateRuns())
         started = record.start_time
@@ -110,46 +122,47 @@ def _runs_by_date(
     return runs
 
 
-def _places(instance: dg.DagsterInstance) -> int:
-    """Return how many runs the pool lets convert at the same time."""
-    limits = {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}
-    return limits.get(GLUE_POOL) or instance.global_op_concurrency_default_limit or 1
+def _is_launched(run: dg.DagsterRun, feed: Feed) -> bool:
+    """Tell whether a run is one that this feed's sensor launched, or was executed again for one."""
+    return run.job_name == CONVERSION_JOB and MANIFESTS_TAG in run.tags and feed.owns(run)
 
 
 def _fail_unlaunchable(
     context: dg.SensorEvaluationContext,
-    records: ManifestRecordStore,
+    pipeline: PipelineResource,
     waiting: Iterable[ManifestRecord],
     now: datetime,
 ) -> int:
     """Fail the manifests whose date can be no partition: they would wait for ever, and nobody would know."""
     waiting = list(waiting)
+    start_date = pipeline.deployment.settings.partition_start_date
     problems = {
         date_prefix: problem
         for date_prefix in {record.date_prefix for record in waiting}
-        if (problem := partition_problem(date_prefix, now)) is not None
+        if (problem := partition_problem(date_prefix, start_date, now)) is not None
     }
     unlaunchable = [record for record in waiting if record.date_prefix in problems][:FAILED_PER_TICK]
     for record in unlaunchable:
-        _fail(context, records, record, f"it can't be converted: {problems[record.date_prefix]}")
+        _fail(context, pipeline, record, f"it can't be converted: {problems[record.date_prefix]}")
     return len(unlaunchable)
 
 
 def _fail(
-    context: dg.SensorEvaluationContext, records: ManifestRecordStore, record: ManifestRecord, reason: str
+    context: dg.SensorEvaluationContext, pipeline: PipelineResource, record: ManifestRecord, reason: str
 ) -> None:
     """Fail a manifest that no run converts; claimed first, so that its alert goes out like a run's.
 
     Where its date is a partition, it is shown as failed: no run is there to do so.
     """
+    records, settings = pipeline.records(), pipeline.deployment.settings
     move = Move.CLAIM if record.status is ManifestStatus.PENDING else Move.RETRY
     try:
         claim = records.claim(record, f"{SENSOR_HOLDER_PREFIX}{context.sensor_name}", move)
         if claim is not None:
             records.fail(claim, reason)
             context.log.error(f"{record.manifest_path} failed: {reason}")
-            if daily_partitions.has_partition_key(record.date_prefix):
-                show_failed(context.instance, record.date_prefix, [claim.record])
+            if daily_partitions(settings.partition_start_date).has_partition_key(record.date_prefix):
+                show_failed(context.instance, Feed(settings.feed), record.date_prefix, [claim.record])
     except Exception as error:
         # It is met again at the next tick, and must not keep the others from their runs.
         context.log.warning(f"{record.manifest_path} could not be failed: {error}", exc_info=error)
@@ -157,7 +170,7 @@ def _fail(
 
 def _requests(
     context: dg.SensorEvaluationContext,
-    records: ManifestRecordStore,
+    pipeline: PipelineResource,
     launches: Sequence[Launch],
     now: datetime,
 ) -> list[dg.RunRequest]:
@@ -165,14 +178,15 @@ def _requests(
     if not launches:
         return []
     oldest = min(launch.waits_since for launch in launches)
-    ended = _ended_without_a_claim(context.instance, max(oldest, now - LONGEST_LOOK_BACK))
+    feed = Feed(pipeline.deployment.settings.feed)
+    ended = _ended_without_a_claim(context.instance, feed, max(oldest, now - LONGEST_LOOK_BACK))
     requests = []
     for launch in launches:
         ends = ended.get(launch.date_prefix, [])
         stuck = [record for record in launch.records if _later(ends, record) >= MAX_LAUNCHES]
         reason = f"{MAX_LAUNCHES} runs were launched for it and ended before they claimed it; see their logs"
         for record in stuck:
-            _fail(context, records, record, reason)
+            _fail(context, pipeline, record, reason)
         left = tuple(record for record in launch.records if record not in stuck)
         if not left:
             continue
@@ -183,6 +197,7 @@ def _requests(
                 run_key=chosen.run_key(earlier),
                 partition_key=chosen.date_prefix,
                 tags={
+                    **feed.run_tags,
                     MANIFESTS_TAG: chosen.tag,
                     ATTEMPT_TAG: str(chosen.attempt),
                     PRIORITY_TAG: str(chosen.priority),
@@ -192,15 +207,16 @@ def _requests(
     return requests
 
 
-def _ended_without_a_claim(instance: dg.DagsterInstance, since: datetime) -> dict[str, list[datetime]]:
-    """Return when the runs of each date were created that ended, since an instant, and claimed nothing."""
+def _ended_without_a_claim(
+    instance: dg.DagsterInstance, feed: Feed, since: datetime
+) -> dict[str, list[datetime]]:
+    """Return when a feed's runs of each date were created that ended, since then, and claimed nothing."""
     ends: dict[str, list[datetime]] = {}
     # By status and time of change, which is how the storage orders them: what ended before costs nothing.
     for record in instance.get_run_records(dg.RunsFilter(statuses=ENDED, updated_after=since)):
         run = record.dagster_run
         date_prefix = run.tags.get(PARTITION_TAG)
-        is_own = run.job_name == convert_manifests.name and MANIFESTS_TAG in run.tags
-        if is_own and date_prefix is not None and not has_claimed(run):
+        if _is_launched(run, feed) and date_prefix is not None and not has_claimed(run):
             ends.setdefault(date_prefix, []).append(record.create_timestamp.replace(tzinfo=UTC))
     return ends
 

@@ -13,7 +13,6 @@ import dagster as dg
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.dates import parse_utc_timestamp
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.assets import merged_parquet
 from ndjson_pipeline.claims.dagster_runs import RunView, view_of
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.retries import FailureKind
@@ -26,6 +25,7 @@ from ndjson_pipeline.conversion.metadata import (
     numbers_of,
     run_metadata,
 )
+from ndjson_pipeline.deployment.feed import Feed
 from ndjson_pipeline.deployment.partitions import daily_partitions
 from ndjson_pipeline.errors import StaleHolderError
 from ndjson_pipeline.glue.begun_runs import BegunRuns
@@ -36,6 +36,7 @@ from ndjson_pipeline.glue.session import Conversion
 from ndjson_pipeline.glue.settlement import Settlement, settle
 from ndjson_pipeline.jobs import converts
 from ndjson_pipeline.resources import PipelineResource
+from ndjson_pipeline.sensors.location import location_of
 
 # Far more than the places of Glue can hold; a tick has a minute, of which so much is spent on settling.
 RECORDS_PER_TICK = 10_000
@@ -86,7 +87,8 @@ def reconcile_sensor(context: dg.SensorEvaluationContext, pipeline: PipelineReso
     if len(processing) < RECORDS_PER_TICK:
         # Else a live run may hold some that were not read.
         holders = {record.dagster_run_id for record in processing}
-        idle = _idle_runs(context, holders, utc_now() - pipeline.reconcile_rules.idle_run)
+        feed = Feed(pipeline.deployment.names.feed)
+        idle = _idle_runs(context, feed, holders, utc_now() - pipeline.reconcile_rules.idle_run)
     idle_again = [run for run in idle if run.run_id in _read_cursor(context.cursor)]
     ended = _end_runs(
         context, done.lost_runs.values(), "its manifests were settled by asking Glue"
@@ -260,13 +262,14 @@ def _materializations(
 
     A date that has failed manifests is shown as failed, and what was completed of it is only observed.
     """
-    records = pipeline.records()
+    records, settings = pipeline.records(), pipeline.deployment.settings
+    feed, partitions = Feed(settings.feed), daily_partitions(settings.partition_start_date)
     by_date: dict[str, list[Settled]] = {}
     for one in settled:
         by_date.setdefault(one[0].claim.record.date_prefix, []).append(one)
     events: list[dg.AssetMaterialization | dg.AssetObservation] = []
     for date_prefix, of_date in sorted(by_date.items()):
-        if not daily_partitions.has_partition_key(date_prefix):
+        if not partitions.has_partition_key(date_prefix):
             continue
         names = [settlement.claim.record.name for settlement, _ in of_date if settlement.failure is not None]
         failed = records.failed_of(date_prefix, FAILED_READ, names)
@@ -283,9 +286,9 @@ def _materializations(
                 "settled_by": dg.MetadataValue.text("reconcile_sensor"),
             }
             event = dg.AssetObservation if failed else dg.AssetMaterialization
-            events.append(event(merged_parquet.key, partition=date_prefix, metadata=metadata))
+            events.append(event(feed.merged_parquet, partition=date_prefix, metadata=metadata))
         if failed:
-            show_failed(instance, date_prefix, failed)
+            show_failed(instance, feed, date_prefix, failed)
     return events
 
 
@@ -304,10 +307,11 @@ def _read_cursor(cursor: str | None) -> set[str]:
 
 
 def _idle_runs(
-    context: dg.SensorEvaluationContext, holders: set[str | None], started_before: datetime
+    context: dg.SensorEvaluationContext, feed: Feed, holders: set[str | None], started_before: datetime
 ) -> list[dg.DagsterRun]:
-    """Return the runs of `merged_parquet` that were started long ago and hold no manifest.
+    """Return the feed's runs of `merged_parquet` that were started long ago and hold no manifest.
 
+    A run of another feed holds none of this one's manifests, however long it goes on.
     Between two dates a live run holds none for a moment, so two ticks in a row must find it so.
     """
     filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
@@ -316,7 +320,8 @@ def _idle_runs(
         run = record.dagster_run
         began = record.start_time or record.create_timestamp.timestamp()
         started = datetime.fromtimestamp(began, UTC)
-        if run.run_id in holders or not converts(run) or started > started_before:
+        is_own = converts(run, feed, location_of(context))
+        if run.run_id in holders or not is_own or started > started_before:
             continue
         idle.append(run)
     return idle

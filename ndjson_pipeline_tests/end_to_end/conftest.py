@@ -140,9 +140,9 @@ class Running:
         )
 
     def subscribe_to_alerts(self) -> Callable[[], list[dict[str, Any]]]:
-        """Lay a queue behind the alert topic, and return what reads every alert that came so far."""
+        """Lay a queue behind the feed's alert topic, and return what reads every alert that came so far."""
         sqs, received = self.platform.aws.client("sqs"), []
-        url = sqs.create_queue(QueueName="alerts-of-a-test")["QueueUrl"]
+        url = sqs.create_queue(QueueName=f"test-of-{self.deployment.names.alert_topic}")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         self.deployment.sns.subscribe(TopicArn=self.deployment.alert_topic_arn, Protocol="sqs", Endpoint=arn)
 

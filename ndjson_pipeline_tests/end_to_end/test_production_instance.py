@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.daemon, pytest.mark.spark, pytest.mark.timeout(240)]
 SETTINGS = LocalAwsSettings(
     lambda_variables=DEMO_SETTINGS.lambda_variables, resources=ResourceSettings(max_concurrent_glue_runs=8)
 )
+PLACES = 2
 RECORDS = 5
 
 
@@ -41,7 +42,7 @@ def starting(scratch: Path, restored_environment: None, postgres: PostgresServer
         for name, value in {**postgres.environment, "TMPDIR": str(scratch)}.items():
             patch.setenv(name, value)
         with LocalPlatform(
-            scratch / "platform", daemon_command(), settings=SETTINGS, instance=PRODUCTION
+            scratch / "platform", daemon_command(), settings=SETTINGS, instance=PRODUCTION, places=PLACES
         ) as platform:
             yield platform
         await_true(lambda: not processes_with_variable("TMPDIR", str(scratch)), 10)
@@ -98,8 +99,9 @@ def test_runs_events_and_ticks_are_in_postgresql(
 
 
 def test_no_more_runs_go_at_once_than_the_pool_has_places(running: Running, first: list[InputFile]) -> None:
-    limit = running.instance.get_concurrency_config().pool_config.default_pool_limit
-    assert limit == 2
+    (pool,) = running.instance.event_log_storage.get_pool_limits()
+    limit = pool.limit
+    assert limit == PLACES
     spans = [
         (record.start_time, record.end_time)
         for record in completed_runs(running.instance)

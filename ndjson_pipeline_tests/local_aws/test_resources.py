@@ -187,6 +187,42 @@ def test_lambda_environment_names_every_resource():
     assert all(isinstance(value, str) for value in environment.values())
 
 
+@pytest.fixture
+def both():
+    return create_resources(), create_resources(feed="orders")
+
+
+def test_a_feed_has_resources_of_its_own_beside_the_one_without_a_name(both):
+    for names in both:
+        topic = f"arn:aws:sns:us-east-1:{names.account}:{names.alert_topic}"
+        assert topic in {each["TopicArn"] for each in client("sns").list_topics()["Topics"]}
+        client("dynamodb").describe_table(TableName=names.tracking_table)
+        assert client("glue").get_job(JobName=names.glue_job)["Job"]["Role"].endswith(f"/{names.glue_role}")
+        policy = json.loads(queue_attributes(names.queue)["Policy"])
+        (statement,) = policy["Statement"]
+        source = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+        assert source == f"arn:aws:s3:::{names.input_bucket}"
+    assert not set(both[0].buckets) & set(both[1].buckets)
+
+
+def test_the_variables_of_a_feeds_functions_name_nothing_of_another(both):
+    plain, orders = lambda_environment(), lambda_environment(feed="orders")
+    assert plain.keys() == orders.keys()
+    same = {name for name in plain if plain[name] == orders[name]}
+    assert same == {"INPUT_PREFIX", "EXPECTED_FILE_SIZE_MB"}
+    assert {orders[name] for name in ("INPUT_BUCKET", "TRACKING_TABLE")} == {
+        both[1].input_bucket,
+        both[1].tracking_table,
+    }
+
+
+def test_the_environment_names_the_feed_where_the_caller_does_not(monkeypatch):
+    monkeypatch.setenv("NDJSON_FEED", "orders")
+    assert create_resources().feed == "orders"
+    assert "ndjson-orders-parquet-events-dev" in lambda_environment()["QUEUE_URL"]
+    assert create_resources(feed="").feed == ""
+
+
 def test_lambda_environment_needs_resources():
     with pytest.raises(MissingResourceError, match="create_resources"):
         lambda_environment()

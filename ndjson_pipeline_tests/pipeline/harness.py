@@ -222,13 +222,20 @@ class FakeGlue:
             yield {"JobRuns": newest_first[start : start + self.page_size]}
 
 
-def outcome(manifest_path: str, *, rows: int = 7, rejected: int = 1, error: str | None = None) -> Any:
+def outcome(
+    manifest_path: str,
+    *,
+    rows: int = 7,
+    rejected: int = 1,
+    error: str | None = None,
+    bucket: str = OUTPUT_BUCKET,
+) -> Any:
     """Return one manifest's outcome as the Glue script has it."""
     filename = manifest_path.rpartition("/")[2]
     try:
-        path = s3_uri(OUTPUT_BUCKET, output_key("", ManifestName.parse(filename), 0, "snappy"))
+        path = s3_uri(bucket, output_key("", ManifestName.parse(filename), 0, "snappy"))
     except ManifestKeyError:
-        path = s3_uri(OUTPUT_BUCKET, f"merged-parquet-{DATE}/{filename}-0000.snappy.parquet")
+        path = s3_uri(bucket, f"merged-parquet-{DATE}/{filename}-0000.snappy.parquet")
     files = () if error is not None or not rows else (ParquetFile(path, 262_144, rows, manifest_path),)
     return ManifestOutcome(
         manifest_path=manifest_path,

@@ -8,7 +8,10 @@ from dagster._core.loader import LoadingContextForTest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from ndjson_pipeline.deployment.partitions import daily_partitions
+from ndjson_pipeline.deployment.settings import PipelineSettings
 from ndjson_pipeline_tests.pipeline.asset_runner import ASSET
+
+PARTITIONS = daily_partitions(PipelineSettings.partition_start_date)
 
 
 def bar(instance: dg.DagsterInstance) -> dict[str, str]:
@@ -24,13 +27,13 @@ def bar(instance: dg.DagsterInstance) -> dict[str, str]:
 
 
 def _bar(instance: dg.DagsterInstance) -> dict[str, str]:
-    value = get_and_update_asset_status_cache_value(instance, ASSET, daily_partitions)
+    value = get_and_update_asset_status_cache_value(instance, ASSET, PARTITIONS)
     if value is None:
         return {}
     subsets = {
-        "materialized": value.deserialize_materialized_partition_subsets(daily_partitions),
-        "failed": value.deserialize_failed_partition_subsets(daily_partitions),
-        "in progress": value.deserialize_in_progress_partition_subsets(daily_partitions),
+        "materialized": value.deserialize_materialized_partition_subsets(PARTITIONS),
+        "failed": value.deserialize_failed_partition_subsets(PARTITIONS),
+        "in progress": value.deserialize_in_progress_partition_subsets(PARTITIONS),
     }
     # The UI shows a partition that is both materialized and failed as failed.
     return {date: status for status, subset in subsets.items() for date in subset.get_partition_keys()}

@@ -29,6 +29,23 @@ print(json.dumps(sorted(key.to_user_string() for key in repository.asset_graph.g
 """
 
 
+LOAD_NAMES = """
+import json
+from ndjson_pipeline.definitions import defs
+
+repository = defs.get_repository_def()
+asset = next(found for found in defs.assets if hasattr(found, "op"))
+print(json.dumps({
+    "keys": sorted(key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()),
+    "pool": asset.op.pool,
+    "jobs": sorted(job.name for job in repository.get_all_jobs()),
+    "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
+    "tags": sorted({json.dumps(dict(job.run_tags)) for job in repository.get_all_jobs()}),
+    "checks": sorted({key.asset_key.to_user_string() for key in repository.asset_graph.asset_check_keys}),
+}))
+"""
+
+
 def environment_without_aws(home: Path) -> dict[str, str]:
     variables = {
         name: value
@@ -50,6 +67,60 @@ def test_loads_without_aws_variables_and_without_a_network(tmp_path: Path) -> No
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == ["manifests", "merged_parquet", "raw_ndjson"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "prefix", "pool", "tags"),
+    [
+        ({}, "", "glue", ["{}"]),
+        ({"NDJSON_FEED": ""}, "", "glue", ["{}"]),
+        # Dagster's own job of all assets bears no tag.
+        ({"NDJSON_FEED": "orders"}, "orders/", "orders", ['{"ndjson/feed": "orders"}', "{}"]),
+    ],
+    ids=["no variable", "an empty one", "a feed"],
+)
+def test_the_environment_names_the_feed_whose_code_location_it_is(
+    variables: dict[str, str], prefix: str, pool: str, tags: list[str], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD_NAMES],
+        capture_output=True,
+        text=True,
+        timeout=60 * PATIENCE,
+        check=False,
+        cwd=tmp_path,
+        env={**environment_without_aws(tmp_path), **variables},
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found == {
+        "keys": [f"{prefix}{asset}" for asset in ("manifests", "merged_parquet", "raw_ndjson")],
+        "pool": pool,
+        "jobs": [
+            "__ASSET_JOB",
+            "audit_input_listing",
+            "convert_manifests",
+            "reprocess_failed_manifests",
+            "sweep_now",
+        ],
+        "sensors": ["failure_alert_sensor", "lambda_report_sensor", "manifest_sensor", "reconcile_sensor"],
+        "tags": tags,
+        "checks": [f"{prefix}merged_parquet"],
+    }
+
+
+def test_a_feed_whose_name_makes_no_sense_is_one_clear_error(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD_NAMES],
+        capture_output=True,
+        text=True,
+        timeout=60 * PATIENCE,
+        check=False,
+        cwd=tmp_path,
+        env={**environment_without_aws(tmp_path), "NDJSON_FEED": "Orders"},
+    )
+    assert done.returncode != 0
+    assert "NDJSON_FEED must be a small letter" in done.stderr
 
 
 def test_only_the_parquet_is_made_here() -> None:

@@ -153,12 +153,16 @@ class DagsterState:
     manifests_converted: int
 
 
-def read_dagster(instance: "DagsterInstance") -> DagsterState:
-    """Read runs and materializations."""
+def read_dagster(instance: "DagsterInstance", feed_name: str) -> DagsterState:
+    """Read the runs, and the materializations of a feed's assets."""
     import dagster as dg  # noqa: PLC0415 - loads for a second, while the platform starts
 
-    def total(asset: str, field_name: str) -> int:
-        found = instance.fetch_materializations(dg.AssetKey(asset), limit=1000).records
+    from ndjson_pipeline.deployment.feed import Feed  # noqa: PLC0415 - it loads Dagster
+
+    feed = Feed(feed_name)
+
+    def total(asset: dg.AssetKey, field_name: str) -> int:
+        found = instance.fetch_materializations(asset, limit=1000).records
         values: list[Any] = [
             record.asset_materialization.metadata[field_name].value
             for record in found
@@ -176,6 +180,6 @@ def read_dagster(instance: "DagsterInstance") -> DagsterState:
         runs=succeeded,
         failed_runs=failed,
         open_runs=instance.get_runs_count() - succeeded - failed,
-        files_reported=total("manifests", "files_processed"),
-        manifests_converted=total("merged_parquet", "run_manifests_completed"),
+        files_reported=total(feed.manifests, "files_processed"),
+        manifests_converted=total(feed.merged_parquet, "run_manifests_completed"),
     )

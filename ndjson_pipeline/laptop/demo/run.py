@@ -143,7 +143,7 @@ def _await_end(
     while True:
         platform.check_alive()
         tracked = read_tracking(deployment, dates)
-        dagster = read_dagster(instance)
+        dagster = read_dagster(instance, deployment.names.feed)
         tell(Progress("working", len(files), tracked, dagster))
         _check_failures(tracked, dagster)
         if (

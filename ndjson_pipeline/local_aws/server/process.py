@@ -68,8 +68,8 @@ class LocalAwsProcess:
 
     @property
     def names(self) -> Names:
-        """The names of everything made."""
-        return Names(environment=self.settings.environment, account=str(self._fact("account")))
+        """The names of everything made, of the first feed."""
+        return Names(self.settings.environment, str(self._fact("account")), self.settings.feeds[0])
 
     @property
     def process_id(self) -> int:
@@ -99,7 +99,7 @@ class LocalAwsProcess:
         """Run one of the functions, and wait for it.
 
         Args:
-            function: `builder`, `sweeper`, `generator`, or a function's full name.
+            function: `builder`, `sweeper`, `generator` of the first feed, or a function's full name.
             payload: its event; `{}` where there is none.
 
         Raises:

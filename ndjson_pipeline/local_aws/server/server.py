@@ -67,12 +67,17 @@ class LocalAws:
     def __init__(self, port: int = 0, *, directory: Path, settings: LocalAwsSettings | None = None) -> None:
         self.settings = settings or LocalAwsSettings()
         self.directory = directory.resolve()
-        self.names = Names(environment=self.settings.environment, account=ACCOUNT)
+        self.feeds = tuple(Names(self.settings.environment, ACCOUNT, feed) for feed in self.settings.feeds)
         self._requested_port = port
         self._endpoint_url: str | None = None
         self._credentials: LocalCredentials | None = None
         self._runtime: LambdaRuntime | None = None
         self._exits = contextlib.ExitStack()
+
+    @property
+    def names(self) -> Names:
+        """The names of everything made, of the first feed."""
+        return self.feeds[0]
 
     @property
     def endpoint_url(self) -> str:
@@ -102,7 +107,7 @@ class LocalAws:
         """Run one of the functions, and wait for it.
 
         Args:
-            function: `builder`, `sweeper`, `generator`, or a function's full name.
+            function: `builder`, `sweeper`, `generator` of the first feed, or a function's full name.
             payload: its event; `{}` where there is none.
 
         Raises:
@@ -166,15 +171,17 @@ class LocalAws:
         shipper.start()
         exits.callback(shipper.stop)
         exits.callback(glue_runs.stop)
-        create_resources(
-            settings.environment,
-            settings=settings.resources,
-            clients=clients,
-            input_prefix=settings.shared().input_prefix,
-        )
-        runtime.register(self._functions(clients))
+        for names in self.feeds:
+            create_resources(
+                settings.environment,
+                feed=names.feed,
+                settings=settings.resources,
+                clients=clients,
+                input_prefix=settings.shared().input_prefix,
+            )
+            runtime.register(self._functions(clients, names))
         self._runtime = runtime
-        pumps = self._pumps(clients, runtime)
+        pumps = [pump for names in self.feeds for pump in self._pumps(clients, runtime, names)]
         for pump in pumps:
             exits.callback(pump.join)
         exits.callback(runtime.stop)
@@ -187,16 +194,16 @@ class LocalAws:
         path = [*self.settings.python_path, str(project_directory())]
         return {**base, "PYTHONPATH": os.pathsep.join(path)}
 
-    def _functions(self, clients: AwsClients) -> list[LambdaFunction]:
+    def _functions(self, clients: AwsClients, names: Names) -> list[LambdaFunction]:
         settings = self.settings
         variables = {
-            **lambda_environment(settings.environment, clients=clients),
+            **lambda_environment(settings.environment, feed=names.feed, clients=clients),
             **settings.lambda_variables,
         }
         handlers = {
-            self.names.manifest_builder_function: settings.manifest_builder_handler,
-            self.names.sweeper_function: settings.sweeper_handler,
-            self.names.generator_function: settings.generator_handler,
+            names.manifest_builder_function: settings.manifest_builder_handler,
+            names.sweeper_function: settings.sweeper_handler,
+            names.generator_function: settings.generator_handler,
         }
         return [
             LambdaFunction(
@@ -210,18 +217,20 @@ class LocalAws:
             for name, handler in handlers.items()
         ]
 
-    def _pumps(self, clients: AwsClients, runtime: LambdaRuntime) -> list[QueuePump | TimerPump]:
+    def _pumps(
+        self, clients: AwsClients, runtime: LambdaRuntime, names: Names
+    ) -> list[QueuePump | TimerPump]:
         settings = self.settings
         pumps: list[QueuePump | TimerPump] = []
         if settings.queue_enabled:
             pumps.append(
                 QueuePump(
                     client=clients.sqs,
-                    queue_url=clients.sqs.get_queue_url(QueueName=self.names.queue)["QueueUrl"],
-                    queue_arn=f"arn:aws:sqs:{settings.region}:{ACCOUNT}:{self.names.queue}",
+                    queue_url=clients.sqs.get_queue_url(QueueName=names.queue)["QueueUrl"],
+                    queue_arn=f"arn:aws:sqs:{settings.region}:{ACCOUNT}:{names.queue}",
                     region=settings.region,
                     runtime=runtime,
-                    function_name=self.names.manifest_builder_function,
+                    function_name=names.manifest_builder_function,
                     batch_size=settings.batch_size,
                     batching_window_seconds=settings.batching_window_seconds,
                     concurrency=settings.queue_concurrency,
@@ -231,7 +240,7 @@ class LocalAws:
             pumps.append(
                 TimerPump(
                     runtime,
-                    self.names.sweeper_function,
+                    names.sweeper_function,
                     ACCOUNT,
                     settings.region,
                     settings.sweep_interval_seconds,

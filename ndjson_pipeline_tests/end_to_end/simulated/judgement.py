@@ -18,7 +18,9 @@ from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import ENDED_BADLY, IN_FLIGHT
 from ndjson_pipeline.claims.record import ManifestRecord, parse_record
 from ndjson_pipeline.claims.store import ManifestRecordStore
+from ndjson_pipeline.deployment.feed import Feed
 from ndjson_pipeline.deployment.partitions import daily_partitions
+from ndjson_pipeline.deployment.settings import PipelineSettings
 from ndjson_pipeline.jobs import converts
 from ndjson_pipeline.laptop.demo.observation import read_output
 from ndjson_pipeline_tests.end_to_end.simulated.arrivals import Arrivals
@@ -248,7 +250,8 @@ class Judgement:
         failed = {(failure.run_id, failure.manifest_path) for failure in self.platform.failed_attempts}
         assert failed <= told, sorted(failed - told)
         instance = self.platform.orchestration.instance
-        runs = {run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=ENDED_BADLY)) if converts(run)}
+        ended = instance.get_runs(dg.RunsFilter(statuses=ENDED_BADLY))
+        runs = {run.run_id for run in ended if converts(run, Feed())}
         untold = runs - {alert["DagsterRunId"] for alert in alerts}
         assert untold == set()
 
@@ -274,9 +277,10 @@ class Judgement:
     def check_reports_counted(self) -> None:
         """The Lambda's reports are counted once in `manifests`, those of before the lost storage again."""
         expected: Counter[str] = Counter()
+        partitions = daily_partitions(PipelineSettings.partition_start_date)
         for report in self.platform.ingest.reports():
             for date_prefix, counts in report["dates"].items():
-                if daily_partitions.has_partition_key(date_prefix):
+                if partitions.has_partition_key(date_prefix):
                     expected[date_prefix] += counts["files_processed"]
         counted: Counter[str] = Counter()
         cursor, has_more = None, True

@@ -27,7 +27,7 @@ from ndjson_pipeline.deployment import clients as aws
 from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.glue.messages import IdentityMessageReader
 from ndjson_pipeline.glue.runs import GlueRuns
-from ndjson_pipeline.jobs import reprocess_failed_manifests
+from ndjson_pipeline.jobs import REPROCESS_JOB
 from ndjson_pipeline.local_aws import create_resources, lambda_environment
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline_tests.end_to_end.simulated.arrivals import Arrivals, Rates
@@ -151,9 +151,7 @@ class Platform:
         """Try again what has failed so far, as an operator does once the cause is mended."""
         for date_prefix in self.dates():
             if date_prefix <= self.simulation.now.date().isoformat():
-                self.orchestration.launch(
-                    reprocess_failed_manifests.name, tags={"dagster/partition": date_prefix}
-                )
+                self.orchestration.launch(REPROCESS_JOB, tags={"dagster/partition": date_prefix})
 
     def _refusal_storm(self) -> None:
         for number in range(STORM_FILES):

@@ -72,6 +72,22 @@ def test_a_taken_port_of_the_local_aws_is_one_sentence(scratch: Path, taken_port
     assert list(scratch.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["demo", "--feed", "Orders"],
+        ["dev", "--port", "0", "--aws-port", "0", "--feed", "", "--feed", "Orders"],
+        ["generate", "--feed", "Orders"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_feed_whose_name_makes_no_sense_is_one_sentence(scratch: Path, arguments: list[str]) -> None:
+    done = run(scratch, *arguments)
+    assert_one_sentence(done)
+    assert "must be a small letter" in done.stderr
+    assert list(scratch.iterdir()) == []
+
+
 @pytest.mark.parametrize("as_json", [[], ["--json"]])
 def test_an_input_folder_that_is_none_is_one_sentence(scratch: Path, as_json: list[str]) -> None:
     absent = scratch.parent / "absent"

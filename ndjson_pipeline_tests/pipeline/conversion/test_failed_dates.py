@@ -13,6 +13,7 @@ from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.conversion.failed_dates import show_failed
+from ndjson_pipeline.deployment.feed import Feed
 from ndjson_pipeline.jobs import converts
 from ndjson_pipeline_tests.pipeline.asset_runner import ASSET, Runner, converted
 from ndjson_pipeline_tests.pipeline.harness import (
@@ -162,11 +163,11 @@ def test_after_a_termination_a_run_that_stands_for_the_date_shows_it_failed_and_
     canceled = create_run_for_test(instance, status=dg.DagsterRunStatus.CANCELED)
     record = make_record(dagster_run_id=canceled.run_id, error_message="terminated by a person")
     for _ in range(2):
-        show_failed(instance, DATE, [record])
+        show_failed(instance, Feed(), DATE, [record])
         assert bar(instance) == {DATE: "failed"}
     (stand_in,) = instance.get_runs(dg.RunsFilter(statuses=[FAILURE]))
     assert stand_in.tags[SHOWS_FAILED_TAG] == DATE
-    assert not converts(stand_in)
+    assert not converts(stand_in, Feed())
     (ended,) = instance.all_logs(stand_in.run_id, dg.DagsterEventType.RUN_FAILURE)
     assert "terminated by a person" in ended.message
 
@@ -180,7 +181,7 @@ def test_a_failed_date_leads_to_the_run_that_failed_for_the_newest_of_its_manife
         make_record(1, dagster_run_id=runs[0], processing_start_time="2026-01-30T08:00:00.000000Z"),
         make_record(2, dagster_run_id=runs[1], processing_start_time="2026-01-30T07:00:00.000000Z"),
     ]
-    show_failed(instance, DATE, [*records, gone])
+    show_failed(instance, Feed(), DATE, [*records, gone])
     planned = instance.get_latest_planned_materialization_info(ASSET, partition=DATE)
     assert planned is not None
     assert planned.run_id == runs[0]

@@ -1,6 +1,5 @@
 """The Dagster instances' settings, as Dagster reads them."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +16,11 @@ from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, Postgr
 from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.deployment.instance.__main__ import main
-from ndjson_pipeline.deployment.instance.home import LOCAL, PRODUCTION, make_places, prepare_home
+from ndjson_pipeline.deployment.instance.home import LOCAL, PRODUCTION, prepare_home, room_for
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline_tests.postgresql import PostgresServer, postgres_server
+
+POOL = "glue"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def instances(
         opened = {}
         for name in (LOCAL, PRODUCTION):
             home = tmp_path_factory.mktemp("home")
-            prepare_home(home, name)
+            prepare_home(home, name, places={POOL: 2})
             opened[name] = dg.DagsterInstance.from_config(str(home))
         yield opened
         for instance in opened.values():
@@ -67,40 +68,8 @@ def test_as_many_runs_hold_the_pool_as_the_glue_job_allows(
 def test_the_pool_has_its_places_before_the_first_run_asks(instance: dg.DagsterInstance) -> None:
     (asset,) = [found for found in build_defs().assets or [] if isinstance(found, dg.AssetsDefinition)]
     (limit,) = instance.event_log_storage.get_pool_limits()
-    assert asset.op.pool == limit.name
-    assert (limit.limit, limit.from_default) == (2, True)
-
-
-@pytest.fixture
-def with_more_places(instance: dg.DagsterInstance, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """The same storage under settings that give the pool one place more."""
-    settings = Path(instance.root_directory, "dagster.yaml").read_text()
-    assert settings.count("default_limit: 2") == 1
-    home = tmp_path / "home"
-    shutil.copytree(instance.root_directory, home)
-    (home / "dagster.yaml").write_text(settings.replace("default_limit: 2", "default_limit: 3"))
-    with dg.DagsterInstance.from_config(str(home)) as changed:
-        yield changed
-    make_places(instance)
-
-
-def test_a_change_of_the_settings_changes_the_places(with_more_places: dg.DagsterInstance) -> None:
-    for _ in range(2):
-        make_places(with_more_places)
-        (limit,) = with_more_places.event_log_storage.get_pool_limits()
-        assert (limit.limit, limit.from_default) == (3, True)
-        slots = with_more_places.event_log_storage.get_concurrency_info(limit.name)
-        assert slots.slot_count == 3
-
-
-def test_places_that_a_person_gave_stay(with_more_places: dg.DagsterInstance) -> None:
-    storage = with_more_places.event_log_storage
-    (limit,) = storage.get_pool_limits()
-    storage.set_concurrency_slots(limit.name, 1)
-    make_places(with_more_places)
-    (kept,) = storage.get_pool_limits()
-    assert (kept.limit, kept.from_default) == (1, False)
-    storage.delete_concurrency_limit(limit.name)
+    assert asset.op.pool == limit.name == POOL
+    assert (limit.limit, limit.from_default) == (2, False)
 
 
 def test_runs_without_glue_find_room_beside_those_of_the_pool(instance: dg.DagsterInstance) -> None:
@@ -108,6 +77,26 @@ def test_runs_without_glue_find_room_beside_those_of_the_pool(instance: dg.Dagst
     assert concurrency.run_queue_config is not None
     assert concurrency.pool_config.default_pool_limit is not None
     assert concurrency.run_queue_config.max_concurrent_runs > concurrency.pool_config.default_pool_limit
+    assert concurrency.run_queue_config.max_concurrent_runs >= room_for({POOL: 2})
+
+
+@pytest.mark.parametrize(
+    ("places", "room"), [({"glue": 2}, 4), ({"glue": 2, "orders": 2}, 8), ({"glue": 20, "orders": 1}, 25)]
+)
+def test_no_feed_fills_the_room_of_the_others(places: dict[str, int], room: int, tmp_path: Path) -> None:
+    assert room_for(places) == room
+    prepare_home(tmp_path, LOCAL, max_concurrent_runs=room_for(places))
+    with dg.DagsterInstance.from_config(str(tmp_path)) as raised:
+        queue = raised.get_concurrency_config().run_queue_config
+    assert queue is not None
+    assert queue.max_concurrent_runs == room
+
+
+def test_room_is_never_taken_away(tmp_path: Path) -> None:
+    prepare_home(tmp_path / "plain", LOCAL)
+    prepare_home(tmp_path / "less", LOCAL, max_concurrent_runs=1)
+    plain, less = ((tmp_path / name / "dagster.yaml").read_text() for name in ("plain", "less"))
+    assert less == plain
 
 
 def test_a_requested_run_waits_for_a_second_at_most_and_survives_a_code_server_that_is_away(
@@ -193,10 +182,40 @@ def test_a_deployment_prepares_the_home_that_its_environment_names(
 ) -> None:
     for name, value in {**postgres.environment, "DAGSTER_HOME": str(tmp_path / "home")}.items():
         monkeypatch.setenv(name, value)
-    assert main([]) == 0
+    assert main(["--max-concurrent-runs", "12"]) == 0
     settings = (tmp_path / "home" / "dagster.yaml").read_text()
+    assert "max_concurrent_runs: 12" in settings
     assert "DAGSTER_POSTGRES_HOST" in settings
     assert postgres.environment["DAGSTER_POSTGRES_PASSWORD"] not in settings
+
+
+def test_a_code_server_gives_the_pool_of_its_feed_its_places_and_no_other(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = {"NDJSON_FEED": "orders", "GLUE_MAX_CONCURRENT_RUNS": "5"}
+    for name, value in {**postgres.environment, **feed, "DAGSTER_HOME": str(tmp_path / "home")}.items():
+        monkeypatch.setenv(name, value)
+
+    def limits() -> dict[str, int]:
+        with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
+            return {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}
+
+    # The daemon's process, which is of no feed.
+    assert main([]) == 0
+    assert limits() == {POOL: 2}
+    assert main(["--places"]) == 0
+    assert limits() == {POOL: 2, "orders": 5}
+    with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
+        instance.event_log_storage.delete_concurrency_limit("orders")
+
+
+def test_a_feed_whose_name_makes_no_sense_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NDJSON_FEED", "Orders!")
+    with pytest.raises(SystemExit):
+        main(["--home", str(tmp_path), "--settings", LOCAL, "--places"])
+    assert "NDJSON_FEED must be a small letter" in capsys.readouterr().err
 
 
 def test_a_home_that_nothing_names_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,8 @@ def test_a_feed_puts_its_name_behind_the_leading_word(attribute: str) -> None:
     assert getattr(names, attribute) == plain.replace("ndjson", "ndjson-web-orders", 1)
 
 
-@pytest.mark.parametrize("feed", ["Orders", "1st", "-a", "a_b", "a" * 21, "a b", "a/b", "ä", "a\n"])
+# `glue` is the pool of the feed without a name.
+@pytest.mark.parametrize("feed", ["Orders", "1st", "-a", "a_b", "a" * 21, "a b", "a/b", "ä", "a\n", "glue"])
 def test_a_feed_whose_name_no_bucket_could_bear_is_refused(feed: str) -> None:
     with pytest.raises(SettingsError, match="feed's name"):
         Names("dev", "123456789012", feed)

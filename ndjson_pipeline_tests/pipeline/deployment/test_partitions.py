@@ -5,11 +5,15 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from lambda_ingest.settings import Settings
-from ndjson_pipeline.deployment.partitions import PARTITION_START_DATE, daily_partitions, partition_problem
+from ndjson_pipeline.deployment.partitions import daily_partitions, partition_problem
+from ndjson_pipeline.deployment.settings import PipelineSettings
+
+START_DATE = PipelineSettings.partition_start_date
+PARTITIONS = daily_partitions(START_DATE)
 
 
 def keys_at(now: datetime) -> list[str]:
-    return list(daily_partitions.get_partition_keys(current_time=now))
+    return list(PARTITIONS.get_partition_keys(current_time=now))
 
 
 @pytest.mark.parametrize(
@@ -24,7 +28,7 @@ def keys_at(now: datetime) -> list[str]:
 def test_today_in_utc_is_the_last_partition(now: datetime) -> None:
     keys = keys_at(now)
     assert keys[-1] == "2026-01-30"
-    assert len(keys) == len(set(keys)) == (date(2026, 1, 30) - PARTITION_START_DATE).days + 1
+    assert len(keys) == len(set(keys)) == (date(2026, 1, 30) - START_DATE).days + 1
 
 
 def test_tomorrow_becomes_a_partition_at_midnight() -> None:
@@ -34,13 +38,13 @@ def test_tomorrow_becomes_a_partition_at_midnight() -> None:
 
 
 def test_the_first_partition_is_the_first_date_that_ingest_accepts() -> None:
-    assert Settings("bucket", "table").partition_start_date == PARTITION_START_DATE
-    assert keys_at(datetime(2026, 1, 30, tzinfo=UTC))[0] == PARTITION_START_DATE.isoformat()
+    assert Settings("bucket", "table").partition_start_date == START_DATE
+    assert keys_at(datetime(2026, 1, 30, tzinfo=UTC))[0] == START_DATE.isoformat()
 
 
 @pytest.mark.parametrize("text", ["2026-13-45", "2025-02-30", "garbage", "", "2024-12-31"])
 def test_what_is_no_date_since_then_is_no_partition(text: str) -> None:
-    assert not daily_partitions.has_partition_key(text)
+    assert not PARTITIONS.has_partition_key(text)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +61,6 @@ def test_what_is_no_date_since_then_is_no_partition(text: str) -> None:
     ],
 )
 def test_a_date_is_or_will_be_a_partition_or_there_is_a_reason(text: str, problem: str | None) -> None:
-    found = partition_problem(text, datetime(2026, 1, 30, 23, 59, tzinfo=UTC))
+    found = partition_problem(text, START_DATE, datetime(2026, 1, 30, 23, 59, tzinfo=UTC))
     assert (found is None) is (problem is None)
     assert (problem or "") in (found or "")

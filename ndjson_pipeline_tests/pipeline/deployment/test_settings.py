@@ -41,6 +41,31 @@ def test_the_dial_and_the_workers_are_set_by_the_environment() -> None:
     assert (settings.worker_type, settings.number_of_workers, settings.max_workers) == ("G.2X", 4, 20)
 
 
+@pytest.mark.parametrize(
+    ("variables", "feed"),
+    [
+        ({}, ""),
+        ({"NDJSON_FEED": ""}, ""),
+        ({"NDJSON_FEED": " web-orders "}, "web-orders"),
+        ({"NDJSON_FEED": "a" * 20}, "a" * 20),
+    ],
+)
+def test_the_environment_names_the_feed(variables: dict[str, str], feed: str) -> None:
+    assert PipelineSettings.from_environment(variables).feed == feed
+
+
+@pytest.mark.parametrize("wrong", ["Orders", "1st", "a_b", "a" * 21, "glue"])
+def test_a_wrong_feed_is_named_with_every_other_wrong_variable(wrong: str) -> None:
+    with pytest.raises(SettingsError, match=f"NDJSON_FEED must .*{wrong}.*GLUE_MAX_CONCURRENT_RUNS must be"):
+        PipelineSettings.from_environment({"NDJSON_FEED": wrong, "GLUE_MAX_CONCURRENT_RUNS": "0"})
+
+
+@pytest.mark.parametrize(("text", "places"), [("", 2), ("1", 1), ("200", 200)])
+def test_the_environment_says_how_many_runs_convert_at_once(text: str, places: int) -> None:
+    settings = PipelineSettings.from_environment({"GLUE_MAX_CONCURRENT_RUNS": text})
+    assert settings.max_concurrent_runs == places
+
+
 def test_without_a_dial_a_date_is_launched_at_once() -> None:
     settings = PipelineSettings.from_environment({"LAUNCH_MIN_MB": "0", "LAUNCH_MAX_WAIT_SECONDS": ""})
     assert (settings.launch_min_mb, settings.launch_max_wait) == (0.0, timedelta(0))

@@ -359,7 +359,7 @@ class Tomorrow:
     def comes(self) -> None:
         """Let tomorrow be a partition."""
         partitions = dg.DailyPartitionsDefinition("2025-01-01", timezone="UTC", end_offset=2)
-        self._monkeypatch.setattr(module, "daily_partitions", partitions)
+        self._monkeypatch.setattr(module, "daily_partitions", lambda _start_date: partitions)
 
 
 @pytest.fixture
