@@ -120,6 +120,8 @@ def test_glue_job():
         "--OUTPUT_BUCKET": names.output_bucket,
         "--QUARANTINE_BUCKET": names.quarantine_bucket,
         "--COMPRESSION_TYPE": "snappy",
+        "--CATALOG_DATABASE": "ndjson_parquet_dev",
+        "--CATALOG_TABLE": "merged_parquet",
         "--extra-py-files": f"s3://{names.scripts_bucket}/glue_jobs/glue_jobs.zip",
         "--additional-python-modules": packaging.glue_python_modules(),
     }
