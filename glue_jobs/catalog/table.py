@@ -83,8 +83,8 @@ class CatalogTable:
         The contract is read after the table, and the table written only if it is still as it was read
         (`VersionId`: a stale one is a ConcurrentModificationException, which Iceberg's `GlueTableOperations`
         relies on, too). So no race puts older columns over newer ones: whoever gave the table a version had
-        it in S3 before, and S3 shows what was written last. No archive of the former table is kept: Glue holds
-        100,000 of them a table, and refuses updates beyond.
+        it in S3 before, and S3 shows what was written last. No archive of the former table is kept: Glue
+        holds 100,000 of them a table, and refuses updates beyond.
 
         Args:
             read_contract: reads the contract as it is now.

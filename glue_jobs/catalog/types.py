@@ -128,7 +128,9 @@ def _column_name(name: str, taken: Collection[str]) -> tuple[str, str | None]:
         return lower, "has one of , : ;"
     if lower != lower.strip():
         return lower, "white space at an end"
-    return lower, _lost_in_lower_case(name, lower)
+    # By Java's equalsIgnoreCase (trinodb/trino, ParquetTypeUtils): a capital I with a dot has two characters
+    # in lower case.
+    return lower, None if fold(lower) == fold(name) else "readers don't find it by its lower case"
 
 
 def _member_name(name: str) -> tuple[str, str | None]:
@@ -141,20 +143,11 @@ def _member_name(name: str) -> tuple[str, str | None]:
     lower = name.lower()
     if not all(letter in "_." or _is_letter_or_digit(letter) for letter in lower):
         return lower, "has other signs than letters, digits, _ and ."
-    return lower, _lost_in_lower_case(name, lower)
+    return lower, None
 
 
 def _is_letter_or_digit(letter: str) -> bool:
     return letter <= _LAST_OF_ONE_UNIT and _OLDEST_UNICODE.category(letter) in _LETTERS_AND_DIGITS
-
-
-def _lost_in_lower_case(name: str, lower: str) -> str | None:
-    """Return why readers would not find a name by its lower case; None where they do.
-
-    Athena's engine compares by Java's `equalsIgnoreCase` (trinodb/trino, `ParquetTypeUtils`): `İ` has two
-    characters in lower case.
-    """
-    return None if fold(lower) == fold(name) else "readers don't find it by its lower case"
 
 
 def _hive_type(data_type: pa.DataType, path: str, room: int, left_out: list[LeftOut]) -> str | None:
