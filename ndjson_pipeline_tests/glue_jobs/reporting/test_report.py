@@ -110,11 +110,6 @@ def test_the_table_is_told_with_what_it_cannot_have():
     entry = build_report(JobInfo("j"), RunOutcome(catalog=catalog), 1.0, NOW)["catalog"]
     named = [entry[name] for name in ("database", "table", "schema_version", "updated")]
     assert named == ["db", "t", 3, True]
-        "db",
-        "t",
-        3,
-        True,
-    )
     assert entry["left_out"][0] == {"path": "c0:", "reason": "has one of , : ;"}
     assert entry["left_out"][1_000:] == [{"path": None, "reason": "2 more are left out"}]
     assert entry["error_message"] is None
