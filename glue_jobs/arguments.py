@@ -34,6 +34,19 @@ class PipesParameters:
 
 
 @dataclass(frozen=True)
+class CatalogName:
+    """A table of the Glue Data Catalog.
+
+    Attributes:
+        database: has the table.
+        table: its name in there.
+    """
+
+    database: str
+    table: str
+
+
+@dataclass(frozen=True)
 class JobArguments:
     """What one run of the job is to do.
 
@@ -53,6 +66,7 @@ class JobArguments:
         pipes: None where Dagster did not start the run.
         manifest_hashes: the SHA-256, as hex, of objects among `manifest_paths`, as far as it is known.
         trust: where manifests and their files may lie.
+        catalog: the table over the dataset; None where there is none.
         nonce: known to this run and to whoever started it, and never told; None by hand.
     """
 
@@ -71,6 +85,7 @@ class JobArguments:
     pipes: PipesParameters | None
     manifest_hashes: Mapping[str, str]
     trust: TrustRules
+    catalog: CatalogName | None
     nonce: str | None = field(repr=False)
 
 
@@ -110,6 +125,7 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
         pipes=_pipes(values),
         manifest_hashes=_hashes(values, uris),
         trust=_trust(values),
+        catalog=_catalog(values),
         nonce=values.get(NONCE_ARGUMENT.removeprefix("--"), "").strip() or None,
     )
 
@@ -158,6 +174,15 @@ def _trust(values: Mapping[str, str]) -> TrustRules:
         input_bucket=values.get("INPUT_BUCKET", "").strip() or None,
         input_prefix=prefix if prefix.endswith("/") else f"{prefix}/",
     )
+
+
+def _catalog(values: Mapping[str, str]) -> CatalogName | None:
+    database, table = (values.get(name, "").strip() for name in ("CATALOG_DATABASE", "CATALOG_TABLE"))
+    if not database and not table:
+        return None
+    if not database or not table:
+        raise ArgumentsError("--CATALOG_DATABASE and --CATALOG_TABLE belong together, got only one")
+    return CatalogName(database, table)
 
 
 def _number(values: Mapping[str, str], name: str) -> float | None:

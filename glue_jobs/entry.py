@@ -43,6 +43,7 @@ def run_from_arguments(argv: Sequence[str]) -> None:
             Environment(
                 s3=client,
                 make_glue=_glue_client,
+                make_catalog=_catalog_client,
                 region=region,
                 now=lambda: datetime.now(UTC),
                 sleep=time.sleep,
@@ -67,4 +68,12 @@ def _glue_client() -> GlueClient:
     return boto3.client(
         "glue",
         config=Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 2}),
+    )
+
+
+def _catalog_client() -> GlueClient:
+    # Runs of all feeds share the account's rate of requests, so it may take some tries.
+    return boto3.client(
+        "glue",
+        config=Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 6}),
     )

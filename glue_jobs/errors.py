@@ -33,6 +33,10 @@ class SchemaContractError(GlueJobError):
     """The dataset's schema contract cannot be read, or cannot be extended."""
 
 
+class CatalogError(GlueJobError):
+    """The dataset's table in the Data Catalog cannot be brought to the contract; its rows are there."""
+
+
 class InputReadError(GlueJobError):
     """S3 does not give an input file, although it may be there."""
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from glue_jobs.catalog.table import CatalogTable
 from glue_jobs.errors import GlueJobError, ManifestReadError, ManifestsFailedError, SchemaContractError
 from glue_jobs.manifests.agreement import agree
 from glue_jobs.manifests.commit import commit
@@ -17,6 +18,7 @@ from glue_jobs.manifests.reading import listed_manifests, read_manifest
 from glue_jobs.manifests.work import ManifestWork
 from glue_jobs.reporting.report import (
     LONGEST_REASON,
+    CatalogOutcome,
     RunOutcome,
     SchemaOutcome,
     ask_job_info,
@@ -54,7 +56,8 @@ class Environment:
 
     Attributes:
         s3: S3, of the driver.
-        make_glue: makes Glue's client.
+        make_glue: makes Glue's client, for what the report says of the run.
+        make_catalog: makes Glue's client, for the table in the Data Catalog.
         region: of the workers' S3 clients; None leaves it to their settings.
         now: the clock, aware.
         sleep: waits for some seconds.
@@ -65,6 +68,7 @@ class Environment:
 
     s3: S3Client
     make_glue: Callable[[], GlueClient]
+    make_catalog: Callable[[], GlueClient]
     region: str | None
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
@@ -102,6 +106,7 @@ class _Run:
         self._started = time.perf_counter()
         self._works: list[ManifestWork] = []
         self._schema: SchemaOutcome | None = None
+        self._catalog: CatalogOutcome | None = None
         self._store = SchemaContractStore(
             environment.s3,
             arguments.manifest_bucket,
@@ -149,6 +154,7 @@ class _Run:
         with ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="commit") as pool:
             list(pool.map(self._commit, readable))
         tell(f"output made visible in {time.perf_counter() - started:.2f} s")
+        self._catalog = self._follow_contract()
 
     def end(self, error: BaseException | None) -> RunOutcome:
         """Give up what is not visible, write the report; nothing here hides what the run itself raises.
@@ -163,7 +169,7 @@ class _Run:
                 work.error = work.error or f"not converted: {run_error}"
         for work in self._works:
             work.give_up(self._environment.s3)
-        outcome = RunOutcome([work.outcome() for work in self._works], run_error, self._schema)
+        outcome = RunOutcome([work.outcome() for work in self._works], run_error, self._schema, self._catalog)
         if outcome.failed and run_error is None:
             outcome.error_message = failure_message(outcome.failed, len(self._works))
         try:
@@ -191,6 +197,40 @@ class _Run:
             self._environment.announcer.line(
                 f"the dataset has {len(added)} new columns, contract version {after.version}"
             )
+
+    def _follow_contract(self) -> CatalogOutcome | None:
+        """Bring the dataset's table to the contract, after the rows are there.
+
+        It fails nothing: the rows stand, the report tells, and the next run does what this one could not.
+        """
+        name = self._arguments.catalog
+        if name is None:
+            return None
+        tell = self._environment.announcer.line
+        try:
+            table = CatalogTable(
+                self._environment.make_catalog(),
+                name.database,
+                name.table,
+                self._arguments.output_bucket,
+                self._arguments.output_prefix,
+                self._environment.sleep,
+            )
+            outcome = table.follow(self._store.read)
+        except GlueJobError as error:
+            reason = str(error)
+        except Exception as error:  # noqa: BLE001 - the rows are there whatever becomes of the table
+            reason = _unexpected(f"bringing table {name.database}.{name.table} to the contract", error)
+        else:
+            if outcome.is_updated:
+                tell(
+                    f"table {table.name} follows contract version {outcome.schema_version} now"
+                    + (f", without {len(outcome.left_out)} columns or members" if outcome.left_out else "")
+                )
+            return outcome
+        logger.error("the Data Catalog is behind: %s", reason)
+        tell(f"the Data Catalog is behind: {printable(reason, LONGEST_REASON)}")
+        return CatalogOutcome(name.database, name.table, error_message=printable(reason, LONGEST_REASON))
 
     def _read_manifests(self) -> None:
         def read(work: ManifestWork) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
+    from glue_jobs.catalog.types import LeftOut
+
 logger = logging.getLogger(__name__)
 
 COMPLETED = "completed"
@@ -26,7 +28,8 @@ FAILED = "failed"
 # In characters: why one manifest failed, and why a run did.
 LONGEST_REASON = 4_000
 _LONGEST_FAILURE = 20_000
-# Of files that are missing, or of which a part can't be read, a manifest's report names so many of each.
+# Of files that are missing, or of which a part can't be read, a manifest's report names so many of each; and
+# of columns that the catalog can't have a run's.
 MOST_NOTES = 1_000
 
 
@@ -118,6 +121,27 @@ class SchemaOutcome:
 
 
 @dataclass(frozen=True)
+class CatalogOutcome:
+    """What the run did to the dataset's table in the Data Catalog.
+
+    Attributes:
+        database: has the table.
+        table: its name.
+        schema_version: the contract's that its columns follow; None where that is not known.
+        is_updated: whether the run changed it.
+        left_out: columns and members that it can't have.
+        error_message: why it may not follow the contract; None where it does.
+    """
+
+    database: str
+    table: str
+    schema_version: int | None = None
+    is_updated: bool = False
+    left_out: tuple[LeftOut, ...] = ()
+    error_message: str | None = None
+
+
+@dataclass(frozen=True)
 class JobInfo:
     """What Glue knows of the run; None where it was not asked, or did not answer."""
 
@@ -136,11 +160,13 @@ class RunOutcome:
         manifests: one outcome each.
         error_message: why the run as a whole failed; None where it did not.
         schema: None where the run ended before it knew the contract.
+        catalog: None where the run has no table, or ended before it.
     """
 
     manifests: list[ManifestOutcome] = field(default_factory=list)
     error_message: str | None = None
     schema: SchemaOutcome | None = None
+    catalog: CatalogOutcome | None = None
 
     @property
     def failed(self) -> list[ManifestOutcome]:
@@ -192,6 +218,7 @@ def build_report(job: JobInfo, outcome: RunOutcome, seconds: float, now: datetim
         ],
         "manifests": [_manifest_entry(manifest) for manifest in manifests],
         "schema": None if outcome.schema is None else _schema_entry(outcome.schema),
+        "catalog": None if outcome.catalog is None else _catalog_entry(outcome.catalog),
         "timestamp": utc_timestamp(now),
     }
 
@@ -288,6 +315,22 @@ def _note_entries(notes: Sequence[FileNote]) -> list[dict[str, Any]]:
 
 def _schema_entry(schema: SchemaOutcome) -> dict[str, Any]:
     return {"uri": schema.uri, "version": schema.version, "new_columns": list(schema.new_columns)}
+
+
+def _catalog_entry(catalog: CatalogOutcome) -> dict[str, Any]:
+    left_out: list[dict[str, Any]] = [
+        {"path": each.path, "reason": each.reason} for each in catalog.left_out[:MOST_NOTES]
+    ]
+    if len(catalog.left_out) > MOST_NOTES:
+        left_out.append({"path": None, "reason": f"{len(catalog.left_out) - MOST_NOTES} more are left out"})
+    return {
+        "database": catalog.database,
+        "table": catalog.table,
+        "schema_version": catalog.schema_version,
+        "updated": catalog.is_updated,
+        "left_out": left_out,
+        "error_message": catalog.error_message,
+    }
 
 
 def _megabytes(size_bytes: int) -> float:

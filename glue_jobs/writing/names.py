@@ -8,6 +8,17 @@ from lambda_ingest.contract.keys import ManifestName
 CODECS: Final = {"snappy": "snappy", "zstd": "zstd", "gzip": "gzip", "none": "uncompressed"}
 
 
+def date_folder(prefix: str, date_prefix: str) -> str:
+    """Return what the keys of a date's output files begin with, up to a slash.
+
+    Args:
+        prefix: folder above the date's folder, without slashes at its ends; may be empty.
+        date_prefix: the date.
+    """
+    folder = f"{prefix}/" if prefix else ""
+    return f"{folder}merged-parquet-{date_prefix}/"
+
+
 def output_stem(prefix: str, name: ManifestName) -> str:
     """Return what the keys of all output files of a manifest begin with, and no other's.
 
@@ -15,8 +26,7 @@ def output_stem(prefix: str, name: ManifestName) -> str:
         prefix: folder above the date's folder, without slashes at its ends; may be empty.
         name: of the manifest.
     """
-    folder = f"{prefix}/" if prefix else ""
-    return f"{folder}merged-parquet-{name.date_prefix}/part-{name.sequence:06d}-{name.digest}-"
+    return f"{date_folder(prefix, name.date_prefix)}part-{name.sequence:06d}-{name.digest}-"
 
 
 def output_key(prefix: str, name: ManifestName, part: int, codec: str) -> str:

@@ -12,6 +12,7 @@ ROW_CONSERVATION = "row_conservation"
 REJECTED_FRACTION = "rejected_fraction"
 MANIFESTS_COMPLETED = "all_manifests_completed"
 SCHEMA_CHANGED = "schema_changed"
+CATALOG_CURRENT = "catalog_follows_contract"
 
 # More rejected records than this are worth a look; the conversion itself fails at its own, higher limit.
 MOST_REJECTED_FRACTION = 0.01
@@ -22,6 +23,7 @@ _DESCRIPTIONS = {
     REJECTED_FRACTION: f"At most {MOST_REJECTED_FRACTION:.0%} of the newest run's records were rejected.",
     MANIFESTS_COMPLETED: "No manifest of the date waits, is being converted or has failed.",
     SCHEMA_CHANGED: "The newest run brought no new columns into the dataset's schema contract.",
+    CATALOG_CURRENT: "The Data Catalog's table has the schema contract's columns, so that Athena sees them.",
 }
 
 
@@ -50,6 +52,7 @@ def date_checks(
         rejected_fraction(reports),
         all_manifests_completed(open_records),
         schema_changed(reports),
+        catalog_follows_contract(reports),
     ]
 
 
@@ -140,6 +143,35 @@ def schema_changed(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=SCHEMA_CHANGED,
         passed=not new_columns,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )
+
+
+def catalog_follows_contract(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
+    """Say whether the newest run that has a table in the Data Catalog brought it to the contract.
+
+    A table that is behind hides new columns from Athena, and no row. The next run of any date tries again,
+    while this date keeps its result: hence a warning.
+    """
+    outcomes = [report.catalog for report in reports if report.catalog is not None]
+    if not outcomes:
+        return dg.AssetCheckResult(
+            check_name=CATALOG_CURRENT, passed=True, severity=dg.AssetCheckSeverity.WARN
+        )
+    newest = outcomes[-1]
+    metadata: dict[str, dg.MetadataValue] = {
+        "table": dg.MetadataValue.text(newest.table),
+        "columns_left_out": dg.MetadataValue.int(len(newest.left_out)),
+        "left_out": dg.MetadataValue.text("; ".join(newest.left_out[:_MOST_NAMED])),
+    }
+    if newest.schema_version is not None:
+        metadata["schema_version"] = dg.MetadataValue.int(newest.schema_version)
+    if newest.error_message is not None:
+        metadata["error_message"] = dg.MetadataValue.text(newest.error_message)
+    return dg.AssetCheckResult(
+        check_name=CATALOG_CURRENT,
+        passed=newest.error_message is None,
         severity=dg.AssetCheckSeverity.WARN,
         metadata=metadata,
     )

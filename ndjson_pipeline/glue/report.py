@@ -97,6 +97,23 @@ class SchemaOutcome:
 
 
 @dataclass(frozen=True)
+class CatalogOutcome:
+    """What a run did to the dataset's table in the Data Catalog.
+
+    Attributes:
+        table: as a query names it, `database.table`.
+        schema_version: the contract's that its columns follow; None where that is not known.
+        left_out: columns and members that it can't have, each with the reason.
+        error_message: why it may not follow the contract; None where it does.
+    """
+
+    table: str
+    schema_version: int | None
+    left_out: tuple[str, ...]
+    error_message: str | None
+
+
+@dataclass(frozen=True)
 class GlueReport:
     """What a Glue run reported.
 
@@ -110,6 +127,7 @@ class GlueReport:
         execution_seconds: how long the script worked.
         schema: None where the run ended before it knew the contract.
         job_run_id: the Glue run, where its script knew it.
+        catalog: None where the run has no table, or ended before it.
     """
 
     uri: str | None
@@ -121,6 +139,7 @@ class GlueReport:
     execution_seconds: float
     schema: SchemaOutcome | None = None
     job_run_id: str | None = None
+    catalog: CatalogOutcome | None = None
 
     @property
     def records_processed(self) -> int:
@@ -168,6 +187,8 @@ def parse_glue_report(uri: object, document: Mapping[str, Any]) -> GlueReport:
             execution_seconds=_size(summary["execution_time_seconds"]),
             schema=None if document["schema"] is None else _parse_schema(document["schema"]),
             job_run_id=None if job_run_id is None else _text(job_run_id),
+            # Absent from reports of runs that an earlier version of the job began.
+            catalog=None if document.get("catalog") is None else _parse_catalog(document["catalog"]),
         )
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         reason = printable(f"{type(error).__name__} {error}")
@@ -205,6 +226,21 @@ def _parse_schema(entry: Mapping[str, Any]) -> SchemaOutcome:
         version=_count(entry["version"]),
         new_columns=tuple(printable(_text(column)) for column in columns),
     )
+
+
+def _parse_catalog(entry: Mapping[str, Any]) -> CatalogOutcome:
+    version, error = entry["schema_version"], entry["error_message"]
+    return CatalogOutcome(
+        table=printable(f"{_text(entry['database'])}.{_text(entry['table'])}"),
+        schema_version=None if version is None else _count(version),
+        left_out=tuple(printable(_left_out(each)) for each in entry["left_out"]),
+        error_message=None if error is None else printable(_text(error), _LONGEST_ERROR),
+    )
+
+
+def _left_out(entry: Mapping[str, Any]) -> str:
+    path, reason = entry["path"], _text(entry["reason"])
+    return reason if path is None else f"{_text(path)}: {reason}"
 
 
 def _place(uri: object) -> str | None:

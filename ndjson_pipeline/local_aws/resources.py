@@ -3,11 +3,12 @@
 import json
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from glue_jobs.catalog.definition import table_input
 from lambda_ingest.contract.records import (
     ALERT_PENDING_ATTRIBUTE,
     ALERTS_PENDING_INDEX,
@@ -76,8 +77,9 @@ def create_resources(
     settings: ResourceSettings | None = None,
     clients: AwsClients | None = None,
     input_prefix: str = SharedSettings.input_prefix,
+    partition_start_date: date = SharedSettings.partition_start_date,
 ) -> Names:
-    """Make buckets, queues, tables, topic, log groups and Glue job; what exists already stays.
+    """Make buckets, queues, tables, topic, log groups, Glue job and the catalog's table; what exists stays.
 
     Args:
         environment: `dev` or `prod`; part of every name.
@@ -85,6 +87,7 @@ def create_resources(
         settings: what differs from the defaults.
         clients: where to make them; by default whatever endpoint, region or in-process mock boto3 finds.
         input_prefix: objects below it are told to the events queue, and alone are read by the Glue job.
+        partition_start_date: the first date that the catalog's table has.
 
     Returns:
         The names of everything made.
@@ -108,6 +111,7 @@ def create_resources(
         _create_log_group(clients, f"/aws/lambda/{function}")
     _upload_glue_sources(clients, names)
     _create_glue_job(clients, names, settings, input_prefix)
+    _create_catalog_table(clients, names, partition_start_date)
     return names
 
 
@@ -345,6 +349,8 @@ def _create_glue_job(
             "--OUTPUT_BUCKET": names.output_bucket,
             "--QUARANTINE_BUCKET": names.quarantine_bucket,
             "--COMPRESSION_TYPE": "snappy",
+            "--CATALOG_DATABASE": names.catalog_database,
+            "--CATALOG_TABLE": names.catalog_table,
             "--extra-py-files": f"{scripts}/{GLUE_MODULES_KEY}",
             "--additional-python-modules": glue_python_modules(),
         },
@@ -356,3 +362,16 @@ def _create_glue_job(
         WorkerType="G.1X",
         NumberOfWorkers=2,
     )
+
+
+def _create_catalog_table(clients: AwsClients, names: Names, partition_start_date: date) -> None:
+    glue = clients.glue
+    try:
+        glue.create_database(DatabaseInput={"Name": names.catalog_database})
+    except glue.exceptions.AlreadyExistsException:
+        _logger.debug("database %s exists", names.catalog_database)
+    table = table_input(names.catalog_table, names.output_bucket, "", partition_start_date)
+    try:
+        glue.create_table(DatabaseName=names.catalog_database, TableInput=table)
+    except glue.exceptions.AlreadyExistsException:
+        _logger.debug("table %s.%s exists", names.catalog_database, names.catalog_table)

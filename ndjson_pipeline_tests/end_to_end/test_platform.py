@@ -84,6 +84,18 @@ def test_both_kinds_of_report_are_materializations(done: Running, files: list[In
         assert {file.date_prefix for file in files} <= partitions
 
 
+def test_the_catalogs_table_has_the_contracts_columns(done: Running) -> None:
+    names, s3, glue = done.deployment.names, done.deployment.s3, done.deployment.glue
+    key = f"schemas/{names.output_bucket}/schema.json"
+    contract = json.loads(s3.get_object(Bucket=names.manifest_bucket, Key=key)["Body"].read())
+    table = glue.get_table(DatabaseName=names.catalog_database, Name=names.catalog_table)["Table"]
+    assert table["Parameters"]["schema_version"] == str(contract["version"])
+    assert [column["Name"] for column in table["StorageDescriptor"]["Columns"]] == [
+        *(column["name"].lower() for column in contract["columns"]),
+        *("_processing_timestamp", "_source_file"),
+    ]
+
+
 def test_a_message_delivered_twice_changes_nothing(done: Running, files: list[InputFile]) -> None:
     date = files[0].date_prefix
     before = (done.items(date), done.output_keys(date))

@@ -234,7 +234,12 @@ def test_each_date_has_its_own_check_results_and_no_skipped_one_beside_them(ui: 
     results = ui.check_results("all_manifests_completed")
     assert {date: states[0] for date, states in results.items()} == dates
     assert set(ui.check_results("row_conservation")) == set(dates)
-    for name in ("row_conservation", "rejected_fraction", "all_manifests_completed", "schema_changed"):
+    for name in (
+        "rejected_fraction",
+        "all_manifests_completed",
+        "schema_changed",
+        "catalog_follows_contract",
+    ):
         states = [state for of_date in ui.check_results(name).values() for state in of_date]
         assert set(states) <= {"SUCCEEDED", "FAILED"}
 

@@ -206,15 +206,21 @@ def no_glue() -> Any:
     raise AssertionError("Glue must not be asked without a run id")
 
 
+def no_catalog() -> Any:
+    raise AssertionError("the Data Catalog must not be asked without its arguments")
+
+
 def make_environment(
     lake: Lake,
     start_runner: Callable[[], AbstractContextManager[PartRunner]],
     announcer: Announcer,
     make_glue: Callable[[], Any] = no_glue,
+    make_catalog: Callable[[], Any] = no_catalog,
 ) -> Environment:
     return Environment(
         s3=lake.client,
         make_glue=make_glue,
+        make_catalog=make_catalog,
         region=None,
         now=lambda: NOW,
         sleep=time.sleep,

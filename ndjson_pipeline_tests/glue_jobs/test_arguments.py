@@ -1,6 +1,6 @@
 import pytest
 
-from glue_jobs.arguments import PipesParameters, parse_arguments
+from glue_jobs.arguments import CatalogName, PipesParameters, parse_arguments
 from glue_jobs.errors import ArgumentsError
 
 REQUIRED = [
@@ -50,6 +50,8 @@ def test_names_all_that_is_missing_at_once():
 @pytest.mark.parametrize(
     ("more", "message"),
     [
+        (["--CATALOG_DATABASE", "db"], "belong together"),
+        (["--CATALOG_TABLE", "t"], "belong together"),
         (["--COMPRESSION_TYPE", "lzo"], "snappy, zstd, gzip, none"),
         (["--MANIFEST_PATH", " , "], "names no manifest"),
         (["--MAX_REJECTED_FRACTION", "2"], "between 0 and 1"),
@@ -92,3 +94,9 @@ def test_reads_optional_ones():
     assert not arguments.skips_missing
     assert not arguments.accepts_new_columns
     assert arguments.pipes == PipesParameters("c==", "m==")
+
+
+def test_the_catalogs_table_is_optional():
+    assert parse_arguments(REQUIRED).catalog is None
+    named = parse_arguments([*REQUIRED, "--CATALOG_DATABASE", "db", "--CATALOG_TABLE=t"])
+    assert named.catalog == CatalogName("db", "t")

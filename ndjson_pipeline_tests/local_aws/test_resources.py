@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from datetime import date
 
 import boto3
 import pytest
@@ -120,9 +121,21 @@ def test_glue_job():
         "--OUTPUT_BUCKET": names.output_bucket,
         "--QUARANTINE_BUCKET": names.quarantine_bucket,
         "--COMPRESSION_TYPE": "snappy",
+        "--CATALOG_DATABASE": "ndjson_parquet_dev",
+        "--CATALOG_TABLE": "merged_parquet",
         "--extra-py-files": f"s3://{names.scripts_bucket}/glue_jobs/glue_jobs.zip",
         "--additional-python-modules": packaging.glue_python_modules(),
     }
+
+
+def test_the_catalogs_table_is_over_the_output():
+    names = create_resources(partition_start_date=date(2026, 1, 1))
+    table = client("glue").get_table(DatabaseName=names.catalog_database, Name=names.catalog_table)["Table"]
+    assert table["StorageDescriptor"]["Location"] == f"s3://{names.output_bucket}/"
+    parameters = table["Parameters"]
+    assert parameters["storage.location.template"] == f"s3://{names.output_bucket}/merged-parquet-${{dt}}/"
+    assert parameters["projection.dt.range"] == "2026-01-01,NOW+1DAY"
+    assert table["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
 
 
 def test_script_and_modules_are_uploaded():

@@ -10,7 +10,7 @@ import pytest
 from lambda_ingest.batches.cutter import CommittedManifest
 from lambda_ingest.invocation import ExecutionInfo, InvocationResult, report_document
 from ndjson_pipeline.errors import ReportFormatError
-from ndjson_pipeline.glue.report import parse_glue_report
+from ndjson_pipeline.glue.report import CatalogOutcome, parse_glue_report
 from ndjson_pipeline.sensors.lambda_report import DateCounts, parse_lambda_report, sum_counts
 from ndjson_pipeline_tests.pipeline.harness import NOW, glue_report_document, outcome
 
@@ -57,6 +57,27 @@ def test_a_report_of_a_run_that_ended_before_it_knew_the_contract_has_no_schema(
     assert parse_glue_report(URI, change(GLUE_REPORT, "schema", to=None)).schema is None
 
 
+CATALOG = {
+    "database": "db",
+    "table": "t",
+    "schema_version": 4,
+    "updated": True,
+    "left_out": [{"path": "a:b", "reason": "no name"}, {"path": None, "reason": "2 more are left out"}],
+    "error_message": None,
+}
+
+
+def test_a_report_tells_of_the_catalogs_table_where_there_is_one() -> None:
+    assert parse_glue_report(URI, change(GLUE_REPORT, "catalog", to=None)).catalog is None
+    # As an earlier version of the job wrote it.
+    assert parse_glue_report(URI, {**GLUE_REPORT}).catalog is None
+    told = parse_glue_report(URI, change(GLUE_REPORT, "catalog", to=CATALOG)).catalog
+    assert told == CatalogOutcome("db.t", 4, ("a:b: no name", "2 more are left out"), None)
+    failed = {**CATALOG, "schema_version": None, "left_out": [], "error_message": "denied\x1b"}
+    told = parse_glue_report(URI, change(GLUE_REPORT, "catalog", to=failed)).catalog
+    assert told == CatalogOutcome("db.t", None, (), "denied\\x1b")
+
+
 def change(document: dict[str, Any], *path: Any, to: Any = None, drop: bool = False) -> dict[str, Any]:
     changed = copy.deepcopy(document)
     place = changed
@@ -87,6 +108,9 @@ def change(document: dict[str, Any], *path: Any, to: Any = None, drop: bool = Fa
         change(GLUE_REPORT, "manifests", 0, "records_processed", to="many"),
         change(GLUE_REPORT, "manifests", 0, "records_rejected", to=float("inf")),
         change(GLUE_REPORT, "processing_summary", to=[]),
+        change(GLUE_REPORT, "catalog", to="text"),
+        change(GLUE_REPORT, "catalog", to={**CATALOG, "schema_version": "4"}),
+        change(GLUE_REPORT, "catalog", to={**CATALOG, "left_out": [7]}),
         change(GLUE_REPORT, "processing_summary", "input_size_mb", to="large"),
         change(GLUE_REPORT, "processing_summary", "parquet_files_created", drop=True),
     ],

@@ -1,12 +1,17 @@
 """Glue: runs that run, in states of their own, and the calls that moto lacks."""
 
+import threading
 from typing import Any
 
 import moto.glue.models
 import moto.glue.responses
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
-from moto.glue.exceptions import ConcurrentRunsExceededException, JobRunNotFoundException
+from moto.glue.exceptions import (
+    ConcurrentRunsExceededException,
+    GlueClientError,
+    JobRunNotFoundException,
+)
 
 from ndjson_pipeline.local_aws.glue.runs import RunRequest
 from ndjson_pipeline.local_aws.moto_patches.registry import Services, replaces
@@ -132,3 +137,26 @@ def _jobs_can_be_updated(_original: Any, _services: Services) -> Any:
         return ActionResult({"JobName": job.name})
 
     return update_job
+
+
+@replaces(moto.glue.responses.GlueResponse, "update_table")
+def _tables_change_one_after_the_other(_original: Any, _services: Services) -> Any:
+    """Stock moto ignores VersionId, so that the last of two updates wins, and keeps every former version."""
+    lock = threading.Lock()
+
+    def update_table(handler: Any) -> Any:
+        parameters = handler.parameters
+        table_input = parameters["TableInput"]
+        with lock:
+            table = handler.glue_backend.get_table(parameters["DatabaseName"], table_input["Name"])
+            current = table.as_dict()["VersionId"]
+            if parameters.get("VersionId") not in {None, current}:
+                raise GlueClientError(
+                    "ConcurrentModificationException", f"Update table failed: its version is {current}"
+                )
+            table.update(table_input)
+            if parameters.get("SkipArchive"):
+                table.delete_version(current)
+        return EmptyResult()
+
+    return update_table

@@ -178,6 +178,7 @@ class LocalAws:
                 settings=settings.resources,
                 clients=clients,
                 input_prefix=settings.shared().input_prefix,
+                partition_start_date=settings.shared().partition_start_date,
             )
             runtime.register(self._functions(clients, names))
         self._runtime = runtime

@@ -217,6 +217,8 @@ class SimulatedGlue:
             Environment(
                 s3=self.s3,
                 make_glue=lambda: self,  # type: ignore[arg-type,return-value]
+                # Its table's arguments are the job's own, which this one has not.
+                make_catalog=lambda: self,  # type: ignore[arg-type,return-value]
                 region="us-east-1",
                 now=self.simulation,
                 sleep=lambda _seconds: None,

@@ -3,7 +3,9 @@ import logging
 
 import pytest
 
+from glue_jobs.catalog.types import LeftOut
 from glue_jobs.reporting.report import (
+    CatalogOutcome,
     FileNote,
     JobInfo,
     ManifestOutcome,
@@ -97,8 +99,20 @@ def test_has_the_shape_of_the_contract():
             },
         ],
         "schema": {"uri": "s3://m/schema.json", "version": 3, "new_columns": ["a"]},
+        "catalog": None,
         "timestamp": "2026-01-31T01:02:03.456789Z",
     }
+
+
+def test_the_table_is_told_with_what_it_cannot_have():
+    left_out = tuple(LeftOut(f"c{number}:", "has one of , : ;") for number in range(1_002))
+    catalog = CatalogOutcome("db", "t", 3, True, left_out)
+    entry = build_report(JobInfo("j"), RunOutcome(catalog=catalog), 1.0, NOW)["catalog"]
+    named = [entry[name] for name in ("database", "table", "schema_version", "updated")]
+    assert named == ["db", "t", 3, True]
+    assert entry["left_out"][0] == {"path": "c0:", "reason": "has one of , : ;"}
+    assert entry["left_out"][1_000:] == [{"path": None, "reason": "2 more are left out"}]
+    assert entry["error_message"] is None
 
 
 @pytest.mark.parametrize(("read", "wrote", "saved"), [(0, 0, 0.0), (100, 25, 75.0), (100, 150, -50.0)])

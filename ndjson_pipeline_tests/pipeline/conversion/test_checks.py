@@ -8,11 +8,12 @@ import pytest
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.conversion.checks import (
     all_manifests_completed,
+    catalog_follows_contract,
     rejected_fraction,
     row_conservation,
     schema_changed,
 )
-from ndjson_pipeline.glue.report import GlueReport, ManifestOutcome, SchemaOutcome
+from ndjson_pipeline.glue.report import CatalogOutcome, GlueReport, ManifestOutcome, SchemaOutcome
 from ndjson_pipeline_tests.pipeline.harness import make_record
 
 
@@ -77,3 +78,30 @@ def test_new_columns_are_a_warning_that_names_them_and_the_contract() -> None:
 @pytest.mark.parametrize("reports", [[], [report(1, 1, 0)], [changed(3)]])
 def test_without_new_columns_the_schema_stands(reports: list[GlueReport]) -> None:
     assert schema_changed(reports).passed
+
+
+def cataloged(**told: object) -> GlueReport:
+    catalog = CatalogOutcome("db.t", **{"schema_version": 3, "left_out": (), "error_message": None, **told})
+    return replace(report(1, 1, 0), catalog=catalog)
+
+
+@pytest.mark.parametrize("reports", [[], [report(1, 1, 0)], [cataloged()]])
+def test_a_table_that_follows_the_contract_or_that_is_not_there_is_fine(reports: list[GlueReport]) -> None:
+    assert catalog_follows_contract(reports).passed
+
+
+def test_a_table_that_is_behind_is_a_warning_until_a_later_run_brings_it_there() -> None:
+    behind = cataloged(schema_version=None, error_message="table db.t can't be updated: denied")
+    result = catalog_follows_contract([cataloged(), behind, report(1, 1, 0)])
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    assert {name: value.value for name, value in result.metadata.items()} == {
+        "table": "db.t",
+        "columns_left_out": 0,
+        "left_out": "",
+        "error_message": "table db.t can't be updated: denied",
+    }
+    mended = catalog_follows_contract([behind, cataloged(left_out=("a:b: no name",))])
+    assert mended.passed
+    assert mended.metadata["schema_version"].value == 3
+    assert mended.metadata["left_out"].value == "a:b: no name"

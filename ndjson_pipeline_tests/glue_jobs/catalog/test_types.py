@@ -1,0 +1,222 @@
+"""The contract's columns as Hive says them."""
+
+import gzip
+import hashlib
+import json
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glue_jobs.catalog.types import CatalogColumn, catalog_columns
+from glue_jobs.schema.columns import fold, is_storable_name
+from ndjson_pipeline_tests.glue_jobs.catalog.hive import parse_hive_type
+
+OWN = [("_processing_timestamp", "timestamp"), ("_source_file", "string")]
+
+
+def said(types, **more):
+    """Return the columns without the job's own, and what is left out, each as pairs."""
+    found = catalog_columns(types, more.pop("has_rescued", False), more.pop("partition_keys", ["dt"]))
+    pairs = [(column.name, column.type) for column in found.columns]
+    assert pairs[-len(OWN) :] == OWN
+    return pairs[: -len(OWN)], [(each.path, each.reason) for each in found.left_out]
+
+
+@pytest.mark.parametrize(
+    ("data_type", "hive_type"),
+    [
+        (pa.bool_(), "boolean"),
+        (pa.int64(), "bigint"),
+        (pa.float64(), "double"),
+        (pa.string(), "string"),
+        (pa.list_(pa.int64()), "array<bigint>"),
+        (pa.list_(pa.list_(pa.string())), "array<array<string>>"),
+        (
+            pa.struct([("x", pa.int64()), ("Y.z", pa.list_(pa.struct([("_b", pa.bool_())])))]),
+            "struct<x:bigint,y.z:array<struct<_b:boolean>>>",
+        ),
+        # Words of the type language are names as well as any.
+        (pa.struct([("struct", pa.int64()), ("array", pa.string())]), "struct<struct:bigint,array:string>"),
+        (pa.struct([("größe", pa.int64()), ("名前", pa.string())]), "struct<größe:bigint,名前:string>"),
+    ],
+    ids=str,
+)
+def test_types(data_type, hive_type):
+    assert said({"c": data_type}) == ([("c", hive_type)], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a", "a"),
+        ("userId", "userid"),
+        ("GRÖSSE", "grösse"),
+        ("id.orig_h", "id.orig_h"),
+        ("cs(User-Agent)", "cs(user-agent)"),
+        ("two words", "two words"),
+        ("<y>", "<y>"),
+        ("select", "select"),
+        ("date", "date"),
+        ('"', '"'),
+        ("\N{GRINNING FACE}", "\N{GRINNING FACE}"),
+        ("a" * 255, "a" * 255),
+    ],
+    ids=ascii,
+)
+def test_a_column_keeps_its_name_in_lower_case(name, shown):
+    assert said({name: pa.int64()}) == ([(shown, "bigint")], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a,b", "has one of , : ;"),
+        ("a:b", "has one of , : ;"),
+        ("a;b", "has one of , : ;"),
+        ("a\nb", "control characters"),
+        ("a\tb", "control characters"),
+        ("\x85", "control characters"),
+        ("\uffff", "control characters"),
+        (" a", "white space at an end"),
+        ("a ", "white space at an end"),
+        ("a" * 256, "longer than 255 bytes"),
+        ("ö" * 128, "longer than 255 bytes"),
+        ("İ", "readers don't find it by its lower case"),
+        ("dt", "a partition key has this name"),
+        ("DT", "a partition key has this name"),
+    ],
+    ids=ascii,
+)
+def test_a_column_that_hive_or_glue_cannot_name_is_left_out(name, reason):
+    assert said({name: pa.int64(), "b": pa.string()}) == ([("b", "string")], [(name, reason)])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a:b",
+        "a,b",
+        "a<b",
+        "a>b",
+        "two words",
+        "a-b",
+        "cs(x)",
+        "\N{GRINNING FACE}",
+        "e\u0301",
+        "²",
+        "$ref",
+        "`",
+    ],
+    ids=ascii,
+)
+def test_a_member_that_no_type_can_name_is_left_out_alone(name):
+    types = {"s": pa.list_(pa.struct([(name, pa.int64()), ("ok", pa.int64())])), "b": pa.string()}
+    assert said(types) == (
+        [("s", "array<struct<ok:bigint>>"), ("b", "string")],
+        [(f"s[].{name}", "has other signs than letters, digits, _ and .")],
+    )
+
+
+def test_an_object_without_any_member_left_is_no_column():
+    types = {"s": pa.struct([("a-b", pa.struct([("c", pa.int64())])), ("d", pa.struct([("İ", pa.int64())]))])}
+    assert said(types) == (
+        [],
+        [
+            ("s.a-b", "has other signs than letters, digits, _ and ."),
+            ("s.d.İ", "has other signs than letters, digits, _ and ."),
+        ],
+    )
+
+
+def test_the_jobs_own_columns_come_last():
+    found = catalog_columns({"a": pa.int64()}, has_rescued=True)
+    assert found.columns == (
+        CatalogColumn("a", "bigint"),
+        *(CatalogColumn(*pair) for pair in OWN),
+        CatalogColumn("_rescued", "string"),
+    )
+
+
+def test_members_that_a_types_length_has_no_room_for_are_left_out():
+    """The first stay, as they are there already when more come."""
+    few = pa.struct([(f"member_{number:05}", pa.int64()) for number in range(4_000)])
+    more = pa.struct([(f"member_{number:05}", pa.int64()) for number in range(8_000)])
+    ((_, text),), left_out = said({"s": more})
+    assert len(text) <= 131_072
+    assert len(text) > 131_000
+    members = parse_hive_type(text)
+    assert [*members, *(path.removeprefix("s.") for path, _ in left_out)] == [member.name for member in more]
+    assert text.startswith(said({"s": few})[0][0][1].removesuffix(">"))
+    assert "longer than 131072 bytes" in left_out[0][1]
+
+
+def test_columns_that_the_tables_metadata_has_no_room_for_are_left_out(monkeypatch):
+    monkeypatch.setattr("glue_jobs.catalog.types.MOST_METADATA_BYTES", 50_000)
+    noise = [hashlib.sha256(b"%d" % number).hexdigest() for number in range(3_000)]
+    columns, left_out = said({name: pa.int64() for name in noise})
+    assert [name for name, _ in columns] + [name for name, _ in left_out] == noise
+    assert left_out[0][1] == "the table's metadata is at its limit"
+    packed = len(gzip.compress(json.dumps(columns).encode()))
+    assert 45_000 < packed < 51_000
+    # What is large but packs well is no trouble.
+    alike = {f"measurement_of_the_sensor_{number}": pa.int64() for number in range(3_000)}
+    assert said(alike)[1] == []
+
+
+SPECIAL = "aB_.:,<>; -\u0130\u0131\u017f\u212a"
+LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0") | st.sampled_from(SPECIAL)
+NAMES = st.text(LETTERS, min_size=1, max_size=6).filter(is_storable_name)
+
+
+def members_of(inner):
+    return st.lists(st.tuples(NAMES, inner), min_size=1, max_size=4, unique_by=lambda pair: fold(pair[0]))
+
+
+TYPES = st.recursive(
+    st.sampled_from([pa.bool_(), pa.int64(), pa.float64(), pa.string()]),
+    lambda inner: inner.map(pa.list_) | members_of(inner).map(pa.struct),
+    max_leaves=8,
+)
+
+
+def leaves(path, data_type):
+    """Yield the path of each scalar with all paths above it."""
+    if pa.types.is_list(data_type):
+        below = leaves(f"{path}[]", data_type.value_type)
+    elif pa.types.is_struct(data_type):
+        below = [each for member in data_type for each in leaves(f"{path}.{member.name}", member.type)]
+    else:
+        return [(path,)]
+    return [(path, *each) for each in below]
+
+
+def shown_leaves(path, parsed):
+    if isinstance(parsed, list):
+        return shown_leaves(f"{path}[]", parsed[0])
+    if isinstance(parsed, dict):
+        return [each for name, inner in parsed.items() for each in shown_leaves(f"{path}.{name}", inner)]
+    return [path]
+
+
+@settings(deadline=None, max_examples=150)
+@given(members_of(TYPES))
+def test_of_any_contract_hive_reads_all_that_is_not_said_to_be_left_out(columns):
+    types = dict(columns)
+    found = catalog_columns(types, has_rescued=True, partition_keys=["dt"])
+    assert len({column.name for column in found.columns}) == len(found.columns)
+    assert all(column.name == column.name.lower() for column in found.columns)
+    shown = [
+        each
+        for column in found.columns[:-3]
+        for each in shown_leaves(column.name, parse_hive_type(column.type))
+    ]
+    left_out = {each.path for each in found.left_out}
+    kept = [
+        each[-1].lower()
+        for name, data_type in types.items()
+        for each in leaves(name, data_type)
+        if left_out.isdisjoint(each)
+    ]
+    assert shown == kept
