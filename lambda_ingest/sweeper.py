@@ -23,6 +23,7 @@ from lambda_ingest.audit.progress import AuditCursors, Position, Progress, TimeI
 from lambda_ingest.audit.unreferenced import UnreferencedManifests
 from lambda_ingest.aws.log import logger
 from lambda_ingest.batches.planning import is_past
+from lambda_ingest.batches.waiting import oldest_waiting
 from lambda_ingest.contract.dates import parse_utc_timestamp, utc_date
 from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.settings import DateSource
@@ -67,8 +68,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Returns:
         What each part did: `open_dates`, `flushed` {date: files}, `finished` [manifests], `left` [past dates
-        with pending files], `oldest_pending_age_seconds`, `quarantine_moved`, `quarantine_left`,
-        `quarantine_stay` [URIs of large refused files: moved, for the next sweep, too large],
+        with pending files], `oldest_pending_age_seconds`, `oldest_waiting_manifest_age_seconds` (absent where
+        it could not be read), `quarantine_moved`, `quarantine_left`, `quarantine_stay` [URIs of large refused files: moved, for the next sweep, too large],
         `refusals_alerted`, `audited` [dates],
         `events_resent` {date: files}, `events_incomplete` [dates that the time did not reach; the next sweep
         goes on], `manifests_removed` [keys], `failed` [parts].
@@ -91,6 +92,7 @@ def sweep(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) ->
     moved = Moved()
     _part(invocation, failed, "quarantine", lambda: _move_refused(invocation, moved, whole_seconds))
     alerted = _part(invocation, failed, "refusals", invocation.runtime.refusals.publish_due)
+    waiting = _part(invocation, failed, "waiting manifests", lambda: _longest_wait(runtime, now))
     answer: dict[str, Any] = {
         "open_dates": flush.dates,
         "flushed": flush.flushed,
@@ -108,6 +110,9 @@ def sweep(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) ->
         "failed": failed,
     }
     invocation.metrics["oldest_pending_age_seconds"] = flush.oldest_pending_age_seconds
+    if waiting is not None:
+        answer["oldest_waiting_manifest_age_seconds"] = float(waiting)
+        invocation.metrics["oldest_waiting_manifest_age_seconds"] = waiting
     invocation.record()
     if dates:
         _audit(invocation, dates, now, failed, answer, are_recent="dates" not in event)
@@ -120,8 +125,8 @@ def _flush_open_dates(invocation: Invocation, now: datetime) -> OpenDates:
     result = OpenDates()
     open_dates = invocation.runtime.pending.open_dates()
     if open_dates:
-        age = now - parse_utc_timestamp(min(open_dates.values()))
-        result.oldest_pending_age_seconds = Decimal(str(max(age.total_seconds(), 0.0)))
+        tracked = parse_utc_timestamp(min(open_dates.values()))
+        result.oldest_pending_age_seconds = _seconds_between(tracked, now)
     for date_prefix in open_dates:
         result.dates.append(date_prefix)
         cuts = invocation.cut_date(date_prefix, invocation.runtime.cutter.cut_and_finish)
@@ -145,6 +150,16 @@ def _flush_open_dates(invocation: Invocation, now: datetime) -> OpenDates:
             result.left.append(date_prefix)
             logger.warning("A past date keeps pending files", date_prefix=date_prefix)
     return result
+
+
+def _longest_wait(runtime: Runtime, now: datetime) -> Decimal:
+    """Return for how many seconds the manifest has waited that waits longest; 0 where none does."""
+    committed = oldest_waiting(runtime.table, now)
+    return Decimal(0) if committed is None else _seconds_between(committed, now)
+
+
+def _seconds_between(earlier: datetime, later: datetime) -> Decimal:
+    return Decimal(str(max((later - earlier).total_seconds(), 0.0)))
 
 
 def _move_refused(invocation: Invocation, moved: Moved, whole_seconds: float) -> None:

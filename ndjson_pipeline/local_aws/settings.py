@@ -18,11 +18,12 @@ class LocalAwsSettings:
     """How the local AWS behaves; the defaults are those of the deployment.
 
     Raises:
-        LocalAwsError: it is for no feed, or for one twice.
+        LocalAwsError: it is for one feed twice.
 
     Attributes:
         environment: `dev` or `prod`; part of every name.
         feeds: the names of the feeds whose resources there are; an empty one is the feed that has none.
+            Without any, it is an empty AWS, in which others make what they like.
         region: where everything is.
         resources: what `create_resources` may be told.
         manifest_builder_handler: Python entry point behind the queue, `package.module.function`.
@@ -70,8 +71,8 @@ class LocalAwsSettings:
     iam_managed_policies: bool = False
 
     def __post_init__(self) -> None:
-        if not self.feeds or len(set(self.feeds)) < len(self.feeds):
-            raise LocalAwsError(f"feeds must name each feed once, and one at least; got {self.feeds!r}")
+        if len(set(self.feeds)) < len(self.feeds):
+            raise LocalAwsError(f"feeds must name each feed once, got {self.feeds!r}")
 
     @property
     def shared_variables(self) -> dict[str, str]:

@@ -35,6 +35,7 @@ from ndjson_pipeline.local_aws.functions.timer_pump import TimerPump
 from ndjson_pipeline.local_aws.glue.runs import GlueRuns, GlueSettings
 from ndjson_pipeline.local_aws.log_shipping import LogShipper
 from ndjson_pipeline.local_aws.resources import create_resources
+from ndjson_pipeline.local_aws.server.adoption import functions_of, queue_pumps_of, timer_pumps_of
 from ndjson_pipeline.local_aws.server.gate import Gate
 from ndjson_pipeline.local_aws.settings import LocalAwsSettings, project_directory
 
@@ -76,8 +77,8 @@ class LocalAws:
 
     @property
     def names(self) -> Names:
-        """The names of everything made, of the first feed."""
-        return self.feeds[0]
+        """The names of everything made, of the first feed; without any, of the one that has no name."""
+        return self.feeds[0] if self.feeds else Names(self.settings.environment, ACCOUNT)
 
     @property
     def endpoint_url(self) -> str:
@@ -114,6 +115,23 @@ class LocalAws:
             FunctionNotFoundError: there is no such function.
         """
         return self.runtime.invoke(function_name(self.names, function), {} if payload is None else payload)
+
+    def run_what_others_made(self) -> None:
+        """Run the functions that are there, and let queues and schedules call them as they are set up.
+
+        For what was made by others, in an AWS that has no feeds of its own (`LocalAwsSettings.feeds`).
+        """
+        runtime, region = self.runtime, self.settings.region
+        runtime.register(functions_of(self.client))
+        pumps: list[QueuePump | TimerPump] = [
+            *queue_pumps_of(self.client, runtime, region),
+            *timer_pumps_of(self.client, runtime, ACCOUNT, region),
+        ]
+        for pump in pumps:
+            self._exits.callback(pump.join)
+        for pump in pumps:
+            pump.start()
+            self._exits.callback(pump.stop)
 
     @property
     def runtime(self) -> LambdaRuntime:

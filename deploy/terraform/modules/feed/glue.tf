@@ -78,7 +78,7 @@ resource "aws_glue_catalog_table" "output" {
     "projection.dt.range"         = "${var.partition_start_date},NOW+1DAY"
     "projection.dt.interval"      = "1"
     "projection.dt.interval.unit" = "DAYS"
-    "storage.location.template"   = "s3://${local.names.output}/${local.output_folder}merged-parquet-$${dt}"
+    "storage.location.template"   = "s3://${local.names.output}/${local.output_folder}merged-parquet-$${dt}/"
     "schema_version"              = "0"
     "left_out"                    = "{}"
   }
