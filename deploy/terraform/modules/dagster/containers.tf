@@ -84,7 +84,7 @@ locals {
 
     # ECS Exec's agent writes beside the container's files.
     readonlyRootFilesystem = !var.enable_execute_command
-    mountPoints            = [{ sourceVolume = "written", containerPath = local.written_folder, readOnly = false }]
+    mountPoints            = [{ sourceVolume = name, containerPath = local.written_folder, readOnly = false }]
     # Reaps what the runs' processes leave, and passes signals on.
     linuxParameters = { initProcessEnabled = true, capabilities = { drop = ["ALL"] } }
     stopTimeout     = one.stop_seconds
@@ -109,12 +109,22 @@ locals {
   } }
 
   # Which containers each task has, how large it is, and as whom it runs.
-  tasks = var.one_task ? {
-    platform = { containers = keys(local.containers), size = var.one_task_size, component = "platform" }
-    } : merge(
-    { daemon = { containers = ["daemon"], size = var.daemon_size, component = "daemon" } },
-    { for name, _ in local.webservers : name => { containers = [name], size = var.webserver_size, component = "webserver" } },
-    { for one in local.code_services : one.service => { containers = [one.service], size = var.code_server_size, component = "code-server" } },
+  tasks = merge(
+    { for name in local.components : name => {
+      containers = name == "platform" ? keys(local.containers) : [name]
+      size       = name == "platform" ? var.one_task_size : var.daemon_size
+      component  = name
+    } if contains(["daemon", "platform"], name) },
+    { for name, _ in local.webservers : name => {
+      containers = [name]
+      size       = var.webserver_size
+      component  = "webserver"
+    } if !var.one_task },
+    { for one in local.code_services : one.service => {
+      containers = [one.service]
+      size       = var.code_server_size
+      component  = "code-server"
+    } if !var.one_task },
   )
 }
 
@@ -144,7 +154,12 @@ resource "aws_ecs_task_definition" "this" {
     cpu_architecture        = "ARM64"
     operating_system_family = "LINUX"
   }
-  volume {
-    name = "written"
+  # Containers of one task that wrote into one folder would write over each other's settings.
+  dynamic "volume" {
+    for_each = each.value.containers
+
+    content {
+      name = volume.value
+    }
   }
 }

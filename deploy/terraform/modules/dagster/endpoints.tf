@@ -19,71 +19,58 @@ locals {
   reachable_accounts = concat([local.account], var.endpoint_accounts)
 }
 
-data "aws_iam_policy_document" "s3_endpoint" {
-  statement {
-    sid       = "BucketsOfThisAccount"
-    actions   = ["s3:*"]
-    resources = ["*"]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
+locals {
+  gateway_policies = {
+    s3 = {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid       = "BucketsOfThisAccount"
+          Effect    = "Allow"
+          Principal = "*"
+          Action    = "s3:*"
+          Resource  = "*"
+          Condition = { StringEquals = { "aws:ResourceAccount" = local.reachable_accounts } }
+        },
+        # An image's layers lie in a bucket of ECR's
+        # (https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html#ecr-minimum-s3-perms).
+        {
+          Sid       = "LayersOfImages"
+          Effect    = "Allow"
+          Principal = "*"
+          Action    = "s3:GetObject"
+          Resource  = "arn:${local.partition}:s3:::prod-${local.region}-starport-layer-bucket/*"
+        },
+      ]
     }
-    condition {
-      test     = "StringEquals"
-      variable = "aws:ResourceAccount"
-      values   = local.reachable_accounts
-    }
-  }
-
-  # An image's layers lie in a bucket of ECR's
-  # (https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html#ecr-minimum-s3-perms).
-  statement {
-    sid       = "LayersOfImages"
-    actions   = ["s3:GetObject"]
-    resources = ["arn:${local.partition}:s3:::prod-${local.region}-starport-layer-bucket/*"]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-  }
-}
-
-data "aws_iam_policy_document" "dynamodb_endpoint" {
-  statement {
-    sid       = "TablesOfThisAccount"
-    actions   = ["dynamodb:*"]
-    resources = ["*"]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-    condition {
-      test     = "StringEquals"
-      variable = "aws:ResourceAccount"
-      values   = local.reachable_accounts
+    dynamodb = {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid       = "TablesOfThisAccount"
+          Effect    = "Allow"
+          Principal = "*"
+          Action    = "dynamodb:*"
+          Resource  = "*"
+          Condition = { StringEquals = { "aws:ResourceAccount" = local.reachable_accounts } }
+        },
+      ]
     }
   }
-}
 
-# Keys of another account, brought into the network, carry nothing out of it.
-data "aws_iam_policy_document" "interface_endpoint" {
-  statement {
-    sid       = "RolesOfThisAccount"
-    actions   = ["*"]
-    resources = ["*"]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-    condition {
-      test     = "StringEquals"
-      variable = "aws:PrincipalAccount"
-      values   = [local.account]
-    }
+  # Keys of another account, brought into the network, carry nothing out of it.
+  interface_policy = {
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "RolesOfThisAccount"
+        Effect    = "Allow"
+        Principal = "*"
+        Action    = "*"
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:PrincipalAccount" = [local.account] } }
+      },
+    ]
   }
 }
 
@@ -94,7 +81,7 @@ resource "aws_vpc_endpoint" "gateway" {
   vpc_endpoint_type = "Gateway"
   service_name      = "com.amazonaws.${local.region}.${each.key}"
   route_table_ids   = local.own_network ? aws_route_table.private[*].id : var.existing_network.route_table_ids
-  policy            = each.key == "s3" ? data.aws_iam_policy_document.s3_endpoint.json : data.aws_iam_policy_document.dynamodb_endpoint.json
+  policy            = jsonencode(local.gateway_policies[each.key])
 
   tags = { Name = "${local.name}-${each.key}" }
 }
@@ -108,7 +95,7 @@ resource "aws_vpc_endpoint" "interface" {
   subnet_ids          = slice(local.subnet_ids, 0, var.endpoint_zones)
   security_group_ids  = [aws_security_group.endpoints[0].id]
   private_dns_enabled = true
-  policy              = data.aws_iam_policy_document.interface_endpoint.json
+  policy              = jsonencode(local.interface_policy)
 
   tags = { Name = "${local.name}-${each.key}" }
 }

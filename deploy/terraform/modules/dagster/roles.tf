@@ -1,26 +1,22 @@
 # One role a component. Daemon and webserver reach the database and nothing else: whatever touches data is done by
 # code servers and their runs. Nothing here may pass a role, for no run launcher starts tasks.
 
-data "aws_iam_policy_document" "tasks" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["ecs-tasks.amazonaws.com"]
-    }
-    # Tasks of this account and region alone (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/
-    # task-iam-roles.html names no narrower ARN).
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
-    }
-    condition {
-      test     = "ArnLike"
-      variable = "aws:SourceArn"
-      values   = ["arn:${local.partition}:ecs:${local.region}:${local.account}:*"]
-    }
+locals {
+  # Tasks of this account and region alone; https://docs.aws.amazon.com/AmazonECS/latest/developerguide/
+  # task-iam-roles.html knows no narrower ARN.
+  trust = {
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect    = "Allow"
+        Principal = { Service = "ecs-tasks.amazonaws.com" }
+        Action    = "sts:AssumeRole"
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = local.account }
+          ArnLike      = { "aws:SourceArn" = "arn:${local.partition}:ecs:${local.region}:${local.account}:*" }
+        }
+      },
+    ]
   }
 }
 
@@ -29,39 +25,38 @@ data "aws_iam_policy_document" "tasks" {
 resource "aws_iam_role" "execution" {
   name               = "ndjson-dagster-execution-${var.environment}"
   description        = "Fargate: pulls the image of Dagster's services, writes their logs"
-  assume_role_policy = data.aws_iam_policy_document.tasks.json
+  assume_role_policy = jsonencode(local.trust)
 }
 
-data "aws_iam_policy_document" "execution" {
-  dynamic "statement" {
-    for_each = length(local.repository_arns) > 0 ? [1] : []
-
-    content {
-      sid       = "LogInToRegistry"
-      actions   = ["ecr:GetAuthorizationToken"]
-      resources = ["*"] # The action knows no resource.
-    }
-  }
-  dynamic "statement" {
-    for_each = length(local.repository_arns) > 0 ? [1] : []
-
-    content {
-      sid       = "PullImage"
-      actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-      resources = local.repository_arns
-    }
-  }
-  statement {
-    sid       = "WriteLogs"
-    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = [for group in aws_cloudwatch_log_group.container : "${group.arn}:log-stream:*"]
-  }
+locals {
+  pulls_image = [for statement in [
+    {
+      Sid      = "LogInToRegistry"
+      Effect   = "Allow"
+      Action   = "ecr:GetAuthorizationToken"
+      Resource = "*" # The action knows no resource.
+    },
+    {
+      Sid      = "PullImage"
+      Effect   = "Allow"
+      Action   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+      Resource = local.repository_arns
+    },
+  ] : statement if length(local.repository_arns) > 0]
+  writes_logs = [
+    {
+      Sid      = "WriteLogs"
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      Resource = [for group in aws_cloudwatch_log_group.container : "${group.arn}:log-stream:*"]
+    },
+  ]
 }
 
 resource "aws_iam_role_policy" "execution" {
   name   = "execution"
   role   = aws_iam_role.execution.id
-  policy = data.aws_iam_policy_document.execution.json
+  policy = jsonencode({ Version = "2012-10-17", Statement = concat(local.pulls_image, local.writes_logs) })
 }
 
 # What the containers' own code does.
@@ -85,52 +80,51 @@ resource "aws_iam_role" "task" {
 
   name               = each.value.name
   description        = each.value.description
-  assume_role_policy = data.aws_iam_policy_document.tasks.json
+  assume_role_policy = jsonencode(local.trust)
 }
 
-data "aws_iam_policy_document" "task" {
-  statement {
-    sid       = "ReadDatabaseSecret"
-    actions   = ["secretsmanager:GetSecretValue"]
-    resources = [local.database_secret_arn]
-  }
-  dynamic "statement" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
-
-    content {
-      sid       = "DecryptDatabaseSecret"
-      actions   = ["kms:Decrypt"]
-      resources = [statement.value]
-
-      condition {
-        test     = "StringEquals"
-        variable = "kms:EncryptionContext:SecretARN"
-        values   = [local.database_secret_arn]
-      }
+locals {
+  reads_database_secret = [
+    {
+      Sid      = "ReadDatabaseSecret"
+      Effect   = "Allow"
+      Action   = "secretsmanager:GetSecretValue"
+      Resource = local.database_secret_arn
+    },
+  ]
+  decrypts_database_secret = [for key in var.kms_key_arn == null ? [] : [var.kms_key_arn] :
+    {
+      Sid       = "DecryptDatabaseSecret"
+      Effect    = "Allow"
+      Action    = "kms:Decrypt"
+      Resource  = key
+      Condition = { StringEquals = { "kms:EncryptionContext:SecretARN" = local.database_secret_arn } }
     }
-  }
-  dynamic "statement" {
-    for_each = var.enable_execute_command ? [1] : []
-
-    content {
-      sid = "ExecuteCommand"
-      actions = [
+  ]
+  executes_commands = [for _ in range(var.enable_execute_command ? 1 : 0) :
+    {
+      Sid    = "ExecuteCommand"
+      Effect = "Allow"
+      Action = [
         "ssmmessages:CreateControlChannel",
         "ssmmessages:CreateDataChannel",
         "ssmmessages:OpenControlChannel",
         "ssmmessages:OpenDataChannel",
       ]
-      resources = ["*"] # The actions know no resource.
+      Resource = "*" # The actions know no resource.
     }
-  }
+  ]
 }
 
 resource "aws_iam_role_policy" "task" {
   for_each = aws_iam_role.task
 
-  name   = "dagster"
-  role   = each.value.id
-  policy = data.aws_iam_policy_document.task.json
+  name = "dagster"
+  role = each.value.id
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = concat(local.reads_database_secret, local.decrypts_database_secret, local.executes_commands)
+  })
 }
 
 # A policy of its own a feed, so that the one task of a small deployment may have several.
