@@ -13,3 +13,9 @@ dynamodb_on_demand = true
 protect         = false
 input_days      = 7
 quarantine_days = 14
+
+# Webserver, daemon and code servers in one task, endpoints in one zone, no load balancer: docs/cost.md has the price.
+dagster = {
+  one_task       = true
+  endpoint_zones = 1
+}

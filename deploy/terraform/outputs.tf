@@ -12,8 +12,3 @@ output "feeds" {
     }
   }
 }
-
-output "code_locations" {
-  description = "Of each stream, for a Dagster that is there: the code location's name, the variables of its process, and the policy of its role."
-  value       = { for name, feed in module.feed : name => feed.code_location }
-}

@@ -9,8 +9,11 @@ moto for the whole process.
 from ndjson_pipeline.local_aws.moto_patches import (  # noqa: F401
     application_autoscaling,
     dynamodb,
+    ec2,
+    ecs,
     functions,
     glue,
+    rds,
     s3,
     sqs,
 )
