@@ -340,10 +340,14 @@ def test_every_variable_says_what_it_is() -> None:
 
 def test_the_root_passes_every_variable_on() -> None:
     declared = set(_blocks(MODULE / "variables.tf", "variable"))
-    passed = set(re.findall(r"^  ([a-z_]+) +=", _blocks(ROOT / "dagster.tf", "module")["dagster"], re.MULTILINE))
+    passed = set(
+        re.findall(r"^  ([a-z_]+) +=", _blocks(ROOT / "dagster.tf", "module")["dagster"], re.MULTILINE)
+    )
     assert passed - {"count", "source"} == declared
     offered = re.findall(
-        r"^    ([a-z_]+) += optional", _blocks(ROOT / "dagster_variables.tf", "variable")["dagster"], re.MULTILINE
+        r"^    ([a-z_]+) += optional",
+        _blocks(ROOT / "dagster_variables.tf", "variable")["dagster"],
+        re.MULTILINE,
     )
     assert {*offered, "environment", "code_locations", "image", "image_tag"} == declared
 
@@ -459,7 +463,9 @@ def test_the_database_is_guarded(services: Made, one_task: Made) -> None:
         assert database["max_allocated_storage"] > database["allocated_storage"]
         assert sorted(database["enabled_cloudwatch_logs_exports"]) == ["postgresql", "upgrade"]
     for made in (services, one_task):
-        parameters = {one["name"]: one["value"] for one in made.resources["aws_db_parameter_group.this"]["parameter"]}
+        parameters = {
+            one["name"]: one["value"] for one in made.resources["aws_db_parameter_group.this"]["parameter"]
+        }
         assert parameters["rds.force_ssl"] == "1"
     protection = ("deletion_protection", "multi_az", "skip_final_snapshot", "delete_automated_backups")
     assert [prod[name] for name in protection] == [True, True, False, False]
@@ -555,9 +561,7 @@ def test_the_code_servers_are_found(services: Made, one_task: Made) -> None:
     assert services.resources["aws_service_discovery_private_dns_namespace.this[0]"]["name"] == (
         "ndjson-dagster-prod.internal"
     )
-    registered = {
-        name for name, one in services.of("aws_ecs_service").items() if one["service_registries"]
-    }
+    registered = {name for name, one in services.of("aws_ecs_service").items() if one["service_registries"]}
     assert registered == {"this.code-server-ndjson", "this.code-server-ndjson-orders"}
     assert one_task.environment("daemon")["NDJSON_CODE_SERVERS"] == (
         "ndjson=127.0.0.1:4000,ndjson-orders=127.0.0.1:4001"
@@ -585,7 +589,9 @@ def test_one_task_has_them_all(one_task: Made) -> None:
     assert sorted(volume["name"] for volume in task["volume"]) == names
     commands = {name: one["command"] for name, one in one_task.containers().items()}
     assert commands["code-server-ndjson-orders"] == ["code-server", "--port", "4001"]
-    ports = [mapping["containerPort"] for one in one_task.containers().values() for mapping in one["portMappings"]]
+    ports = [
+        mapping["containerPort"] for one in one_task.containers().values() for mapping in one["portMappings"]
+    ]
     assert sorted(ports) == [3000, 4000, 4001]
     assert one_task.of("aws_lb") == one_task.of("aws_service_discovery_service") == {}
 
@@ -602,7 +608,9 @@ def test_logs_are_kept_for_two_weeks(any_case: Made) -> None:
 
 def test_the_load_balancers_rules_are_those_of_the_readme(services: Made) -> None:
     """In their order; the README's table has one line each, for one UI."""
-    table = (ROOT.parent / "README.md").read_text().partition("| condition | action |")[2].partition("\n\n")[0]
+    table = (
+        (ROOT.parent / "README.md").read_text().partition("| condition | action |")[2].partition("\n\n")[0]
+    )
     lines = [line for line in table.splitlines() if line.startswith("| `Host`")]
     told = [
         (
@@ -616,7 +624,9 @@ def test_the_load_balancers_rules_are_those_of_the_readme(services: Made) -> Non
     made = [_rule(rule) for rule in rules]
     for host, name in ((HOST, "webserver"), (READ_ONLY_HOST, "webserver-read-only")):
         own = [rule for rule in made if rule["host"] == [host]]
-        assert [([*(["path"] if one["path"] else []), *one["headers"]], one["target"] != "") for one in own] == told
+        assert [
+            ([*(["path"] if one["path"] else []), *one["headers"]], one["target"] != "") for one in own
+        ] == told
         assert [one["path"] for one in own] == [[], [], ["/graphql*"], []]
         assert [one["headers"] for one in own] == [
             {"Origin": [f"https://{host}"]},
@@ -634,7 +644,9 @@ def test_the_load_balancers_rules_are_those_of_the_readme(services: Made) -> Non
 
 def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
     """Return a rule's conditions, where it forwards to, and what it does with who has no login."""
-    actions = {action["type"]: action for action in sorted(rule["action"], key=lambda action: action["order"])}
+    actions = {
+        action["type"]: action for action in sorted(rule["action"], key=lambda action: action["order"])
+    }
     kinds = list(actions)
     assert kinds in (["authenticate-oidc", "forward"], ["forward"], ["fixed-response"])
     if "fixed-response" in actions:
@@ -710,9 +722,7 @@ def test_daemon_and_webserver_may_read_their_secret_and_no_more(services: Made) 
                     "Resource": DATABASE_SECRET,
                 }
             ]
-    attached = {
-        name: one["role"] for name, one in services.of("aws_iam_role_policy_attachment").items()
-    }
+    attached = {name: one["role"] for name, one in services.of("aws_iam_role_policy_attachment").items()}
     assert attached == {
         "code_location.main": "ndjson-parquet-code-location-prod",
         "code_location.orders": "ndjson-orders-parquet-code-location-prod",
@@ -725,7 +735,10 @@ def test_daemon_and_webserver_may_read_their_secret_and_no_more(services: Made) 
 def test_each_task_has_the_role_of_its_component(services: Made) -> None:
     """The mock gives all roles one ARN, so this is asked of the text."""
     text = (MODULE / "containers.tf").read_text()
-    assert 'aws_iam_role.task[each.value.component == "code-server" ? each.key : each.value.component].arn' in text
+    assert (
+        'aws_iam_role.task[each.value.component == "code-server" ? each.key : each.value.component].arn'
+        in text
+    )
 
 
 def test_nothing_is_granted_on_everything_but_what_knows_no_resource(any_case: Made) -> None:
@@ -735,7 +748,8 @@ def test_nothing_is_granted_on_everything_but_what_knows_no_resource(any_case: M
             assert not any("*" in action or "PassRole" in action for action in actions)
             if statement["Resource"] == "*":
                 assert all(
-                    action == "ecr:GetAuthorizationToken" or action.startswith("ssmmessages:") for action in actions
+                    action == "ecr:GetAuthorizationToken" or action.startswith("ssmmessages:")
+                    for action in actions
                 )
 
 
@@ -763,7 +777,9 @@ def test_an_own_key_encrypts_and_may_be_used_for_the_secret_alone(existing: Made
     key = _arn("kms", "key/1")
     database = existing.resources["aws_db_instance.this"]
     assert database["kms_key_id"] == database["master_user_secret_kms_key_id"] == key
-    for policy in (one for name, one in existing.of("aws_iam_role_policy").items() if name.startswith("task")):
+    for policy in (
+        one for name, one in existing.of("aws_iam_role_policy").items() if name.startswith("task")
+    ):
         [decrypts] = [
             one for one in json.loads(policy["policy"])["Statement"] if one["Action"].startswith("kms:")
         ]

@@ -100,3 +100,15 @@ def _a_queue_keeps_its_policy(original: Any, _services: Services) -> Any:
         original(queue, attributes, now)
 
     return set_attributes
+
+
+@replaces(moto.sqs.models.Queue, "BASE_ATTRIBUTES")
+def _a_queue_tells_who_may_use_it_as_dead_letter_queue(original: Any, _services: Services) -> Any:
+    """Stock moto takes RedriveAllowPolicy, and never tells it, so that Terraform waits for it for minutes."""
+    return [*original, "RedriveAllowPolicy"]
+
+
+@replaces(moto.sqs.models.Queue, "redrive_allow_policy")
+def _a_queue_begins_without_one(_original: Any, _services: Services) -> Any:
+    """Stock moto has no such attribute until somebody sets it."""
+    return None

@@ -1,0 +1,189 @@
+"""Two streams from an empty account: planned, made, used and taken away by Terraform, on the local AWS."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+
+from lambda_ingest.contract.settings import SHARED_VARIABLES
+from ndjson_pipeline.definitions import build_defs
+from ndjson_pipeline.deployment.names import Names
+from ndjson_pipeline.deployment.packaging import (
+    GLUE_MODULES_KEY,
+    GLUE_SCRIPT_KEY,
+    glue_modules_zip,
+    glue_script_path,
+    lambda_zip,
+)
+from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings
+from ndjson_pipeline.resources import PipelineResource
+from ndjson_pipeline_tests.deploy.terraform_command import LOCAL_PROVIDER, Terraform, require_terraform
+from ndjson_pipeline_tests.end_to_end.processes import await_true
+
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1200)]
+
+ROOT = Path(__file__).parents[2] / "deploy" / "terraform"
+# The second comes by the other route, and on tables that scale.
+FEEDS = {
+    "": {"max_files_per_manifest": 2, "alert_emails": ["data@example.com"]},
+    "orders": {"max_files_per_manifest": 1, "event_route": "sns", "dynamodb_on_demand": False},
+}
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What Terraform has made.
+
+    Attributes:
+        aws: where.
+        terraform: which made it.
+        outputs: the root's.
+        changes: what a second plan would change; empty where nothing.
+    """
+
+    aws: LocalAws
+    terraform: Terraform
+    outputs: dict[str, Any]
+    changes: str
+
+    def names(self, feed: str) -> Names:
+        return Names("dev", "123456789012", feed)
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    require_terraform()
+    folder = tmp_path_factory.mktemp("terraform")
+    root, build = folder / "root", folder / "build"
+    shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+    (build / "glue").mkdir(parents=True)
+    (build / "lambda.zip").write_bytes(lambda_zip())
+    job = {"script": GLUE_SCRIPT_KEY, "modules": GLUE_MODULES_KEY, "wheels": []}
+    (build / "glue" / "job.json").write_text(json.dumps(job))
+    (root / "override.tf.json").write_text(json.dumps({"provider": {"aws": LOCAL_PROVIDER}}))
+    shutil.copy(root / "dev.tfvars", root / "dev.auto.tfvars")
+    variables = {"build_folder": str(build), "feeds": FEEDS, "deploy_dagster": False}
+    (root / "test.auto.tfvars.json").write_text(json.dumps(variables))
+    settings = LocalAwsSettings(feeds=(), iam_managed_policies=True)
+    with LocalAws(directory=folder / "aws", settings=settings) as aws:
+        terraform = Terraform(root, aws.client_environment())
+        terraform.init()
+        terraform.run("validate", "-no-color")
+        terraform.apply()
+        changes = terraform.changes()
+        outputs = {
+            name: output["value"] for name, output in json.loads(terraform.run("output", "-json")).items()
+        }
+        for feed in FEEDS:
+            bucket = outputs["feeds"][feed]["buckets"]["scripts"]
+            s3 = aws.client("s3")
+            s3.put_object(Bucket=bucket, Key=GLUE_SCRIPT_KEY, Body=glue_script_path().read_bytes())
+            s3.put_object(Bucket=bucket, Key=GLUE_MODULES_KEY, Body=glue_modules_zip())
+        aws.run_what_others_made()
+        yield Deployed(aws, terraform, outputs, changes)
+
+
+def test_every_file_is_formatted() -> None:
+    require_terraform()
+    assert Terraform(ROOT, {}).run("fmt", "-check", "-recursive", "-no-color") == ""
+
+
+def test_a_second_plan_changes_nothing(deployed: Deployed) -> None:
+    assert deployed.changes == ""
+
+
+@pytest.mark.parametrize("feed", sorted(FEEDS))
+def test_everything_has_its_name(deployed: Deployed, feed: str) -> None:
+    names, made = deployed.names(feed), deployed.outputs["feeds"][feed]
+    assert sorted(made["buckets"].values()) == sorted(names.buckets)
+    assert made["queue_urls"]["events"].rpartition("/")[2] == names.queue
+    assert made["queue_urls"]["dead_letter"].rpartition("/")[2] == names.dead_letter_queue
+    assert made["functions"] == {
+        "manifest-builder": names.manifest_builder_function,
+        "sweeper": names.sweeper_function,
+        "generator": names.generator_function,
+    }
+    assert made["glue_job"] == names.glue_job
+    assert made["alert_topic_arn"].rpartition(":")[2] == names.alert_topic
+    assert made["catalog_table"] == f"{names.catalog_database}.{names.catalog_table}"
+    tables = deployed.aws.client("dynamodb").list_tables()["TableNames"]
+    assert {names.tracking_table, names.metrics_table} <= set(tables)
+
+
+@pytest.mark.parametrize("feed", sorted(FEEDS))
+def test_lambdas_and_code_location_are_told_alike(deployed: Deployed, feed: str) -> None:
+    names = deployed.names(feed)
+    function = deployed.aws.client("lambda").get_function_configuration(FunctionName=names.sweeper_function)
+    of_lambda = function["Environment"]["Variables"]
+    of_location = deployed.outputs["code_locations"][feed]["environment"]
+    assert {name: of_lambda[name] for name in SHARED_VARIABLES} == {
+        name: of_location[name] for name in SHARED_VARIABLES
+    }
+
+
+@pytest.mark.parametrize("feed", sorted(FEEDS))
+def test_a_file_that_is_put_comes_out_as_parquet_and_in_the_catalog(
+    deployed: Deployed, feed: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    aws, names = deployed.aws, deployed.names(feed)
+    today = datetime.now(UTC).date().isoformat()
+    count = int(str(FEEDS[feed]["max_files_per_manifest"]))
+    for number in range(count):
+        aws.client("s3").put_object(
+            Bucket=names.input_bucket,
+            Key=f"pipeline/input/{today}-{number}.ndjson",
+            Body=b'{"order": 1, "customer": {"name": "a"}}\n{"order": 2}\n',
+        )
+
+    def manifests() -> list[str]:
+        listed = aws.client("s3").list_objects_v2(Bucket=names.manifest_bucket, Prefix="manifests/")
+        return [each["Key"] for each in listed.get("Contents", [])]
+
+    await_true(manifests, 60)
+    environment = {**aws.client_environment(), **deployed.outputs["code_locations"][feed]["environment"]}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    definitions = build_defs(
+        feed=feed,
+        resource_overrides={
+            "pipeline": PipelineResource(shortest_poll_seconds=0.2, longest_poll_seconds=1.0)
+        },
+    )
+    key = dg.AssetKey([*([feed] if feed else []), "merged_parquet"])
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = definitions.get_implicit_global_asset_job_def()
+        result = job.execute_in_process(
+            partition_key=today, asset_selection=[key], instance=instance, raise_on_error=True
+        )
+    assert result.success
+    listed = aws.client("s3").list_objects_v2(Bucket=names.output_bucket)["Contents"]
+    (path,) = [each["Key"] for each in listed]
+    assert path.startswith(f"merged-parquet-{today}/part-")
+    aws.client("s3").download_file(names.output_bucket, path, str(tmp_path / "a.parquet"))
+    rows = duckdb.sql(f"select count(*), sum(\"order\") from '{tmp_path}/a.parquet'").fetchone()
+    assert rows == (2 * count, 3 * count)
+    table = aws.client("glue").get_table(DatabaseName=names.catalog_database, Name=names.catalog_table)[
+        "Table"
+    ]
+    columns = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
+    assert columns["order"] == "bigint"
+    assert columns["customer"] == "struct<name:string>"
+
+
+def test_it_is_all_taken_away_again(deployed: Deployed) -> None:
+    # Tests run in their order, and this one is the last.
+    deployed.terraform.destroy()
+    aws = deployed.aws
+    assert aws.client("s3").list_buckets()["Buckets"] == []
+    assert aws.client("dynamodb").list_tables()["TableNames"] == []
+    assert aws.client("sqs").list_queues().get("QueueUrls", []) == []
+    assert aws.client("lambda").list_functions()["Functions"] == []
+    assert aws.client("iam").list_roles()["Roles"] == []
+    assert json.loads(deployed.terraform.run("show", "-json")).get("values") is None
