@@ -66,5 +66,5 @@ class CallRecord:
             for component, action, resource in record.to_rows(self._stale):
                 terminalreporter.write_line(f"{component}: {action} on {resource}")
             terminalreporter.write_line(
-                f"Take them off the record ({record.RECORD_VARIABLE}=1), and from the role in deploy/terraform."
+                f"Take them off the record ({record.RECORD_VARIABLE}=1), and from the role's policy."
             )

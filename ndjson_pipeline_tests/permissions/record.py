@@ -1,8 +1,8 @@
 """The calls on record: what each component's role has to allow.
 
-A test that makes a component call something else fails and names it; a run of all tests fails where something on
-record was not seen. `NDJSON_TESTS_RECORD_CALLS=1 make test` writes the record anew; read the difference before it is
-committed, for each line of it is a right.
+A test that makes a component call something else fails and names it; a run of all tests fails where something
+on record was not seen. `NDJSON_TESTS_RECORD_CALLS=1 make test` writes the record anew; read the difference
+before it is committed, for each line of it is a right.
 """
 
 import json
