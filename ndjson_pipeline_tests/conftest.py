@@ -7,6 +7,12 @@ import pytest
 from ndjson_pipeline_tests import lanes
 from ndjson_pipeline_tests.lambda_ingest.proofs.figures import FIGURE
 from ndjson_pipeline_tests.patience import PATIENCE
+from ndjson_pipeline_tests.permissions.plugin import CallRecord
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hold the product's calls to AWS against the record, in each process of tests."""
+    config.pluginmanager.register(CallRecord(config), "call-record")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

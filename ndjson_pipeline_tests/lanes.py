@@ -41,10 +41,13 @@ def cores() -> int:
 
 def worker_count(config: pytest.Config) -> int:
     """Return how many files go at once; none where a run names the tests that it wants."""
+    return cores() + 1 if is_whole(config) else 0
+
+
+def is_whole(config: pytest.Config) -> bool:
+    """Tell whether a run is of all tests."""
     named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
-    if named or config.option.keyword or config.option.collectonly:
-        return 0
-    return cores() + 1
+    return not (named or config.option.keyword or config.option.collectonly)
 
 
 class LaneScheduling(LoadFileScheduling):
