@@ -28,7 +28,7 @@ FLOORS = {
         ["sensors"],
         ["jobs"],
         ["assets"],
-        ["conversion", "cli", "webserver"],
+        ["conversion", "cli", "webserver", "code_server"],
         ["resources", "laptop"],
         ["glue", "local_aws"],
         ["claims", "deployment"],
