@@ -1,8 +1,8 @@
 """Dagster's code server, which hands its runs over when it is told to end.
 
 Without a run launcher a run is a process of its code server, and a deployment replaces that. Dagster's own
-server waits for its runs, for an hour maybe, and refuses new ones meanwhile, which fails them; its container is
-killed long before, and nobody tells Dagster of the runs. This one, told to end by SIGTERM,
+server waits for its runs, for an hour maybe, and refuses new ones meanwhile, which fails them; its container
+is killed long before, and nobody tells Dagster of the runs. This one, told to end by SIGTERM,
 
 1. takes no more requests: the daemon finds nobody, and puts what it would launch back into the queue;
 2. marks each run as handed over, and interrupts it. A run that no person has terminated leaves its Glue run
@@ -105,7 +105,7 @@ def handing_over(server_class: type[Any]) -> type[Any]:
         server_class: `dagster._grpc.server.DagsterGrpcServer`.
     """
 
-    class HandingOverServer(server_class):  # type: ignore[misc, valid-type]
+    class HandingOverServer(server_class):  # type: ignore[misc]
         """Dagster's gRPC server, which hands its runs over."""
 
         def serve(self) -> None:

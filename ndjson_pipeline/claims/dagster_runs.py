@@ -18,8 +18,8 @@ MOST_TAGGED = 100
 SHOWS_FAILED_TAG = "ndjson/shows_failed"
 # What stands in a record in a run's place where a sensor failed the manifest, since no run could.
 SENSOR_HOLDER_PREFIX = "sensor:"
-# Its own id, on a run that its code server interrupts because it is replaced: the run that Dagster launches in
-# its place goes on with its work.
+# Its own id, on a run that its code server interrupts because it is replaced: the run that Dagster launches
+# in its place goes on with its work.
 HANDED_OVER_TAG = "ndjson/handed_over"
 # Dagster's own tags; `dagster._core.storage.tags` keeps them, out of its public interface.
 PARENT_RUN_TAG = "dagster/parent_run_id"

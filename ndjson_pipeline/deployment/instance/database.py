@@ -193,8 +193,8 @@ class Database:
         except Exception as error:
             raise DatabaseSecretError(
                 f"The secret {arn} could not be read, so PostgreSQL can't be reached: {error}. The process's "
-                "role needs secretsmanager:GetSecretValue on it, and kms:Decrypt on its key where that is not "
-                "AWS's own."
+                "role needs secretsmanager:GetSecretValue on it, and kms:Decrypt on its key where that is "
+                "not AWS's own."
             ) from error
         try:
             document = json.loads(text)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Self
 
+import psycopg2
 import sqlalchemy
 import sqlalchemy.pool
 from dagster._config import Field, IntSource
@@ -252,9 +253,15 @@ def only_one(
     """Let one process at a time make tables; PostgreSQL forgets a holder that dies.
 
     Raises:
-        TablesError: another process holds the lock for longer than that takes.
+        TablesError: PostgreSQL can't be used, or another process holds the lock for longer than that takes.
     """
-    connection = database.connect()
+    settings = database.settings
+    try:
+        connection = database.connect()
+    except psycopg2.OperationalError as error:
+        raise TablesError(
+            f"PostgreSQL at {settings.host}:{settings.port} can't be used: {str(error).strip()}"
+        ) from error
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -266,8 +273,8 @@ def only_one(
                     break
                 if monotonic() > until:
                     raise TablesError(
-                        f"Another process has been making the tables of {database.settings.database} for more "
-                        f"than {seconds:g} s; see its log, or end its session in pg_stat_activity"
+                        f"Another process has been making the tables of {settings.database} for more than "
+                        f"{seconds:g} s; see its log, or end its session in pg_stat_activity"
                     )
                 sleep(_LOOK_SECONDS)
             yield

@@ -28,7 +28,7 @@ from ndjson_pipeline.errors import PipelineError
 # How libpq tells PostgreSQL who a connection is of; shown in pg_stat_activity.
 _APPLICATION_VARIABLE = "PGAPPNAME"
 
-Become = Callable[[str, Sequence[str], Mapping[str, str]], object]
+Become = Callable[[str, list[str], dict[str, str]], object]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -195,7 +195,7 @@ def test_a_deployment_prepares_the_home_that_its_environment_names(
         monkeypatch.setenv(name, value)
     assert main([]) == 0
     settings = (tmp_path / "home" / "dagster.yaml").read_text()
-    assert "DAGSTER_POSTGRES_HOST" in settings
+    assert "PooledPostgresStorage" in settings
     assert postgres.environment["DAGSTER_POSTGRES_PASSWORD"] not in settings
 
 
