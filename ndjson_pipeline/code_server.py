@@ -7,7 +7,8 @@ is killed long before, and nobody tells Dagster of the runs. This one, told to e
 1. takes no more requests: the daemon finds nobody, and puts what it would launch back into the queue;
 2. marks each run as handed over, and interrupts it. A run that no person has terminated leaves its Glue run
    going, and fails in Dagster within a second or two;
-3. ends. Dagster launches each run again, on the next server; it takes the manifests over, and the Glue run.
+3. ends. `handover_sensor` launches each run again, on the next server; it takes the manifests over, and the
+   Glue run.
 
 The command is `python -m ndjson_pipeline.code_server` with the options of `dagster api grpc`.
 """
@@ -26,12 +27,12 @@ from typing import Any
 
 import dagster as dg
 
-from ndjson_pipeline.claims.dagster_runs import HANDED_OVER_TAG
+from ndjson_pipeline.claims.dagster_runs import handed_over_tags
 
 # ECS allows two minutes between SIGTERM and SIGKILL (`stopTimeout`), 30 seconds where nobody says otherwise.
 # A request that goes on, such as a sensor's tick, is given so long; a run, to leave its work, so long.
 REQUEST_SECONDS = 5.0
-RUN_SECONDS = 15.0
+RUN_SECONDS = 30.0
 _LOOK_SECONDS = 0.5
 
 _logger = logging.getLogger("dagster.code_server")
@@ -89,10 +90,10 @@ class HandOver:
 
 
 def mark_handed_over(run_id: str, instance_ref: Any) -> None:
-    """Tag a run, so that its end is no failure to be alerted where another one follows."""
+    """Tag a run, so that its end is no failure to be alerted, and another one follows."""
     try:
         with dg.DagsterInstance.from_ref(instance_ref) as instance:
-            instance.add_run_tags(run_id, {HANDED_OVER_TAG: run_id})
+            instance.add_run_tags(run_id, handed_over_tags(run_id))
     except Exception:
         # It is ended all the same, and alerted as one that crashed.
         _logger.exception("Run %s could not be marked as handed over", run_id)

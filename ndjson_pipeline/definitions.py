@@ -13,6 +13,7 @@ from ndjson_pipeline.jobs import (
 )
 from ndjson_pipeline.resources import default_resources
 from ndjson_pipeline.sensors.failure_alert_sensor import failure_alert_sensor
+from ndjson_pipeline.sensors.handover_sensor import handover_sensor
 from ndjson_pipeline.sensors.lambda_report_sensor import lambda_report_sensor
 from ndjson_pipeline.sensors.manifest_sensor import manifest_sensor
 from ndjson_pipeline.sensors.reconcile_sensor import reconcile_sensor
@@ -27,7 +28,13 @@ def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.
     return dg.Definitions(
         assets=[raw_ndjson, manifests, merged_parquet],
         jobs=[convert_manifests, reprocess_failed_manifests, sweep_now, audit_input_listing],
-        sensors=[manifest_sensor, lambda_report_sensor, failure_alert_sensor, reconcile_sensor],
+        sensors=[
+            manifest_sensor,
+            lambda_report_sensor,
+            failure_alert_sensor,
+            reconcile_sensor,
+            handover_sensor,
+        ],
         resources={**default_resources(), **(resource_overrides or {})},
         # A run is one step that waits for Glue; a process of its own for it would only cost its start.
         executor=dg.in_process_executor,

@@ -23,7 +23,6 @@ from ndjson_pipeline.claims.dagster_runs import (
     IN_FLIGHT,
     PARTITION_TAG,
     SENSOR_HOLDER_PREFIX,
-    WILL_RETRY_TAG,
     is_handed_over,
 )
 from ndjson_pipeline.claims.due_alerts import DueAlert
@@ -36,6 +35,8 @@ from ndjson_pipeline.sensors.failure_alert import FailedRun, alert_document, pub
 
 # Its value is the run's own id: a run that is executed again inherits its tags.
 ALERTED_TAG = "ndjson/alerted"
+# Dagster's own: set together with a run's failure, where the instance launches the run again.
+WILL_RETRY_TAG = "dagster/will_retry"
 # As many manifests as a run may have, so that one alert tells of all of them.
 RECORDS_PER_TICK = 2000
 RUNS_PER_TICK = 100
