@@ -1,8 +1,8 @@
 """Launches a run again that a deployment interrupted, so that it goes on with its work.
 
-A run is a process of its code server, and a deployment replaces that. The server marks its runs as handed over
-and interrupts them; their Glue runs go on. Dagster's own retry comes at once, finds no code server, and forgets
-the run. A sensor is evaluated by the next code server, once that is there.
+A run is a process of its code server, and a deployment replaces that. The server marks its runs as handed
+over and interrupts them; their Glue runs go on. Dagster's own retry comes at once, finds no code server, and
+forgets the run. A sensor is evaluated by the next code server, once that is there.
 """
 
 import json
