@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from ndjson_pipeline.assets import manifests, merged_parquet, raw_ndjson
+from ndjson_pipeline.history import purge_history, purge_history_daily
 from ndjson_pipeline.jobs import (
     audit_input_listing,
     convert_manifests,
@@ -27,7 +28,14 @@ def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.
     """
     return dg.Definitions(
         assets=[raw_ndjson, manifests, merged_parquet],
-        jobs=[convert_manifests, reprocess_failed_manifests, sweep_now, audit_input_listing],
+        jobs=[
+            convert_manifests,
+            reprocess_failed_manifests,
+            sweep_now,
+            audit_input_listing,
+            purge_history,
+        ],
+        schedules=[purge_history_daily],
         sensors=[
             manifest_sensor,
             lambda_report_sensor,

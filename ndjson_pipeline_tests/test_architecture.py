@@ -32,6 +32,7 @@ FLOORS = {
         ["resources", "laptop"],
         ["glue", "local_aws"],
         ["claims", "deployment"],
+        ["history"],
         ["errors", "concurrency", "browser_requests"],
     ],
 }

@@ -218,12 +218,11 @@ class Deployed(Killable):
 
 
 @contextmanager
-def deployed_platform(scratch: Path, glue_seconds: float) -> Iterator[Deployed]:
-    """Run a deployment whose Glue runs are light and take so long at least.
+def deployed_platform(scratch: Path) -> Iterator[Deployed]:
+    """Run a deployment whose Glue runs are light.
 
     Args:
         scratch: a folder with a short name.
-        glue_seconds: how long a Glue run takes besides its work.
     """
     deaths = scratch / "deaths"
     deaths.mkdir(parents=True)
@@ -238,7 +237,7 @@ def deployed_platform(scratch: Path, glue_seconds: float) -> Iterator[Deployed]:
             deployment = platform.deployment()
             for name, value in platform.database_variables().items():
                 patch.setenv(name, value)
-            install_light_glue(deployment, deaths, glue_seconds)
+            install_light_glue(deployment, deaths)
             # The daemon lays it; the test opens the same.
             await_true((platform.dagster_home / "workspace.yaml").exists, 60)
             with platform.instance() as storage:

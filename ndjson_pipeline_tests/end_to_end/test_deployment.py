@@ -9,23 +9,23 @@ import dagster as dg
 import pytest
 
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.claims.dagster_runs import HANDED_OVER_TAG, PARTITION_TAG
+from ndjson_pipeline.claims.dagster_runs import HANDED_OVER_TAG, PARENT_RUN_TAG, PARTITION_TAG
 from ndjson_pipeline.deployment.services.__main__ import main
 from ndjson_pipeline_tests.end_to_end.conftest import past
 from ndjson_pipeline_tests.end_to_end.deployed import LOCATION, Deployed, deployed_platform
+from ndjson_pipeline_tests.end_to_end.light_glue import hold_of
 from ndjson_pipeline_tests.end_to_end.processes import await_true
 from ndjson_pipeline_tests.end_to_end.released_definitions import RELEASE_VARIABLE
 from ndjson_pipeline_tests.lambda_ingest.proofs.figures import FIGURE
 
 pytestmark = [pytest.mark.daemon, pytest.mark.timeout(420)]
 
-GLUE_SECONDS = 12.0
 JOBS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { location { name } jobs { name } } } } }"
 
 
 @pytest.fixture(scope="module")
 def running(scratch: Path, restored_environment: None) -> Iterator[Deployed]:
-    with deployed_platform(scratch, GLUE_SECONDS) as deployed:
+    with deployed_platform(scratch) as deployed:
         yield deployed
 
 
@@ -39,8 +39,14 @@ def lines(count: int) -> bytes:
     return b"".join(b'{"n": %d}\n' % number for number in range(count))
 
 
+def let_go(running: Deployed) -> None:
+    """Let Glue runs come to their end."""
+    hold_of(running.deaths).unlink()
+
+
 def await_converting(running: Deployed, date: str) -> str:
-    """Return the Glue run of a date's only manifest, once it is going."""
+    """Return the Glue run of a date's only manifest, once it is going; it goes on until it is let go."""
+    hold_of(running.deaths).touch()
 
     def going() -> str:
         (record,) = running.records(date) or [None]
@@ -62,7 +68,10 @@ def jobs_in_ui(running: Deployed) -> set[str]:
 
 
 def test_a_deployment_in_the_middle_of_a_glue_run_loses_nothing_and_repeats_nothing(
-    running: Deployed, now: datetime, record_property: Callable[[str, str], None]
+    running: Deployed,
+    now: datetime,
+    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, str], None],
 ) -> None:
     date, meanwhile = past(now, 20), past(now, 21)
     sources = {running.put(f"{date}-a.ndjson", lines(5)): 5}
@@ -81,6 +90,12 @@ def test_a_deployment_in_the_middle_of_a_glue_run_loses_nothing_and_repeats_noth
 
     running.code.environment[RELEASE_VARIABLE] = "second"
     running.code.start()
+    assert main(["reload", "--url", running.platform.ui, "--seconds", "240"], {}) == 0
+    assert LOCATION in capsys.readouterr().out
+    assert "job_of_second" in jobs_in_ui(running)
+    await_true(lambda: running.records(date)[0].dagster_run_id != interrupted.run_id, 90)
+    assert running.glue_process(record) is not None
+    let_go(running)
     records = running.await_calm([date, meanwhile], 2, 150)
     assert {record.attempt for record in records} == {1}
     running.await_no_run(60)
@@ -88,7 +103,8 @@ def test_a_deployment_in_the_middle_of_a_glue_run_loses_nothing_and_repeats_noth
     running.assert_no_attempt_has_two_glue_runs()
     (taken_over,) = [record for record in running.records(date) if record.glue_job_run_id == glue_run]
     _, follower = runs_of(running, date)
-    assert (follower.status, follower.parent_run_id) == (dg.DagsterRunStatus.SUCCESS, interrupted.run_id)
+    assert follower.status is dg.DagsterRunStatus.SUCCESS
+    assert follower.tags[PARENT_RUN_TAG] == interrupted.run_id
     assert taken_over.dagster_run_id == follower.run_id
     record_property(FIGURE, f"a code server that ran a run ended {ended_after:.1f} s after SIGTERM")
 
@@ -115,23 +131,13 @@ def test_ui_and_daemon_see_the_new_code_by_themselves(
     )
 
 
-def test_reload_waits_for_the_code_and_tells_what_was_loaded(
-    running: Deployed, capsys: pytest.CaptureFixture[str]
-) -> None:
-    running.code.end(25)
-    running.code.environment[RELEASE_VARIABLE] = "fourth"
-    running.code.start()
-    assert main(["reload", "--url", running.platform.ui, "--seconds", "240"], {}) == 0
-    assert LOCATION in capsys.readouterr().out
-    assert "job_of_fourth" in jobs_in_ui(running)
-
-
 def test_a_daemon_that_is_replaced_goes_on(running: Deployed, now: datetime) -> None:
     date = past(now, 30)
     source = running.put(f"{date}-a.ndjson", lines(4))
     await_converting(running, date)
     running.daemon_service.end(60)
     running.daemon_service.start()
+    let_go(running)
     (record,) = running.await_calm([date], 1, 120)
     assert record.attempt == 1
     assert running.rows_by_source(date) == {source: 4}
@@ -153,6 +159,7 @@ def test_a_password_that_changes_under_running_processes_stops_nothing(
     running.postgres.cut_connections()
     time.sleep(3)
     running.platform.put_secret("another-one")
+    let_go(running)
     sources[running.put(f"{after}-a.ndjson", lines(6))] = 6
     records = running.await_calm([date, after], 2, 150)
     running.await_no_run(60)
