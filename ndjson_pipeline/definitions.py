@@ -9,9 +9,11 @@ from ndjson_pipeline.assets import feed_assets
 from ndjson_pipeline.deployment.feed import Feed
 from ndjson_pipeline.deployment.partitions import daily_partitions
 from ndjson_pipeline.deployment.settings import FEED_VARIABLE, PipelineSettings
+from ndjson_pipeline.history import purge_history, purge_history_daily
 from ndjson_pipeline.jobs import feed_jobs
 from ndjson_pipeline.resources import default_resources
 from ndjson_pipeline.sensors.failure_alert_sensor import failure_alert_sensor
+from ndjson_pipeline.sensors.handover_sensor import handover_sensor
 from ndjson_pipeline.sensors.lambda_report_sensor import lambda_report_sensor
 from ndjson_pipeline.sensors.manifest_sensor import manifest_sensor
 from ndjson_pipeline.sensors.reconcile_sensor import reconcile_sensor
@@ -37,8 +39,15 @@ def build_defs(
     partitions = daily_partitions(settings.partition_start_date)
     return dg.Definitions(
         assets=feed_assets(Feed(settings.feed), partitions),
-        jobs=feed_jobs(Feed(settings.feed), partitions),
-        sensors=[manifest_sensor, lambda_report_sensor, failure_alert_sensor, reconcile_sensor],
+        jobs=[*feed_jobs(Feed(settings.feed), partitions), purge_history],
+        schedules=[purge_history_daily],
+        sensors=[
+            manifest_sensor,
+            lambda_report_sensor,
+            failure_alert_sensor,
+            reconcile_sensor,
+            handover_sensor,
+        ],
         resources={**default_resources(settings.feed), **(resource_overrides or {})},
         # A run is one step that waits for Glue; a process of its own for it would only cost its start.
         executor=dg.in_process_executor,

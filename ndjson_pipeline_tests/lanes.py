@@ -14,6 +14,7 @@ from xdist.workermanage import WorkerController
 # work even while nothing happens: a platform is worth about a core.
 PLATFORM_FILES = (
     "test_kills",
+    "test_deployment",
     "test_platform",
     "test_backfills",
     "test_feeds",

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +22,9 @@ from ndjson_pipeline_tests.end_to_end.processes import await_true
 _SECONDS_TO_START = 30.0
 _SECONDS_TO_END = 20.0
 _USER = "dagster"
-# Any password: the server trusts whoever reaches its loopback port.
 _PASSWORD = "of-a-test"
+# The test's own; whoever reaches the loopback port may be it, without a password.
+_ADMIN = "admin"
 _INSTALLATION = "pginstall18"
 _BECOME = """
 import os, sys
@@ -41,9 +42,11 @@ class PostgresServer:
 
     Attributes:
         port: where it listens, on 127.0.0.1 alone.
+        log: what it prints.
     """
 
     port: int
+    log: Path
 
     @property
     def environment(self) -> dict[str, str]:
@@ -58,7 +61,7 @@ class PostgresServer:
 
     def count(self, query: str) -> int:
         """Return the one number that a query gives."""
-        connection = psycopg2.connect(host="127.0.0.1", port=self.port, dbname="postgres", user=_USER)
+        connection = psycopg2.connect(host="127.0.0.1", port=self.port, dbname="postgres", user=_ADMIN)
         try:
             with connection.cursor() as cursor:
                 cursor.execute(query)
@@ -66,14 +69,28 @@ class PostgresServer:
         finally:
             connection.close()
 
-    def empty(self) -> None:
-        """Drop every table."""
-        connection = psycopg2.connect(host="127.0.0.1", port=self.port, dbname="postgres", user=_USER)
+    def execute(self, *statements: str) -> None:
+        """Do what only a test may do, each statement for itself."""
+        connection = psycopg2.connect(host="127.0.0.1", port=self.port, dbname="postgres", user=_ADMIN)
+        connection.autocommit = True
         try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute("drop schema public cascade; create schema public")
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
         finally:
             connection.close()
+
+    def empty(self) -> None:
+        """Drop every table."""
+        self.execute("drop schema public cascade", "create schema public authorization pg_database_owner")
+
+    def set_password(self, password: str) -> None:
+        """Give Dagster's user another password; who is connected stays so."""
+        self.execute(f"alter role {_USER} password '{password}'")
+
+    def cut_connections(self) -> None:
+        """End every session of Dagster's user, as a failover does."""
+        self.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where usename = '{_USER}'")
 
     def answers(self) -> bool:
         try:
@@ -83,8 +100,15 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Start a server on a free port with its data in a temporary folder; both are gone afterwards."""
+def postgres_server(
+    *, wants_password: bool = False, settings: Sequence[str] = ()
+) -> Iterator[PostgresServer]:
+    """Start a server on a free port with its data in a temporary folder; both are gone afterwards.
+
+    Args:
+        wants_password: whether Dagster's user must tell its password; else the server trusts it.
+        settings: others of the server's, such as `log_connections=on`.
+    """
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     try:
         data = folder / "data"
@@ -93,15 +117,17 @@ def postgres_server() -> Iterator[PostgresServer]:
         _make_cluster([*as_user, str(programs / "initdb")], folder, data)
         port = _free_port()
         # No socket but the port; what a crash of the machine would lose is a test's.
-        settings = ["-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", "", "-F"]
-        with _running([*as_user, str(programs / "postgres"), *settings], folder) as process:
+        options = ["-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", "", "-F"]
+        options += [word for setting in settings for word in ("-c", setting)]
+        with _running([*as_user, str(programs / "postgres"), *options], folder) as process:
 
             def is_ready() -> bool:
                 assert process.poll() is None, (folder / "log").read_text()
                 return server.answers()
 
-            server = PostgresServer(port)
+            server = PostgresServer(port, folder / "log")
             await_true(is_ready, _SECONDS_TO_START)
+            _make_user(server, data, wants_password=wants_password)
             yield server
     finally:
         shutil.rmtree(folder)
@@ -109,7 +135,7 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 def _make_cluster(initdb: list[str], folder: Path, data: Path) -> None:
     made = subprocess.run(
-        [*initdb, "-D", str(data), "-U", _USER, "-E", "UTF8", "--auth=trust", "--no-sync"],
+        [*initdb, "-D", str(data), "-U", _ADMIN, "-E", "UTF8", "--auth=trust", "--no-sync"],
         capture_output=True,
         text=True,
         check=False,
@@ -117,6 +143,18 @@ def _make_cluster(initdb: list[str], folder: Path, data: Path) -> None:
         env=_ENVIRONMENT,
     )
     assert made.returncode == 0, made.stderr
+
+
+def _make_user(server: PostgresServer, data: Path, *, wants_password: bool) -> None:
+    """Make Dagster's user, which owns its database and no more."""
+    if wants_password:
+        method = data / "pg_hba.conf"
+        method.write_text(f"host all {_ADMIN} 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+    server.execute(
+        f"create role {_USER} login password '{_PASSWORD}'",
+        f"alter database postgres owner to {_USER}",
+        "select pg_reload_conf()",
+    )
 
 
 @contextmanager

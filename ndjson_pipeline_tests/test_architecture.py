@@ -28,10 +28,11 @@ FLOORS = {
         ["sensors"],
         ["jobs"],
         ["assets"],
-        ["conversion", "cli", "webserver", "bill"],
+        ["conversion", "cli", "webserver", "code_server", "bill"],
         ["resources", "laptop"],
         ["glue", "local_aws"],
         ["claims", "deployment"],
+        ["history"],
         ["errors", "concurrency", "browser_requests"],
     ],
 }

@@ -18,11 +18,16 @@ MOST_TAGGED = 100
 SHOWS_FAILED_TAG = "ndjson/shows_failed"
 # What stands in a record in a run's place where a sensor failed the manifest, since no run could.
 SENSOR_HOLDER_PREFIX = "sensor:"
+# Its own id, on a run that its code server interrupts because it is replaced: another run goes on with its
+# work.
+HANDED_OVER_TAG = "ndjson/handed_over"
 # Dagster's own tags; `dagster._core.storage.tags` keeps them, out of its public interface.
 PARENT_RUN_TAG = "dagster/parent_run_id"
 ROOT_RUN_TAG = "dagster/root_run_id"
 # The daemon sets it on the retries that it launches, and a re-execution by a person does not inherit it.
 RETRY_NUMBER_TAG = "dagster/retry_number"
+# How often the daemon launches a run again; a run's own tag overrides the instance's setting.
+MAX_RETRIES_TAG = "dagster/max_retries"
 # Each retry is a person's click or one of a few by the daemon; a longer chain is a loop.
 MOST_ANCESTORS = 50
 IN_FLIGHT = [
@@ -90,6 +95,19 @@ def claimed_tags(run_id: str, claimed: Mapping[ManifestName, int]) -> dict[str, 
 def has_claimed(run: dg.DagsterRun) -> bool:
     """Tell whether a run has claimed what it is for; a run in its place inherits its tags, not its claims."""
     return run.tags.get(CLAIMED_TAG) == run.run_id
+
+
+def is_handed_over(run: dg.DagsterRun) -> bool:
+    """Tell whether a run ended because a deployment interrupted it: another one goes on with its work.
+
+    A run in its place inherits its tags, not its end.
+    """
+    return run.status is dg.DagsterRunStatus.FAILURE and run.tags.get(HANDED_OVER_TAG) == run.run_id
+
+
+def handed_over_tags(run_id: str) -> dict[str, str]:
+    """Return the tags of a run that is handed over; Dagster's own retry would find no code server."""
+    return {HANDED_OVER_TAG: run_id, MAX_RETRIES_TAG: "0"}
 
 
 class Purpose(Enum):

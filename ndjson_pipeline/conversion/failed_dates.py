@@ -16,14 +16,17 @@ import dagster as dg
 from dagster._core.errors import DagsterRunAlreadyExists
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, DagsterEventType
 
-from ndjson_pipeline.claims.dagster_runs import CONVERSION_JOB, PARTITION_TAG, SHOWS_FAILED_TAG
+from ndjson_pipeline.claims.dagster_runs import (
+    CONVERSION_JOB,
+    MAX_RETRIES_TAG,
+    PARTITION_TAG,
+    SHOWS_FAILED_TAG,
+)
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.deployment.feed import Feed
 
 # How many failed manifests of a date are read: enough to show it and to name some.
 FAILED_READ = 100
-# Dagster's own; a run that only stands for others is not launched again.
-_MAX_RETRIES_TAG = "dagster/max_retries"
 _MOST_NAMED = 20
 
 
@@ -78,6 +81,7 @@ def _stand_in(
     run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{asset.to_user_string()}/{date_prefix}/failed"))
     run = instance.get_run_by_id(run_id)
     if run is None:
+        # One that only stands for others is not launched again.
         run = dg.DagsterRun(
             job_name=CONVERSION_JOB,
             run_id=run_id,
@@ -85,7 +89,7 @@ def _stand_in(
                 **feed.run_tags,
                 PARTITION_TAG: date_prefix,
                 SHOWS_FAILED_TAG: date_prefix,
-                _MAX_RETRIES_TAG: "0",
+                MAX_RETRIES_TAG: "0",
             },
             asset_selection=frozenset({asset}),
         )

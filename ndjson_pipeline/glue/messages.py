@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
-from dagster_pipes import PipesBlobStoreMessageWriter, PipesContextData
+from dagster_pipes import (
+    PIPES_PROTOCOL_VERSION,
+    PIPES_PROTOCOL_VERSION_FIELD,
+    PipesBlobStoreMessageWriter,
+    PipesContextData,
+)
 
 from glue_jobs.reporting.seal import unsealed
 from lambda_ingest.contract.keys import s3_uri
@@ -30,6 +35,10 @@ _CUSTOM = "report_custom_message"
 # What the script sends. It materializes nothing by itself.
 _METHODS = frozenset({"opened", "closed", "log", _CUSTOM})
 _LONGEST_LOG_MESSAGE = 2_000
+# What ends the reading of a session; the run's own looks the same.
+_LAST_WORD = json.dumps(
+    {PIPES_PROTOCOL_VERSION_FIELD: PIPES_PROTOCOL_VERSION, "method": "closed", "params": {}}
+)
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +59,18 @@ class IdentityMessageReader(dg.PipesBlobStoreMessageReader):
         super().__init__(interval=READ_INTERVAL_SECONDS)
         # Nothing is taken for the run's before its nonce is known.
         self.nonce: str | None = None
+        self._is_given_up = False
         self._bucket = bucket
         self._client = client
         self._prefix = messages_prefix(identity)
+
+    def give_up(self) -> None:
+        """Read no more: the run goes on, and whoever comes after reads its messages.
+
+        A session that ends before its run waits ten seconds for the run's last word, which an interrupted
+        process does not have.
+        """
+        self._is_given_up = True
 
     @contextmanager
     def get_params(self) -> Iterator[dict[str, Any]]:
@@ -74,6 +92,8 @@ class IdentityMessageReader(dg.PipesBlobStoreMessageReader):
             index: of the chunk, from 1.
             params: as `get_params` yields them.
         """
+        if self._is_given_up:
+            return _LAST_WORD
         if self.nonce is None or index > MOST_CHUNKS:
             return None
         key = f"{params['key_prefix']}/{index}.json"

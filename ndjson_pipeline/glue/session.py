@@ -175,8 +175,13 @@ class Converter:
             with dg.open_pipes_session(
                 context=context, context_injector=injector, message_reader=reader
             ) as session:
-                run_id = self._start_or_attach(context, group, session.get_bootstrap_cli_arguments(), reader)
-                run = self._runs.watch(run_id)
+                try:
+                    arguments = session.get_bootstrap_cli_arguments()
+                    run_id = self._start_or_attach(context, group, arguments, reader)
+                    run = self._runs.watch(run_id)
+                except dg.DagsterExecutionInterruptedError:
+                    reader.give_up()
+                    raise
         except (GlueStartRefusedError, GlueDeadlineError, StaleHolderError):
             # Each says that no run of the group goes on, or none that is this process's to tell of.
             self._note(group.claims, may_be_going=False)

@@ -18,7 +18,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import ManifestName
-from ndjson_pipeline.claims.dagster_runs import ENDED_BADLY, IN_FLIGHT, PARTITION_TAG, SENSOR_HOLDER_PREFIX
+from ndjson_pipeline.claims.dagster_runs import (
+    ENDED_BADLY,
+    IN_FLIGHT,
+    PARTITION_TAG,
+    SENSOR_HOLDER_PREFIX,
+    is_handed_over,
+)
 from ndjson_pipeline.claims.due_alerts import DueAlert
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.store import ManifestRecordStore
@@ -151,7 +157,7 @@ def _alert(
     if run is not None and run.status in IN_FLIGHT:
         # It is still writing how its manifests ended; one alert tells of all of them.
         return False
-    if not failures and (run is None or run.tags.get(ALERTED_TAG) == run_id):
+    if not failures and (run is None or run.tags.get(ALERTED_TAG) == run_id or is_handed_over(run)):
         return False
     failed = FailedRun(
         run_id=run_id,

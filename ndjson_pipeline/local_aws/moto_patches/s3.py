@@ -2,13 +2,16 @@
 
 import functools
 import itertools
+import json
 import threading
 import time
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+import moto.s3.models
 import moto.s3.notifications
 import moto.s3.responses
+from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.exceptions import PreconditionFailed
 
 from ndjson_pipeline.local_aws.moto_patches.registry import Services, locked, replaces
@@ -76,6 +79,29 @@ def _copies_of_parts_look_at_their_condition(original: Any, _services: Services)
         return original(response)
 
     return upload_part_copy
+
+
+@replaces(moto.s3.models.FakeBucket, "get_permission")
+def _a_denial_under_a_condition_is_none(_original: Any, _services: Services) -> Any:
+    """Stock moto ignores a statement's condition, so that a policy which wants TLS refuses every call.
+
+    What the local AWS knows of a request meets no condition; a denial that has one is left out here.
+    """
+
+    def get_permission(bucket: Any, action: str, resource: str) -> PermissionResult:
+        if bucket.policy is None:
+            return PermissionResult.NEUTRAL
+        policy = json.loads(bucket.policy.decode())
+        statements = policy["Statement"]
+        kept = [
+            statement
+            for statement in (statements if isinstance(statements, list) else [statements])
+            if "Condition" not in statement or statement["Effect"] != "Deny"
+        ]
+        judged = IAMPolicy(json.dumps({**policy, "Statement": kept}))
+        return judged.is_action_permitted(action, resource)
+
+    return get_permission
 
 
 def _demand_source(response: Any) -> None:

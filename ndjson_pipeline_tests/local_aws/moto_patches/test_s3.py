@@ -132,3 +132,24 @@ class TestEvents:
         put = s3.put_object(Bucket=bucket, Key="pipeline/input/versioned.ndjson", Body=b"")
         (record,) = events()
         assert record["s3"]["object"]["versionId"] == put["VersionId"]
+
+
+def test_a_policy_that_wants_tls_refuses_nobody_and_another_does(aws):
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="policies")
+
+    def allow_all_but(**statement):
+        denial = {"Effect": "Deny", "Principal": "*", "Resource": "arn:aws:s3:::policies/*", **statement}
+        s3.put_bucket_policy(
+            Bucket="policies", Policy=json.dumps({"Version": "2012-10-17", "Statement": [denial]})
+        )
+
+    allow_all_but(Action="s3:*", Condition={"Bool": {"aws:SecureTransport": "false"}})
+    s3.put_object(Bucket="policies", Key="a", Body=b"a")
+    assert s3.get_object(Bucket="policies", Key="a")["Body"].read() == b"a"
+    allow_all_but(Action="s3:PutObject")
+    with pytest.raises(ClientError):
+        s3.put_object(Bucket="policies", Key="a", Body=b"b")
+    s3.delete_bucket_policy(Bucket="policies")
+    s3.delete_object(Bucket="policies", Key="a")
+    s3.delete_bucket(Bucket="policies")

@@ -104,3 +104,11 @@ class TestQueues:
         monkeypatch.setattr(moto.sqs.models, "unix_time_millis", counted)
         sqs.send_message(QueueUrl=queue, MessageBody="one more")
         assert len(asked) < 20
+
+    def test_a_dead_letter_queue_tells_who_may_use_it(self, aws, queue):
+        sqs = aws.client("sqs")
+        asked = {"QueueUrl": queue, "AttributeNames": ["RedriveAllowPolicy"]}
+        assert "Attributes" not in sqs.get_queue_attributes(**asked)
+        allowed = json.dumps({"redrivePermission": "denyAll"})
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedriveAllowPolicy": allowed})
+        assert sqs.get_queue_attributes(**asked)["Attributes"] == {"RedriveAllowPolicy": allowed}

@@ -185,7 +185,7 @@ def test_a_deployment_prepares_the_home_that_its_environment_names(
     assert main(["--max-concurrent-runs", "12"]) == 0
     settings = (tmp_path / "home" / "dagster.yaml").read_text()
     assert "max_concurrent_runs: 12" in settings
-    assert "DAGSTER_POSTGRES_HOST" in settings
+    assert "PooledPostgresStorage" in settings
     assert postgres.environment["DAGSTER_POSTGRES_PASSWORD"] not in settings
 
 

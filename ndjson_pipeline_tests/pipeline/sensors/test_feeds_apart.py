@@ -18,7 +18,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import report_key
-from ndjson_pipeline.claims.dagster_runs import ATTEMPT_TAG, MANIFESTS_TAG, manifests_tag
+from ndjson_pipeline.claims.dagster_runs import ATTEMPT_TAG, MANIFESTS_TAG, handed_over_tags, manifests_tag
 from ndjson_pipeline.conversion.failed_dates import show_failed
 from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.deployment.clients import Deployment
@@ -29,6 +29,7 @@ from ndjson_pipeline.local_aws import create_resources
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sensors import (
     failure_alert_sensor,
+    handover_sensor,
     lambda_report_sensor,
     manifest_sensor,
     reconcile_sensor,
@@ -95,8 +96,7 @@ class Side:
         return result
 
     def launches(self) -> list[dg.RunRequest]:
-        result = self.tick(manifest_sensor)
-        return list(result.run_requests or []) if isinstance(result, dg.SensorResult) else []
+        return requests_of(self.tick(manifest_sensor))
 
     def note_run(
         self,
@@ -239,6 +239,21 @@ def test_a_run_of_the_other_that_holds_none_of_our_manifests_is_not_ended(
         own.tick(reconcile_sensor)
     assert {own.status_of(run) for run in ours} == {ENDED}
     assert {own.status_of(run) for run in others} == {dg.DagsterRunStatus.STARTED}
+
+
+def test_what_a_deployment_interrupted_of_the_other_is_launched_by_itself_alone(
+    own: Side, other: Side
+) -> None:
+    for run in runs_that_convert(other, ENDED)[1:]:
+        other.instance.add_run_tags(run.run_id, handed_over_tags(run.run_id))
+    assert requests_of(own.tick(handover_sensor)) == []
+    requests = requests_of(other.tick(handover_sensor))
+    assert len(requests) == 3
+    assert {request.tags.get(FEED_TAG) for request in requests} <= {other.feed.name or None, None}
+
+
+def requests_of(result: dg.SensorResult | dg.SkipReason) -> list[dg.RunRequest]:
+    return list(result.run_requests or []) if isinstance(result, dg.SensorResult) else []
 
 
 def put_report(side: Side, instant: datetime, files: int) -> None:
