@@ -10,6 +10,7 @@ the work by the second, at least a minute, and not the start.
 
 import argparse
 import itertools
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -178,9 +179,7 @@ class Day:
         return ends_at
 
     def _context(self) -> Any:
-        return SimpleNamespace(
-            instance=_Instance(self), log=SimpleNamespace(error=print, warning=print), sensor_name="s"
-        )
+        return SimpleNamespace(instance=_Instance(self), log=logging.getLogger(__name__), sensor_name="s")
 
     def _pipeline(self) -> Any:
         records = SimpleNamespace(
@@ -204,7 +203,9 @@ class Day:
 class _Instance:
     """Dagster's storage as far as the sensor asks it."""
 
-    event_log_storage = SimpleNamespace(get_pool_limits=lambda: [PoolLimit(GLUE_POOL, PLACES, False)])
+    event_log_storage = SimpleNamespace(
+        get_pool_limits=lambda: [PoolLimit(name=GLUE_POOL, limit=PLACES, from_default=False)]
+    )
 
     def __init__(self, day: Day) -> None:
         self._day = day

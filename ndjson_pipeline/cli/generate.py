@@ -33,6 +33,8 @@ def run(request_fields: Mapping[str, Any], folder: Path | None, feed: str | None
     console = Console(file=sys.stderr)
     try:
         request = GeneratorRequest.parse(request_fields)
+        # What can't be written to is told before a bar is shown.
+        sink = _sink(folder, feed)
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -43,7 +45,7 @@ def run(request_fields: Mapping[str, Any], folder: Path | None, feed: str | None
             task = bars.add_task("files", total=request.file_count)
             generated = generate(
                 request,
-                _sink(folder, feed),
+                sink,
                 clock=utc_now,
                 sleep=time.sleep,
                 # A person can wait, and end it with Ctrl-C; what is written by then stays.

@@ -53,15 +53,16 @@ def test_each_has_its_own_resources_and_the_first_is_the_default(aws: LocalAws) 
 
 
 def test_an_object_reaches_the_builder_of_its_own_feed_alone(aws: LocalAws, folder: Path) -> None:
-    keys = {names.feed: f"pipeline/input/2026-01-30-of-{names.feed or 'none'}.ndjson" for names in aws.feeds}
+    files = {names.feed: f"2026-01-30-of-{names.feed or 'none'}.ndjson" for names in aws.feeds}
     for names in aws.feeds:
-        aws.client("s3").put_object(Bucket=names.input_bucket, Key=keys[names.feed], Body=b"{}\n")
+        key = f"pipeline/input/{files[names.feed]}"
+        aws.client("s3").put_object(Bucket=names.input_bucket, Key=key, Body=b"{}\n")
 
     def came_from() -> dict[str, set[str]]:
         records = [each for event in recorded(folder, "*.json") for each in event.get("Records", [])]
         return {
-            feed: {each["eventSourceARN"].rpartition(":")[2] for each in records if key in each["body"]}
-            for feed, key in keys.items()
+            feed: {each["eventSourceARN"].rpartition(":")[2] for each in records if name in each["body"]}
+            for feed, name in files.items()
         }
 
     eventually(lambda: all(came_from().values()))
