@@ -75,7 +75,7 @@ locals {
     name      = name
     image     = local.image
     essential = true
-    # The image's entry point may be a shell's; the processes are these.
+    # The image's own; said, so that one that stands upon it may have another.
     entryPoint = ["python", "-m", "ndjson_pipeline.deployment.services"]
     command    = one.command
     # By name, so that the same variables are the same definition.
