@@ -147,6 +147,11 @@ REFUSALS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         "var.code_locations",
         {"code_locations": {"a": _feed("ndjson", DAGSTER_POSTGRES_PASSWORD="x")}},
     ),
+    (
+        "a policy that IAM does not take",
+        "var.code_locations",
+        {"code_locations": {"a": {**FEEDS["main"], "policy_json": json.dumps({"Statement": "x" * 6_144})}}},
+    ),
     ("one task in prod", "var.one_task", {"environment": "prod", "one_task": True}),
     ("a tag that moves", "var.image_tag", {"image_tag": "latest"}),
     ("an image's tag that moves", "var.image", {"image": "example.com/dagster:latest", "image_tag": None}),
@@ -558,7 +563,7 @@ def test_no_container_is_told_a_secret(any_case: Made) -> None:
 
 
 def test_containers_write_into_one_folder_of_their_own(services: Made, one_task: Made) -> None:
-    for made in (services, one_task):
+    for made, dropped in ((services, ["ALL"]), (one_task, [])):
         for name, container in made.containers().items():
             assert container["mountPoints"] == [
                 {"sourceVolume": name, "containerPath": "/tmp", "readOnly": False}
@@ -566,7 +571,7 @@ def test_containers_write_into_one_folder_of_their_own(services: Made, one_task:
             assert made.environment(name)["DAGSTER_HOME"].startswith("/tmp/")
             assert container["linuxParameters"] == {
                 "initProcessEnabled": True,
-                "capabilities": {"drop": ["ALL"]},
+                "capabilities": {"drop": dropped},
             }
     assert {one["readonlyRootFilesystem"] for one in services.containers().values()} == {True}
     # ECS Exec's agent writes.
