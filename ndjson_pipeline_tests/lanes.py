@@ -28,6 +28,7 @@ PLATFORM_FILES = (
 LONG_FILES = (
     "test_crashes",
     "test_load",
+    "test_terraform_dagster",
     "test_spark",
     "test_three_days",
     "test_death",

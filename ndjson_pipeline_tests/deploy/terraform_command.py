@@ -69,7 +69,8 @@ class Terraform:
         )
         if ended.returncode not in statuses:
             raise TerraformError(
-                f"terraform {' '.join(arguments)} ended with {ended.returncode}:\n{ended.stdout}\n{ended.stderr}"
+                f"terraform {' '.join(arguments)} ended with {ended.returncode}:\n"
+                f"{ended.stdout}\n{ended.stderr}"
             )
         return ended.stdout
 
@@ -111,7 +112,7 @@ def require_terraform() -> None:
 
 
 def provider_mirror() -> Path | None:
-    """Return a folder that holds the AWS provider as `-plugin-dir` wants it; None leaves it to the registry."""
+    """Return a folder with the AWS provider, as `-plugin-dir` wants it; None leaves it to the registry."""
     for pattern in _MIRRORS:
         expanded = Path(pattern).expanduser()
         for folder in sorted(Path(expanded.anchor).glob(str(expanded.relative_to(expanded.anchor)))):

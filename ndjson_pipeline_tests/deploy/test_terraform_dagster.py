@@ -1,7 +1,7 @@
 """The Terraform of the shared Dagster.
 
-Most is asked of what Terraform would make, with the provider's own schema and made-up answers of AWS: that knows
-every value, and takes no server. `terraform test` is what does it, and its JSON tells the whole state.
+Most is asked of what Terraform would make, with the provider's own schema and made-up answers of AWS: that
+knows every value, and takes no server. `terraform test` is what does it, and its JSON tells the whole state.
 """
 
 import json
@@ -21,7 +21,10 @@ from ndjson_pipeline_tests.deploy.terraform_command import LOCAL_PROVIDER, Terra
 ROOT = Path(__file__).parents[2] / "deploy" / "terraform"
 MODULE = ROOT / "modules" / "dagster"
 CLIENTS = Path(__file__).parents[2] / "ndjson_pipeline" / "deployment" / "clients.py"
+COST = Path(__file__).parents[2] / "docs" / "cost.md"
 ACCOUNT = "123456789012"
+# Of a month, as AWS counts them.
+_HOURS = 730
 DATABASE_SECRET = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:rds!db-0"
 CLIENT_SECRET = "the-text-of-the-client's-secret"
 HOST, READ_ONLY_HOST = "dagster.example.com", "viewers.example.com"
@@ -124,8 +127,8 @@ CASES: dict[str, dict[str, Any]] = {
         **UI,
     },
 }
-_COMPLETE = {"environment": "dev", "code_locations": {"main": FEEDS["main"]}, "image_tag": "a"}
-# What is refused, and by which of Terraform's checks: each of these alone, beside what is right.
+_COMPLETE = {"environment": "dev", "code_locations": {"main": FEEDS["main"]}, "image_tag": "a", **UI}
+# What is refused, by which of Terraform's checks, and how it differs from what is complete.
 REFUSALS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("another environment", "var.environment", {"environment": "staging"}),
     ("no feed", "var.code_locations", {"code_locations": {}}),
@@ -143,6 +146,11 @@ REFUSALS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         "a password in the environment",
         "var.code_locations",
         {"code_locations": {"a": _feed("ndjson", DAGSTER_POSTGRES_PASSWORD="x")}},
+    ),
+    (
+        "a policy that IAM does not take",
+        "var.code_locations",
+        {"code_locations": {"a": {**FEEDS["main"], "policy_json": json.dumps({"Statement": "x" * 6_144})}}},
     ),
     ("one task in prod", "var.one_task", {"environment": "prod", "one_task": True}),
     ("a tag that moves", "var.image_tag", {"image_tag": "latest"}),
@@ -180,25 +188,65 @@ REFUSALS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("no run at all", "var.max_concurrent_runs", {"max_concurrent_runs": 0}),
     ("logs for a day and a half", "var.log_retention_days", {"log_retention_days": 2}),
     ("a topic's name", "var.alarm_topic_arns", {"alarm_topic_arns": ["alerts"]}),
-    ("a host with a scheme", "var.ui_host", {**UI, "ui_host": "https://dagster.example.com"}),
-    ("a UI without TLS", "var.ui_host", {**UI, "ui_certificate_arn": None}),
-    ("a UI for nobody", "var.ui_host", {**UI, "ui_cidr_blocks": []}),
-    ("a UI for the world", "var.ui_cidr_blocks", {**UI, "ui_cidr_blocks": ["0.0.0.0/0"]}),
-    ("a UI for half the world", "var.ui_cidr_blocks", {**UI, "ui_cidr_blocks": ["128.0.0.0/1"]}),
-    ("a certificate's name", "var.ui_certificate_arn", {**UI, "ui_certificate_arn": "mine"}),
-    ("viewers alone", "var.ui_read_only_host", {"ui_read_only_host": READ_ONLY_HOST}),
-    ("viewers by the same name", "var.ui_read_only_host", {**UI, "ui_read_only_host": HOST}),
+    ("a host with a scheme", "var.ui_host", {"ui_host": "https://dagster.example.com"}),
+    ("a UI without TLS", "var.ui_host", {"ui_certificate_arn": None}),
+    ("a UI for nobody", "var.ui_host", {"ui_cidr_blocks": []}),
+    ("a UI for the world", "var.ui_cidr_blocks", {"ui_cidr_blocks": ["0.0.0.0/0"]}),
+    ("a UI for half the world", "var.ui_cidr_blocks", {"ui_cidr_blocks": ["128.0.0.0/1"]}),
+    ("a certificate's name", "var.ui_certificate_arn", {"ui_certificate_arn": "mine"}),
+    ("viewers alone", "var.ui_read_only_host", {"ui_read_only_host": READ_ONLY_HOST, "ui_host": None}),
+    ("viewers by the same name", "var.ui_read_only_host", {"ui_read_only_host": HOST}),
     (
         "viewers in one task",
         "var.ui_read_only_host",
-        {**UI, "ui_read_only_host": READ_ONLY_HOST, "one_task": True},
+        {"ui_read_only_host": READ_ONLY_HOST, "one_task": True},
     ),
-    ("a provider without TLS", "var.oidc", {**UI, "oidc": {**OIDC, "issuer": "http://login.example.com"}}),
-    ("a client's secret itself", "var.oidc", {**UI, "oidc": {**OIDC, "client_secret_arn": "hunter2"}}),
-    ("a provider out of reach", "var.oidc", {**UI, "oidc": {**OIDC, "egress_cidr_blocks": []}}),
-    ("a session of a month", "var.oidc", {**UI, "oidc": {**OIDC, "session_seconds": 2_592_000}}),
+    ("a provider without TLS", "var.oidc", {"oidc": {**OIDC, "issuer": "http://login.example.com"}}),
+    ("a client's secret itself", "var.oidc", {"oidc": {**OIDC, "client_secret_arn": "hunter2"}}),
+    ("a provider out of reach", "var.oidc", {"oidc": {**OIDC, "egress_cidr_blocks": []}}),
+    ("a session of a month", "var.oidc", {"oidc": {**OIDC, "session_seconds": 2_592_000}}),
     ("no way to AWS", "aws_ecs_service.this", {"interface_endpoints": []}),
 )
+
+
+# Variables that the checks of others look at; a check is not made where one of these is refused itself.
+_LOOKED_AT = {
+    "var.one_task": {"environment"},
+    "var.image_tag": {"image"},
+    "var.nat_gateway": {"existing_network"},
+    "var.ui_host": {"ui_certificate_arn", "ui_cidr_blocks"},
+    "var.ui_read_only_host": {"ui_host", "ui_certificate_arn", "ui_cidr_blocks", "one_task"},
+}
+
+
+def _rounds() -> list[list[int]]:
+    """Return the refusals' numbers in rounds; those of a round are asked at once, for each takes seconds."""
+    rounds: list[list[int]] = []
+    for number in range(len(REFUSALS)):
+        for others in rounds:
+            if not any(_meet(number, other) for other in others):
+                others.append(number)
+                break
+        else:
+            rounds.append([number])
+    return rounds
+
+
+def _meet(one: int, other: int) -> bool:
+    """Tell whether one refusal changes what another's check looks at."""
+    changed = [set(REFUSALS[number][2]) for number in (one, other)]
+    checks = [REFUSALS[number][1].removeprefix("var.") for number in (one, other)]
+    looked = [{check, *_LOOKED_AT.get(f"var.{check}", ())} for check in checks]
+    is_apart = not (changed[0] & (changed[1] | looked[1]) or changed[1] & looked[0] or checks[0] == checks[1])
+    return not is_apart or _is_alone(one) or _is_alone(other)
+
+
+def _is_alone(number: int) -> bool:
+    """Tell whether it is refused only where every variable is accepted."""
+    return not REFUSALS[number][1].startswith("var.")
+
+
+ROUNDS = _rounds()
 
 
 @dataclass(frozen=True)
@@ -255,15 +303,16 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     shutil.copytree(MODULE, folder, dirs_exist_ok=True)
     for name, variables in CASES.items():
         _write_test(folder / f"{name}.tftest.json", {name: {"command": "apply", "variables": variables}})
-    refused = {
-        f"refusal_{number}": {
-            "command": "plan",
-            "variables": {**_COMPLETE, **wrong},
-            "expect_failures": [check],
-        }
-        for number, (_, check, wrong) in enumerate(REFUSALS)
-    }
-    _write_test(folder / "refusals.tftest.json", refused)
+    for round_number, numbers in enumerate(ROUNDS):
+        variables = dict(_COMPLETE)
+        for number in numbers:
+            variables |= REFUSALS[number][2]
+        name = f"refusals_{round_number}"
+        expected = sorted({REFUSALS[number][1] for number in numbers})
+        _write_test(
+            folder / f"{name}.tftest.json",
+            {name: {"command": "plan", "variables": variables, "expect_failures": expected}},
+        )
     terraform = Terraform(folder, {})
     terraform.init()
     told = terraform.run("test", "-json", "-verbose", statuses=(0, 1))
@@ -287,7 +336,7 @@ def _complaints(tried: list[dict[str, Any]], run: str) -> list[str]:
 def _made(tried: list[dict[str, Any]], name: str) -> Made:
     assert _complaints(tried, name) == []
     [state] = [line for line in tried if line["type"] == "test_state" and line.get("@testrun") == name]
-    resources = state["test_state"]["values"]["root_module"]["resources"]
+    resources = state["test_state"]["root_module"]["resources"]
     return Made({one["address"]: one["values"] for one in resources})
 
 
@@ -316,7 +365,8 @@ def any_case(request: pytest.FixtureRequest, tried: list[dict[str, Any]]) -> Mad
 
 @pytest.mark.parametrize("number", range(len(REFUSALS)), ids=[name for name, _, _ in REFUSALS])
 def test_what_makes_no_sense_is_refused(tried: list[dict[str, Any]], number: int) -> None:
-    run = f"refusal_{number}"
+    [round_number] = [place for place, numbers in enumerate(ROUNDS) if number in numbers]
+    run = f"refusals_{round_number}"
     [status] = {
         line["test_run"]["status"]
         for line in tried
@@ -513,7 +563,7 @@ def test_no_container_is_told_a_secret(any_case: Made) -> None:
 
 
 def test_containers_write_into_one_folder_of_their_own(services: Made, one_task: Made) -> None:
-    for made in (services, one_task):
+    for made, dropped in ((services, ["ALL"]), (one_task, [])):
         for name, container in made.containers().items():
             assert container["mountPoints"] == [
                 {"sourceVolume": name, "containerPath": "/tmp", "readOnly": False}
@@ -521,7 +571,7 @@ def test_containers_write_into_one_folder_of_their_own(services: Made, one_task:
             assert made.environment(name)["DAGSTER_HOME"].startswith("/tmp/")
             assert container["linuxParameters"] == {
                 "initProcessEnabled": True,
-                "capabilities": {"drop": ["ALL"]},
+                "capabilities": {"drop": dropped},
             }
     assert {one["readonlyRootFilesystem"] for one in services.containers().values()} == {True}
     # ECS Exec's agent writes.
@@ -622,7 +672,7 @@ def test_the_load_balancers_rules_are_those_of_the_readme(services: Made) -> Non
     assert len(told) == 4
     rules = sorted(services.of("aws_lb_listener_rule").values(), key=lambda rule: rule["priority"])
     made = [_rule(rule) for rule in rules]
-    for host, name in ((HOST, "webserver"), (READ_ONLY_HOST, "webserver-read-only")):
+    for host in (HOST, READ_ONLY_HOST):
         own = [rule for rule in made if rule["host"] == [host]]
         assert [
             ([*(["path"] if one["path"] else []), *one["headers"]], one["target"] != "") for one in own
@@ -634,8 +684,6 @@ def test_the_load_balancers_rules_are_those_of_the_readme(services: Made) -> Non
             {"Sec-Fetch-Site": ["cross-site", "same-site"]},
             {},
         ]
-        group = services.resources[f'aws_lb_target_group.ui["{name}"]']["arn"]
-        assert {one["target"] for one in own} == {"", group}
         # Who has no login yet is led to it, but for what a page asks by itself.
         assert [one["login"] for one in own] == ["deny", "", "", "authenticate"]
     [default] = services.resources["aws_lb_listener.this[0]"]["default_action"]
@@ -732,13 +780,17 @@ def test_daemon_and_webserver_may_read_their_secret_and_no_more(services: Made) 
         assert json.loads(policy) == json.loads(feed["policy_json"])
 
 
-def test_each_task_has_the_role_of_its_component(services: Made) -> None:
-    """The mock gives all roles one ARN, so this is asked of the text."""
-    text = (MODULE / "containers.tf").read_text()
+def test_what_the_mock_cannot_tell_apart_is_chosen_by_its_key() -> None:
+    """The mock gives all resources of a kind one ARN, so that these are asked of the text."""
+    task = (MODULE / "containers.tf").read_text()
     assert (
         'aws_iam_role.task[each.value.component == "code-server" ? each.key : each.value.component].arn'
-        in text
+        in task
     )
+    assert "aws_lb_target_group.ui[each.value.ui].arn" in (MODULE / "load_balancer.tf").read_text()
+    service = (MODULE / "services.tf").read_text()
+    assert "aws_ecs_task_definition.this[each.key].arn" in service
+    assert "aws_service_discovery_service.code_server[service_registries.value].arn" in service
 
 
 def test_nothing_is_granted_on_everything_but_what_knows_no_resource(any_case: Made) -> None:
@@ -785,6 +837,53 @@ def test_an_own_key_encrypts_and_may_be_used_for_the_secret_alone(existing: Made
         ]
         assert (decrypts["Action"], decrypts["Resource"]) == ("kms:Decrypt", key)
         assert decrypts["Condition"] == {"StringEquals": {"kms:EncryptionContext:SecretARN": DATABASE_SECRET}}
+
+
+# What it costs while nothing happens
+
+
+def test_the_cost_page_says_what_the_plan_costs(services: Made, one_task: Made) -> None:
+    text = COST.read_text().partition("## The idle platform")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    told = [float(number) for row in rows for number in re.findall(r"^\**(\d+\.\d+)\**$", row[1].strip())]
+    [core, memory, database, storage, endpoint, balancer, nat, address, zone, secret, alarm, key] = told[-12:]
+
+    def fargate(made: Made, task: str) -> float:
+        values = made.resources[f'aws_ecs_task_definition.this["{task}"]']
+        return _HOURS * (int(values["cpu"]) / 1024 * core + int(values["memory"]) / 1024 * memory)
+
+    def common(made: Made, alarms: int) -> list[float]:
+        values = made.resources["aws_db_instance.this"]
+        assert values["instance_class"] == "db.t4g.micro"
+        standby = 2 if values["multi_az"] else 1
+        places = sum(len(one["subnet_ids"]) for one in made.of("aws_vpc_endpoint.interface").values())
+        return [
+            _HOURS * database * standby,
+            values["allocated_storage"] * storage * standby,
+            _HOURS * endpoint * places,
+            *([_HOURS * balancer, zone] if made.of("aws_lb") else []),
+            secret,
+            alarms * alarm,
+        ]
+
+    dev = [fargate(one_task, "platform"), *common(one_task, len(one_task.of("aws_cloudwatch_metric_alarm")))]
+    # One feed, and no UI for viewers.
+    prod = [
+        *(fargate(services, task) for task in ("daemon", "webserver", "code-server-ndjson")),
+        *common(services, len(services.of("aws_cloudwatch_metric_alarm")) - 2),
+    ]
+    more = [
+        fargate(services, "code-server-ndjson-orders") + alarm,
+        fargate(services, "webserver-read-only") + alarm,
+        _HOURS * (nat + address),
+        key,
+    ]
+    computed = [*dev, sum(map(_cents, dev)), *prod, sum(map(_cents, prod)), *more]
+    assert told[:-12] == pytest.approx([_cents(amount) for amount in computed], abs=0.005)
+
+
+def _cents(amount: float) -> float:
+    return round(amount, 2)
 
 
 # On the local AWS: what it takes, it takes, and a second plan finds nothing to do.

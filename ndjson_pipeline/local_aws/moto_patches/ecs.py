@@ -18,7 +18,7 @@ _KEPT = {
 
 @replaces(moto.ecs.responses.EC2ContainerServiceResponse, "create_service")
 def _services_keep_their_deployment(original: Any, _services: Services) -> Any:
-    """Stock moto forgets a new service's deployment configuration, rebalancing, grace period, tags and ECS Exec."""
+    """Stock moto forgets how a new service is deployed, its grace period, its tags and ECS Exec."""
 
     def create_service(handler: Any) -> Any:
         answer = original(handler)

@@ -10,7 +10,7 @@ from ndjson_pipeline.local_aws.moto_patches.registry import Services, replaces
 
 @replaces(DBParameterGroup, "update_parameters")
 def _changed_parameters_are_the_users(original: Any, _services: Services) -> Any:
-    """Stock moto does not say of a changed parameter that its source is the user, so that nobody sees the change."""
+    """Stock moto does not say that a changed parameter is the user's, so that nobody sees the change."""
 
     def update_parameters(group: Any, new_parameters: Iterable[dict[str, Any]]) -> None:
         original(group, [{**parameter, "Source": "user"} for parameter in new_parameters])

@@ -75,7 +75,7 @@ locals {
     name      = name
     image     = local.image
     essential = true
-    # The image's entry point may be a shell's; the processes are these.
+    # The image's own; said, so that one that stands upon it may have another.
     entryPoint = ["python", "-m", "ndjson_pipeline.deployment.services"]
     command    = one.command
     # By name, so that the same variables are the same definition.
@@ -85,9 +85,13 @@ locals {
     # ECS Exec's agent writes beside the container's files.
     readonlyRootFilesystem = !var.enable_execute_command
     mountPoints            = [{ sourceVolume = name, containerPath = local.written_folder, readOnly = false }]
-    # Reaps what the runs' processes leave, and passes signals on.
-    linuxParameters = { initProcessEnabled = true, capabilities = { drop = ["ALL"] } }
-    stopTimeout     = one.stop_seconds
+    # The init process reaps what the runs' processes leave, and passes signals on. Which capabilities ECS Exec's agent
+    # needs is not documented (https://github.com/aws/containers-roadmap/issues/1360), so with it they stay.
+    linuxParameters = {
+      initProcessEnabled = true
+      capabilities       = { drop = var.enable_execute_command ? [] : ["ALL"] }
+    }
+    stopTimeout = one.stop_seconds
 
     healthCheck = {
       command     = one.look

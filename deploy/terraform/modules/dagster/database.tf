@@ -43,11 +43,12 @@ resource "aws_db_instance" "this" {
   identifier = local.name
   db_name    = "dagster"
 
-  engine                      = "postgres"
-  engine_version              = var.database.engine_version
-  instance_class              = var.database.instance_class
-  auto_minor_version_upgrade  = true
-  allow_major_version_upgrade = false
+  engine                     = "postgres"
+  engine_version             = var.database.engine_version
+  instance_class             = var.database.instance_class
+  auto_minor_version_upgrade = true
+  # Only another engine_version asks for one.
+  allow_major_version_upgrade = true
   parameter_group_name        = aws_db_parameter_group.this.name
   ca_cert_identifier          = "rds-ca-rsa2048-g1"
 

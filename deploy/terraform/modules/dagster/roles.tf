@@ -48,7 +48,7 @@ locals {
       Sid      = "WriteLogs"
       Effect   = "Allow"
       Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      Resource = [for group in aws_cloudwatch_log_group.container : "${group.arn}:log-stream:*"]
+      Resource = [for group in aws_cloudwatch_log_group.container : "${group.arn}:*"]
     },
   ]
 }

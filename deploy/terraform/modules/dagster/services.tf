@@ -28,6 +28,8 @@ resource "aws_service_discovery_service" "code_server" {
 
   name        = each.value.name
   description = "The code server of ${each.value.name}"
+  # A task that has just ended may be registered still.
+  force_destroy = true
 
   dns_config {
     namespace_id   = aws_service_discovery_private_dns_namespace.this[0].id

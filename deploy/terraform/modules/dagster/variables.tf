@@ -42,6 +42,11 @@ variable "code_locations" {
     condition     = !anytrue(flatten([for one in var.code_locations : [for name, _ in one.environment : can(regex("PASSWORD|SECRET_ACCESS_KEY", name))]]))
     error_message = "A code location's environment must hold no password: everybody who may look at a task reads it."
   }
+  validation {
+    # IAM counts no white space (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+    condition     = alltrue([for one in var.code_locations : length(jsonencode(jsondecode(one.policy_json))) <= 6144])
+    error_message = "A code location's policy has more than 6,144 characters, which IAM does not take."
+  }
 }
 
 variable "one_task" {
