@@ -19,6 +19,7 @@ PLATFORM_FILES = (
     "test_backfills",
     "test_ui",
     "test_production_instance",
+    "test_image",
     "test_sensor_crashes",
     "test_commands",
     "test_foreign_pages",
