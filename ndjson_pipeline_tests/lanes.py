@@ -20,6 +20,7 @@ PLATFORM_FILES = (
     "test_feeds",
     "test_ui",
     "test_production_instance",
+    "test_image",
     "test_sensor_crashes",
     "test_commands",
     "test_foreign_pages",

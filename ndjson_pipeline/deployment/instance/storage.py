@@ -60,9 +60,9 @@ class PoolRules:
     """
 
     size: int = 4
-    overflow: int = 12
+    overflow: int = 8
     run_size: int = 1
-    run_overflow: int = 4
+    run_overflow: int = 3
     recycle_seconds: int = 1800
     wait_seconds: int = 30
 
