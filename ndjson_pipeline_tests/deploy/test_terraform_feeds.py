@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from lambda_ingest.contract.settings import SHARED_VARIABLES
 from ndjson_pipeline.definitions import build_defs
+from ndjson_pipeline.deployment.deadlines import GLUE_TIMEOUT
 from ndjson_pipeline.deployment.names import Names
 from ndjson_pipeline.deployment.packaging import (
     GLUE_MODULES_KEY,
@@ -22,10 +23,19 @@ from ndjson_pipeline.deployment.packaging import (
     glue_script_path,
     lambda_zip,
 )
+from ndjson_pipeline.glue.runs import (
+    ATTEMPTS_ARGUMENT,
+    IDENTITY_ARGUMENT,
+    MANIFESTS_ARGUMENT,
+    NONCE_ARGUMENT,
+    SHA256_ARGUMENT,
+)
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline_tests.deploy.terraform_command import LOCAL_PROVIDER, Terraform, require_terraform
 from ndjson_pipeline_tests.end_to_end.processes import await_true
+from ndjson_pipeline_tests.permissions import record
+from ndjson_pipeline_tests.permissions.policies import Allowance, allowances, missing, unused
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(1200)]
 
@@ -55,6 +65,17 @@ class Deployed:
 
     def names(self, feed: str) -> Names:
         return Names("dev", "123456789012", feed)
+
+    def granted(self, component: str) -> Iterator[Allowance]:
+        """Yield what the role of the unnamed feed's component allows."""
+        if component == "code-location":
+            yield from allowances(self.outputs["code_locations"][""]["policy_json"])
+            return
+        iam = self.aws.client("iam")
+        role = f"ndjson-parquet-{component}-dev"
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            yield from allowances(json.dumps(policy))
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +196,101 @@ def test_a_file_that_is_put_comes_out_as_parquet_and_in_the_catalog(
     columns = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
     assert columns["order"] == "bigint"
     assert columns["customer"] == "struct<name:string>"
+
+
+# What no call of the product's asks for, by component and action, with the reason.
+BESIDE = {
+    "manifest-builder": {
+        "logs:CreateLogStream": "Lambda writes the log",
+        "logs:PutLogEvents": "Lambda writes the log",
+        "sqs:ReceiveMessage": "the event source mapping polls by the function's role",
+        "sqs:DeleteMessage": "likewise",
+        "sqs:GetQueueAttributes": "likewise",
+        "sqs:ChangeMessageVisibility": "likewise, where a batch fails in part",
+        "s3:ListBucket": "what is not there answers 404 by it, and 403 without",
+    },
+    "sweeper": {
+        "logs:CreateLogStream": "Lambda writes the log",
+        "logs:PutLogEvents": "Lambda writes the log",
+        "s3:ListBucket": "what is not there answers 404 by it, and 403 without",
+    },
+    "generator": {
+        "logs:CreateLogStream": "Lambda writes the log",
+        "logs:PutLogEvents": "Lambda writes the log",
+    },
+    "glue": {
+        "logs:CreateLogGroup": "Glue writes the log",
+        "logs:CreateLogStream": "Glue writes the log",
+        "logs:PutLogEvents": "Glue writes the log",
+        "cloudwatch:PutMetricData": "Glue writes the job's metrics",
+        "s3:ListBucket": "what is not there answers 404 by it, and 403 without",
+    },
+    "code-location": {
+        "s3:ListBucket": "what is not there answers 404 by it, and 403 without",
+    },
+}
+# Glue reads the job's own code by the job's role.
+OWN_CODE = Allowance("s3:GetObject", "arn:aws:s3:::ndjson-scripts-sqs-123456789012-dev/glue_jobs/*")
+
+
+@pytest.mark.parametrize("component", sorted(BESIDE))
+def test_a_role_allows_what_its_component_calls_and_nothing_else(deployed: Deployed, component: str) -> None:
+    needs, granted = record.read()[component], list(deployed.granted(component))
+    names = deployed.names("")
+    assert granted, f"{component} has no policy"
+    assert missing(needs, granted, names) == []
+    left = [one for one in unused(needs, granted, names) if one.action not in BESIDE[component]]
+    assert [one for one in left if one != OWN_CODE] == []
+    assert not [one for one in granted if "*" in one.action]
+
+
+def test_what_is_allowed_beside_is_allowed(deployed: Deployed) -> None:
+    for component, actions in BESIDE.items():
+        assert set(actions) <= {one.action for one in deployed.granted(component)}, component
+
+
+def test_nothing_is_allowed_on_everything_but_what_knows_no_resource(deployed: Deployed) -> None:
+    everything = {
+        one.action for component in BESIDE for one in deployed.granted(component) if one.resource == "*"
+    }
+    assert everything == {"cloudwatch:PutMetricData"}
+
+
+def test_each_place_has_its_one_writer(deployed: Deployed) -> None:
+    names = deployed.names("")
+    writers = {
+        f"{names.manifest_bucket}/manifests/a": {"manifest-builder", "sweeper"},
+        f"{names.manifest_bucket}/schemas/a": {"glue"},
+        f"{names.output_bucket}/merged-parquet-2026-01-30/a": {"glue"},
+        f"{names.scripts_bucket}/glue_jobs/a": set(),
+        f"{names.input_bucket}/pipeline/input/a": {"generator"},
+    }
+    for place, expected in writers.items():
+        found = {
+            component
+            for component in BESIDE
+            if any(one.covers("s3:PutObject", f"arn:aws:s3:::{place}") for one in deployed.granted(component))
+        }
+        assert found == expected, place
+
+
+def test_a_start_of_the_job_can_change_nothing_but_what_it_is_for(deployed: Deployed) -> None:
+    job = deployed.aws.client("glue").get_job(JobName=deployed.names("").glue_job)["Job"]
+    assert job.get("DefaultArguments", {}) == {}
+    fixed = set(job["NonOverridableArguments"])
+    assert {
+        "--extra-py-files",
+        "--additional-python-modules",
+        "--INPUT_BUCKET",
+        "--OUTPUT_BUCKET",
+    } <= fixed | {
+        # There are none in this test's build.
+        "--additional-python-modules"
+    }
+    given = {MANIFESTS_ARGUMENT, SHA256_ARGUMENT, IDENTITY_ARGUMENT, ATTEMPTS_ARGUMENT, NONCE_ARGUMENT}
+    assert not fixed & given
+    assert (job["MaxRetries"], job["Timeout"]) == (0, GLUE_TIMEOUT // timedelta(minutes=1))
+    assert job["ExecutionProperty"]["MaxConcurrentRuns"] == 2
 
 
 def test_it_is_all_taken_away_again(deployed: Deployed) -> None:

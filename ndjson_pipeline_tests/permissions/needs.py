@@ -17,8 +17,8 @@ _BUCKET = re.compile(
 # Where in its bucket a key lies, the first that fits.
 _PLACES = {
     "input": ["*"],
-    "manifest": ["manifests/*", "logs/lambda/*", "logs/glue/*", "logs/pipes/*", "lists/*", "schemas/*"],
-    "output": ["schemas/*", "merged-parquet-*"],
+    "manifest": ["manifests/*", "logs/lambda/*", "logs/glue/*", "pipes/*", "schemas/*"],
+    "output": ["merged-parquet-*"],
     "quarantine": ["rejected/*", "*"],
     "scripts": ["*"],
 }
