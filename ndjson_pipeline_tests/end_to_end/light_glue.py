@@ -5,8 +5,8 @@ Starting a JVM takes longer than all that Dagster does for a run, and these test
 
 from pathlib import Path
 
-from lambda_ingest.contract.keys import split_s3_uri
 from ndjson_pipeline.deployment.clients import Deployment
+from ndjson_pipeline_tests.local_aws.glue_script import replace_script
 
 _SCRIPT = '''
 """The Glue job's script, with tasks in this process."""
@@ -54,11 +54,5 @@ def install_light_glue(deployment: Deployment, deaths: Path, seconds: float = 0.
         deaths: the folder that says at which call a run's process dies.
         seconds: how long each run takes besides what it has to do, so that a test meets it at work.
     """
-    replace_script(deployment, _SCRIPT.format(seconds=seconds, deaths=str(deaths)))
-
-
-def replace_script(deployment: Deployment, script: str) -> None:
-    """Put a script in the place of the job's, which a deployment never does: its keys carry a digest."""
-    job = deployment.glue.get_job(JobName=deployment.names.glue_job)["Job"]
-    bucket, key = split_s3_uri(job["Command"]["ScriptLocation"])
-    deployment.s3.put_object(Bucket=bucket, Key=key, Body=script.encode())
+    script = _SCRIPT.format(seconds=seconds, deaths=str(deaths)).encode()
+    replace_script(deployment.s3, deployment.glue, deployment.names.glue_job, script)

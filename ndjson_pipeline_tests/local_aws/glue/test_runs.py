@@ -10,11 +10,11 @@ import zipfile
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_ingest.contract.keys import split_s3_uri
 from ndjson_pipeline.deployment import packaging
 from ndjson_pipeline.deployment.archives import archive
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings
 from ndjson_pipeline_tests.local_aws.conftest import eventually, process_exists
+from ndjson_pipeline_tests.local_aws.glue_script import replace_script, script_place
 
 ACTIVE = ("STARTING", "RUNNING", "STOPPING")
 
@@ -27,13 +27,10 @@ class Glue:
         self.client = aws.client("glue")
         self.s3 = aws.client("s3")
         self.job = aws.names.glue_job
-        self.definition = self.client.get_job(JobName=self.job)["Job"]
-        self.script = split_s3_uri(self.definition["Command"]["ScriptLocation"])
+        self.script = script_place(self.client, self.job)
 
     def put_script(self, script: str) -> None:
-        body = textwrap.dedent(script).encode()
-        bucket, key = self.script
-        self.s3.put_object(Bucket=bucket, Key=key, Body=body)
+        replace_script(self.s3, self.client, self.job, textwrap.dedent(script).encode())
 
     def start(self, script: str, **request: object) -> str:
         self.put_script(script)
