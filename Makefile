@@ -6,6 +6,7 @@
 # make bench   what things cost; asserts nothing
 # make check   lint and types
 # make lock    requirements.lock and deploy/locks anew from pyproject.toml
+# make package what a deployment brings, into build/: Lambda zip, Glue job with wheels, image context
 # make audit   known vulnerabilities of what the locks pin, where their database can be reached
 
 PYTHON ?= python3.11
@@ -13,7 +14,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test soak bench check format lock audit clean
+.PHONY: help setup demo dev test soak bench check format lock audit package clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -78,6 +79,9 @@ lock: setup
 
 audit: setup
 	$(BIN)/python deploy/locks/audit.py
+
+package: setup
+	@$(BIN)/python -m deploy.driver package
 
 clean:
 	rm -rf .venv .local build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,81 +1,156 @@
-"""The archives that AWS is given: the Lambdas' zip, plus the Glue job's script with its modules.
+"""What the Glue job is made of: its script, its own modules, the wheels of others; and where each lies in S3.
 
-The same sources give the same bytes, so that a deployment sees a change only where there is one.
+A deployment builds it with wheels, a laptop without: there the modules are installed.
 """
 
+import hashlib
 import importlib.metadata
 import importlib.util
-import io
-import zipfile
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ndjson_pipeline.errors import PipelineError
+from ndjson_pipeline.deployment.archives import PackagingError, archive
 
-GLUE_SCRIPT_KEY = "glue_jobs/ndjson_to_parquet.py"
-GLUE_MODULES_KEY = "glue_jobs/glue_jobs.zip"
-# What the Lambda imports that its Python runtime lacks; all three are pure Python. boto3 is in the runtime.
-LAMBDA_DISTRIBUTIONS = ("aws-lambda-powertools", "jmespath", "typing-extensions")
+# All keys begin so; the job's role may read nothing else of the scripts bucket.
+GLUE_FOLDER = "glue_jobs"
+GLUE_SCRIPT = "ndjson_to_parquet.py"
 # What the Glue script imports beyond the standard library, boto3 and Spark. Glue 5.1 brings older ones of the
-# first two; what is tested here is what runs there.
-GLUE_DISTRIBUTIONS = ("pyarrow", "numpy", "dagster-pipes")
+# last two; what is tested here is what runs there.
+GLUE_DISTRIBUTIONS = ("dagster-pipes", "numpy", "pyarrow")
 
-# Zip cannot hold an earlier instant.
-_FIXED_TIME = (1980, 1, 1, 0, 0, 0)
-_READABLE_BY_ALL = 0o100644
+# Glue takes a zip for a zip of wheels by this ending, and installs what its requirements.txt names:
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html, appendix A.
+WHEELS_ENDING = ".gluewheels.zip"
+WHEELS_FOLDER = "wheels"
+REQUIREMENTS = f"{WHEELS_FOLDER}/requirements.txt"
+# What Glue passes on to pip: the zip is all that it looks into.
+INSTALLER_OPTION = "--no-index"
+
+_DIGEST_DIGITS = 16
+_PIN = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+_-]+")
 
 
-class PackagingError(PipelineError):
-    """Something that belongs into an archive is not installed."""
+@dataclass(frozen=True)
+class KeyedFile:
+    """An object of the scripts bucket.
+
+    Its key carries a digest of its content. So an upload changes nothing under a run that goes on; Glue, by
+    whom it is read by its key, can't take one content for another; what is there need not be sent again.
+
+    Attributes:
+        name: the last part of its key.
+        content: its bytes.
+    """
+
+    name: str
+    content: bytes
+
+    @property
+    def key(self) -> str:
+        """Its key, `glue_jobs/{digest}/{name}`."""
+        digest = hashlib.sha256(self.content).hexdigest()[:_DIGEST_DIGITS]
+        return f"{GLUE_FOLDER}/{digest}/{self.name}"
 
 
-def glue_script_path() -> Path:
-    """Return the path of the Glue job's script.
+@dataclass(frozen=True)
+class GluePackage:
+    """What the job needs of the scripts bucket.
+
+    Attributes:
+        script: what Glue runs.
+        modules: `glue_jobs` with ingest's contract, as a zip that Python imports from.
+        wheels: a zip of wheels, which Glue installs before the script begins.
+    """
+
+    script: KeyedFile
+    modules: KeyedFile
+    wheels: KeyedFile
+
+    @property
+    def files(self) -> tuple[KeyedFile, ...]:
+        """All of it."""
+        return self.script, self.modules, self.wheels
+
+    def script_location(self, bucket: str) -> str:
+        """Return the script's URI."""
+        return f"s3://{bucket}/{self.script.key}"
+
+    def arguments(self, bucket: str) -> dict[str, str]:
+        """Return the job's arguments that say what it imports, and from where."""
+        return {
+            "--extra-py-files": f"s3://{bucket}/{self.modules.key}",
+            "--additional-python-modules": f"s3://{bucket}/{self.wheels.key}",
+            "--python-modules-installer-option": INSTALLER_OPTION,
+        }
+
+    def description(self) -> dict[str, object]:
+        """Return the same for Terraform, which knows the bucket: keys relative to it."""
+        return {
+            "script": self.script.key,
+            "modules": self.modules.key,
+            "wheels": [self.wheels.key],
+            "installer_option": INSTALLER_OPTION,
+        }
+
+
+def glue_package(pins: Sequence[str], wheels: Mapping[str, bytes]) -> GluePackage:
+    """Return the job's package.
+
+    Args:
+        pins: what Glue is to install, each as `name==version`.
+        wheels: the wheels of those pins, by filename; without one, the pin must be installed where the job
+            runs.
 
     Raises:
-        PackagingError: the script is not there.
+        PackagingError: the script or a package is not there, or a pin is none.
     """
-    script = _package_directory("glue_jobs") / PurePosixPath(GLUE_SCRIPT_KEY).name
+    wrong = [pin for pin in pins if not _PIN.fullmatch(pin)]
+    if wrong:
+        raise PackagingError(f"{wrong[0]!r} pins nothing; expected name==version")
+    script = _package_directory("glue_jobs") / GLUE_SCRIPT
     if not script.is_file():
         raise PackagingError(f"{script} is missing; install the project from a complete checkout")
-    return script
+    entries = {f"{WHEELS_FOLDER}/{name}": content for name, content in wheels.items()}
+    entries[REQUIREMENTS] = "".join(f"{pin}\n" for pin in sorted(pins)).encode()
+    return GluePackage(
+        script=KeyedFile(GLUE_SCRIPT, script.read_bytes()),
+        modules=KeyedFile("glue_jobs.zip", _glue_modules_zip()),
+        wheels=KeyedFile(f"modules{WHEELS_ENDING}", archive(entries.items(), is_compressed=False)),
+    )
 
 
-def glue_modules_zip() -> bytes:
-    """Return what the Glue script imports: `glue_jobs` with ingest's contract.
+def installed_glue_package() -> GluePackage:
+    """Return the package of a job that runs where its modules are installed, as on a laptop.
 
     Raises:
-        PackagingError: one of the packages is not there.
+        PackagingError: as `glue_package`, or one of `GLUE_DISTRIBUTIONS` is not installed.
     """
+    return glue_package([f"{name}=={_version(name)}" for name in GLUE_DISTRIBUTIONS], {})
+
+
+def _glue_modules_zip() -> bytes:
     ingest = _package_directory("lambda_ingest")
-    return _archive(
+    return archive(
         [
-            *_package_files("glue_jobs"),
+            *package_files("glue_jobs"),
             ("lambda_ingest/__init__.py", (ingest / "__init__.py").read_bytes()),
-            *_package_files("lambda_ingest.contract"),
+            *package_files("lambda_ingest.contract"),
         ]
     )
 
 
-def glue_python_modules() -> str:
-    """Return the value of Glue's `--additional-python-modules`: each distribution at the installed version.
+def package_files(package: str) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of each Python file of an importable package.
 
     Raises:
-        PackagingError: one of `GLUE_DISTRIBUTIONS` is not installed.
+        PackagingError: it is not importable.
     """
-    return ",".join(f"{name}=={_version(name)}" for name in GLUE_DISTRIBUTIONS)
-
-
-def lambda_zip() -> bytes:
-    """Return what the three Lambdas run: `lambda_ingest` with what it imports beyond the runtime.
-
-    Raises:
-        PackagingError: the package or one of `LAMBDA_DISTRIBUTIONS` is not installed.
-    """
-    entries = list(_package_files("lambda_ingest"))
-    for distribution in LAMBDA_DISTRIBUTIONS:
-        entries.extend(_distribution_files(distribution))
-    return _archive(entries)
+    directory = _package_directory(package)
+    prefix = PurePosixPath(*package.split("."))
+    for path in sorted(directory.rglob("*.py")):
+        yield str(prefix / PurePosixPath(*path.relative_to(directory).parts)), path.read_bytes()
 
 
 def _package_directory(package: str) -> Path:
@@ -87,13 +162,6 @@ def _package_directory(package: str) -> Path:
     return Path(specification.submodule_search_locations[0])
 
 
-def _package_files(package: str) -> Iterator[tuple[str, bytes]]:
-    directory = _package_directory(package)
-    prefix = PurePosixPath(*package.split("."))
-    for path in sorted(directory.rglob("*.py")):
-        yield str(prefix / PurePosixPath(*path.relative_to(directory).parts)), path.read_bytes()
-
-
 def _version(distribution: str) -> str:
     try:
         return importlib.metadata.version(distribution)
@@ -101,22 +169,3 @@ def _version(distribution: str) -> str:
         raise PackagingError(
             f"{distribution} is not installed; install the project's requirements"
         ) from error
-
-
-def _distribution_files(distribution: str) -> Iterator[tuple[str, bytes]]:
-    _version(distribution)
-    for file in importlib.metadata.files(distribution) or ():
-        # Scripts lie outside site-packages, and bytecode belongs to one interpreter.
-        if ".." not in file.parts and "__pycache__" not in file.parts and file.suffix == ".py":
-            yield str(file), Path(str(file.locate())).read_bytes()
-
-
-def _archive(entries: Iterable[tuple[str, bytes]]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in sorted(entries):
-            information = zipfile.ZipInfo(name, date_time=_FIXED_TIME)
-            information.compress_type = zipfile.ZIP_DEFLATED
-            information.external_attr = _READABLE_BY_ALL << 16
-            archive.writestr(information, content)
-    return buffer.getvalue()

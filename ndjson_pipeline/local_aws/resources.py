@@ -23,13 +23,7 @@ from lambda_ingest.contract.records import (
 from lambda_ingest.contract.settings import SharedSettings
 from ndjson_pipeline.deployment.deadlines import GLUE_TIMEOUT
 from ndjson_pipeline.deployment.names import Names
-from ndjson_pipeline.deployment.packaging import (
-    GLUE_MODULES_KEY,
-    GLUE_SCRIPT_KEY,
-    glue_modules_zip,
-    glue_python_modules,
-    glue_script_path,
-)
+from ndjson_pipeline.deployment.packaging import GluePackage, installed_glue_package
 from ndjson_pipeline.deployment.settings import PipelineSettings
 from ndjson_pipeline.local_aws.clients import AwsClients, names_in
 
@@ -109,8 +103,10 @@ def create_resources(
     clients.sns.create_topic(Name=names.alert_topic)
     for function in (names.manifest_builder_function, names.sweeper_function, names.generator_function):
         _create_log_group(clients, f"/aws/lambda/{function}")
-    _upload_glue_sources(clients, names)
-    _create_glue_job(clients, names, settings, input_prefix)
+    package = installed_glue_package()
+    for file in package.files:
+        clients.s3.put_object(Bucket=names.scripts_bucket, Key=file.key, Body=file.content)
+    _create_glue_job(clients, names, settings, input_prefix, package)
     _create_catalog_table(clients, names, partition_start_date)
     return names
 
@@ -319,27 +315,20 @@ def _create_log_group(clients: AwsClients, group: str) -> None:
     clients.logs.put_retention_policy(logGroupName=group, retentionInDays=LOG_RETENTION_DAYS)
 
 
-def _upload_glue_sources(clients: AwsClients, names: Names) -> None:
-    script = glue_script_path().read_bytes()
-    clients.s3.put_object(Bucket=names.scripts_bucket, Key=GLUE_SCRIPT_KEY, Body=script)
-    clients.s3.put_object(Bucket=names.scripts_bucket, Key=GLUE_MODULES_KEY, Body=glue_modules_zip())
-
-
 def _create_glue_job(
-    clients: AwsClients, names: Names, settings: ResourceSettings, input_prefix: str
+    clients: AwsClients, names: Names, settings: ResourceSettings, input_prefix: str, package: GluePackage
 ) -> None:
     try:
         clients.glue.get_job(JobName=names.glue_job)
         return
     except clients.glue.exceptions.EntityNotFoundException:
         _logger.debug("Glue job %s is new", names.glue_job)
-    scripts = f"s3://{names.scripts_bucket}"
     clients.glue.create_job(
         Name=names.glue_job,
         Role=f"arn:aws:iam::{names.account}:role/{names.glue_role}",
         Command={
             "Name": "glueetl",
-            "ScriptLocation": f"{scripts}/{GLUE_SCRIPT_KEY}",
+            "ScriptLocation": package.script_location(names.scripts_bucket),
             "PythonVersion": "3",
         },
         DefaultArguments={
@@ -351,8 +340,7 @@ def _create_glue_job(
             "--COMPRESSION_TYPE": "snappy",
             "--CATALOG_DATABASE": names.catalog_database,
             "--CATALOG_TABLE": names.catalog_table,
-            "--extra-py-files": f"{scripts}/{GLUE_MODULES_KEY}",
-            "--additional-python-modules": glue_python_modules(),
+            **package.arguments(names.scripts_bucket),
         },
         ExecutionProperty={"MaxConcurrentRuns": settings.max_concurrent_glue_runs},
         # Retries belong to the orchestrator alone.

@@ -14,15 +14,10 @@ import pytest
 
 from lambda_ingest.contract.settings import SHARED_VARIABLES
 from ndjson_pipeline.definitions import build_defs
+from ndjson_pipeline.deployment.archives import archive
 from ndjson_pipeline.deployment.deadlines import GLUE_TIMEOUT
 from ndjson_pipeline.deployment.names import Names
-from ndjson_pipeline.deployment.packaging import (
-    GLUE_MODULES_KEY,
-    GLUE_SCRIPT_KEY,
-    glue_modules_zip,
-    glue_script_path,
-    lambda_zip,
-)
+from ndjson_pipeline.deployment.packaging import installed_glue_package
 from ndjson_pipeline.glue.runs import (
     ATTEMPTS_ARGUMENT,
     IDENTITY_ARGUMENT,
@@ -85,9 +80,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     root, build = folder / "root", folder / "build"
     shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
     (build / "glue").mkdir(parents=True)
-    (build / "lambda.zip").write_bytes(lambda_zip())
-    job = {"script": GLUE_SCRIPT_KEY, "modules": GLUE_MODULES_KEY, "wheels": []}
-    (build / "glue" / "job.json").write_text(json.dumps(job))
+    # Functions run from the project's folder here; test_package.py runs what is in the real one.
+    (build / "lambda.zip").write_bytes(archive([("lambda_ingest/__init__.py", b"")]))
+    package = installed_glue_package()
+    (build / "glue" / "job.json").write_text(json.dumps(package.description()))
     (root / "override.tf.json").write_text(json.dumps({"provider": {"aws": LOCAL_PROVIDER}}))
     shutil.copy(root / "dev.tfvars", root / "dev.auto.tfvars")
     variables = {"build_folder": str(build), "feeds": FEEDS, "deploy_dagster": False}
@@ -104,9 +100,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         }
         for feed in FEEDS:
             bucket = outputs["feeds"][feed]["buckets"]["scripts"]
-            s3 = aws.client("s3")
-            s3.put_object(Bucket=bucket, Key=GLUE_SCRIPT_KEY, Body=glue_script_path().read_bytes())
-            s3.put_object(Bucket=bucket, Key=GLUE_MODULES_KEY, Body=glue_modules_zip())
+            for file in package.files:
+                aws.client("s3").put_object(Bucket=bucket, Key=file.key, Body=file.content)
         aws.run_what_others_made()
         yield Deployed(aws, terraform, outputs, changes)
 

@@ -6,7 +6,7 @@ Starting a JVM takes longer than all that Dagster does for a run, and these test
 from pathlib import Path
 
 from ndjson_pipeline.deployment.clients import Deployment
-from ndjson_pipeline.deployment.packaging import GLUE_SCRIPT_KEY
+from ndjson_pipeline_tests.local_aws.glue_script import replace_script
 
 _SCRIPT = '''
 """The Glue job's script, with tasks in this process."""
@@ -61,8 +61,5 @@ def install_light_glue(deployment: Deployment, deaths: Path, seconds: float = 0.
         deaths: the folder that says at which call a run's process dies.
         seconds: how long each run takes besides what it has to do, so that a test meets it at work.
     """
-    deployment.s3.put_object(
-        Bucket=deployment.names.scripts_bucket,
-        Key=GLUE_SCRIPT_KEY,
-        Body=_SCRIPT.format(seconds=seconds, deaths=str(deaths), hold=str(hold_of(deaths))).encode(),
-    )
+    script = _SCRIPT.format(seconds=seconds, deaths=str(deaths), hold=str(hold_of(deaths))).encode()
+    replace_script(deployment.s3, deployment.glue, deployment.names.glue_job, script)

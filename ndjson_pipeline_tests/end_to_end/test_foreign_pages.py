@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import Page
 
 from ndjson_pipeline.cli.dev import free_port
+from ndjson_pipeline.deployment.packaging import installed_glue_package
 from ndjson_pipeline.local_aws import LocalAwsProcess, LocalAwsSettings
 from ndjson_pipeline_tests.browser import browser
 from ndjson_pipeline_tests.end_to_end.processes import await_true
@@ -25,7 +26,7 @@ from ndjson_pipeline_tests.patience import PATIENCE
 pytestmark = [pytest.mark.daemon, pytest.mark.timeout(120)]
 
 DAGSTERS_OWN, GUARDED = "dagster_webserver", "ndjson_pipeline.webserver"
-SCRIPT_KEY = "glue_jobs/ndjson_to_parquet.py"
+SCRIPT_KEY = installed_glue_package().script.key
 JSON = {"Content-Type": "application/json"}
 LIMITS = "{ instance { concurrencyLimits { concurrencyKey } } }"
 

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from lambda_ingest.contract.keys import split_s3_uri
 from lambda_ingest.contract.records import MANIFESTS_BY_STATUS_INDEX, PENDING_FILES_INDEX
 from ndjson_pipeline.deployment import packaging
 from ndjson_pipeline.local_aws import ResourceSettings, create_resources, lambda_environment
@@ -113,7 +114,8 @@ def test_glue_job():
     assert (job["WorkerType"], job["NumberOfWorkers"]) == ("G.1X", 2)
     assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 2}
     assert (job["MaxRetries"], job["Timeout"]) == (0, 60)
-    assert job["Command"]["ScriptLocation"] == f"s3://{names.scripts_bucket}/glue_jobs/ndjson_to_parquet.py"
+    package = packaging.installed_glue_package()
+    assert job["Command"]["ScriptLocation"] == package.script_location(names.scripts_bucket)
     assert job["DefaultArguments"] == {
         "--INPUT_BUCKET": names.input_bucket,
         "--INPUT_PREFIX": "pipeline/input/",
@@ -123,8 +125,7 @@ def test_glue_job():
         "--COMPRESSION_TYPE": "snappy",
         "--CATALOG_DATABASE": "ndjson_parquet_dev",
         "--CATALOG_TABLE": "merged_parquet",
-        "--extra-py-files": f"s3://{names.scripts_bucket}/glue_jobs/glue_jobs.zip",
-        "--additional-python-modules": packaging.glue_python_modules(),
+        **package.arguments(names.scripts_bucket),
     }
 
 
@@ -138,13 +139,24 @@ def test_the_catalogs_table_is_over_the_output():
     assert table["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
 
 
-def test_script_and_modules_are_uploaded():
+def test_what_the_job_names_is_uploaded():
     names = create_resources()
-    s3 = client("s3")
-    script = s3.get_object(Bucket=names.scripts_bucket, Key="glue_jobs/ndjson_to_parquet.py")["Body"].read()
-    compile(script, "ndjson_to_parquet.py", "exec")
-    modules = s3.get_object(Bucket=names.scripts_bucket, Key="glue_jobs/glue_jobs.zip")["Body"].read()
-    assert "lambda_ingest/contract/manifest.py" in zipfile.ZipFile(io.BytesIO(modules)).namelist()
+    s3, glue = client("s3"), client("glue")
+    job = glue.get_job(JobName=names.glue_job)["Job"]
+    arguments = job["DefaultArguments"]
+    uris = [
+        job["Command"]["ScriptLocation"],
+        arguments["--extra-py-files"],
+        arguments["--additional-python-modules"],
+    ]
+    script, modules, wheels = (
+        s3.get_object(Bucket=bucket, Key=key) for bucket, key in map(split_s3_uri, uris)
+    )
+    compile(script["Body"].read(), "ndjson_to_parquet.py", "exec")
+    archive = zipfile.ZipFile(io.BytesIO(modules["Body"].read()))
+    assert "lambda_ingest/contract/manifest.py" in archive.namelist()
+    # A laptop has them installed.
+    assert zipfile.ZipFile(io.BytesIO(wheels["Body"].read())).namelist() == ["wheels/requirements.txt"]
 
 
 def test_log_groups_forget_after_14_days():

@@ -1,7 +1,7 @@
 """What policies allow, and what of it calls on record need.
 
-As far as the roles of this project go: allowances by action and ARN. Conditions narrow an allowance, and are left
-out, but the sources in `needs.py` say which actions have them.
+As far as the roles of this project go: allowances by action and ARN. A condition narrows an allowance, and is
+left out.
 """
 
 import fnmatch
@@ -66,7 +66,7 @@ def arns_of(need: Need, names: Names, region: str = "us-east-1") -> list[str]:
         "dead-letter-queue": [f"arn:aws:sqs:{at}:{names.dead_letter_queue}"],
         "topic": [f"arn:aws:sns:{at}:{names.alert_topic}"],
         "glue-job": [f"arn:aws:glue:{at}:job/{names.glue_job}"],
-        # https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html: a table's parents, too.
+        # And its parents: https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html
         "catalog": [
             f"{catalog}:catalog",
             f"{catalog}:database/{names.catalog_database}",

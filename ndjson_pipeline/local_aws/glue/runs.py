@@ -24,6 +24,7 @@ from lambda_ingest.contract.keys import split_s3_uri
 from ndjson_pipeline.local_aws import lifeline
 from ndjson_pipeline.local_aws.errors import LocalAwsError
 from ndjson_pipeline.local_aws.glue.java import find_java_home
+from ndjson_pipeline.local_aws.glue.python_modules import MODULES_ARGUMENT, installed_modules
 from ndjson_pipeline.local_aws.log_shipping import LogShipper
 
 if TYPE_CHECKING:
@@ -316,7 +317,7 @@ class GlueRun:
             self._folder.mkdir(parents=True)
             command, environment = self._prepare()
             process = self._launch(command, environment)
-        except (LocalAwsError, OSError) as error:
+        except (LocalAwsError, OSError, subprocess.SubprocessError) as error:
             _logger.warning("run %s of %s did not start: %s", self.job_run_id, self.request.job_name, error)
             self._finish(RunState.FAILED, str(error))
             return
@@ -339,6 +340,9 @@ class GlueRun:
             for uri in arguments.get("--extra-py-files", "").split(",")
             if uri.strip()
         ]
+        installed = installed_modules(arguments.get(MODULES_ARGUMENT, ""), self._runs.download, self._folder)
+        if installed is not None:
+            modules.append(installed)
         arguments |= {"--JOB_NAME": request.job_name, "--JOB_RUN_ID": self.job_run_id}
         command = [sys.executable, str(script)]
         for name, value in arguments.items():

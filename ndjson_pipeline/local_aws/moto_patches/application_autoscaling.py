@@ -1,5 +1,7 @@
 """Application Auto Scaling: the tags of what scales, which Terraform's provider asks for."""
 
+import functools
+import json
 from typing import Any
 
 import moto.applicationautoscaling.models
@@ -27,6 +29,20 @@ def _targets_have_tags(_original: Any, _services: Services) -> Any:
         return ActionResult({"Tags": _tags(handler).get(handler._get_param("ResourceARN"), {})})
 
     return list_tags_for_resource
+
+
+@replaces(_HANDLER, "register_scalable_target")
+def _targets_may_begin_with_tags(original: Any, _services: Services) -> Any:
+    """Stock moto drops the tags of RegisterScalableTarget."""
+
+    @functools.wraps(original)
+    def register_scalable_target(handler: Any) -> Any:
+        answer = original(handler)
+        if tags := handler._get_param("Tags"):
+            _tags(handler).setdefault(json.loads(answer)["ScalableTargetARN"], {}).update(tags)
+        return answer
+
+    return register_scalable_target
 
 
 @replaces(_HANDLER, "tag_resource")

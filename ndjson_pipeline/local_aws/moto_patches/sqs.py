@@ -1,6 +1,7 @@
 """SQS: no message lost or received twice, no policy erased, and less to do for each request."""
 
 import functools
+import json
 import threading
 import time
 from typing import Any
@@ -112,3 +113,16 @@ def _a_queue_tells_who_may_use_it_as_dead_letter_queue(original: Any, _services:
 def _a_queue_begins_without_one(_original: Any, _services: Services) -> Any:
     """Stock moto has no such attribute until somebody sets it."""
     return None
+
+
+@replaces(moto.sqs.models.Queue, "attributes")
+def _a_redrive_policy_comes_back_as_it_was_set(original: Any, _services: Services) -> Any:
+    """Stock moto puts blanks into a redrive policy, which Terraform takes for a change."""
+
+    def attributes(queue: Any) -> dict[str, Any]:
+        result: dict[str, Any] = original.fget(queue)
+        if queue.redrive_policy:
+            result["RedrivePolicy"] = json.dumps(queue.redrive_policy, separators=(",", ":"))
+        return result
+
+    return property(attributes)

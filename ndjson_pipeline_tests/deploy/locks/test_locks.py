@@ -15,16 +15,16 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from ndjson_pipeline.deployment import packaging as archives
+from ndjson_pipeline.deployment import packaging
 from ndjson_pipeline_tests.test_architecture import ROOT, imports_of, modules
 
 DEVELOPMENT = "requirements.lock"
 LOCKS = {name: f"deploy/locks/{name}.lock" for name in ("code_location", "lambda", "glue")} | {
     "development": DEVELOPMENT
 }
-# What is on the machine already: Lambda's runtime has boto3, Glue has boto3 and Spark.
+# What is on the machine already: Glue has boto3 and Spark. Lambda's runtime has a boto3, which is not used.
 BOTO3 = {"boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six"}
-ALREADY_THERE = {"code_location": set(), "lambda": BOTO3, "glue": BOTO3 | {"pyspark", "py4j"}}
+ALREADY_THERE = {"code_location": set(), "lambda": set(), "glue": BOTO3 | {"pyspark", "py4j"}}
 LAPTOP = ("ndjson_pipeline.laptop", "ndjson_pipeline.local_aws", "ndjson_pipeline.cli")
 ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+)(?: ; (?P<marker>[^\\]+?))? \\$")
 
@@ -98,9 +98,8 @@ def test_the_code_location_needs_nothing_of_spark_arrow_or_moto() -> None:
     )
 
 
-def test_the_archives_bring_what_their_locks_hold() -> None:
-    assert names("lambda") == set(archives.LAMBDA_DISTRIBUTIONS)
-    assert names("glue") == set(archives.GLUE_DISTRIBUTIONS)
+def test_a_laptops_glue_job_asks_for_what_the_lock_holds() -> None:
+    assert names("glue") == set(packaging.GLUE_DISTRIBUTIONS)
 
 
 @cache

@@ -11,11 +11,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ndjson_pipeline.deployment import packaging
+from ndjson_pipeline.deployment.archives import archive
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings
 from ndjson_pipeline_tests.local_aws.conftest import eventually, process_exists
+from ndjson_pipeline_tests.local_aws.glue_script import replace_script, script_place
 
 ACTIVE = ("STARTING", "RUNNING", "STOPPING")
-SCRIPT_KEY = "glue_jobs/ndjson_to_parquet.py"
 
 
 class Glue:
@@ -26,10 +27,10 @@ class Glue:
         self.client = aws.client("glue")
         self.s3 = aws.client("s3")
         self.job = aws.names.glue_job
+        self.script = script_place(self.client, self.job)
 
     def put_script(self, script: str) -> None:
-        body = textwrap.dedent(script).encode()
-        self.s3.put_object(Bucket=self.aws.names.scripts_bucket, Key=SCRIPT_KEY, Body=body)
+        replace_script(self.s3, self.client, self.job, textwrap.dedent(script).encode())
 
     def start(self, script: str, **request: object) -> str:
         self.put_script(script)
@@ -117,8 +118,7 @@ def test_the_script_gets_the_arguments_of_job_and_run(glue):
         "--OUTPUT_BUCKET": glue.aws.names.output_bucket,
         "--QUARANTINE_BUCKET": glue.aws.names.quarantine_bucket,
         "--COMPRESSION_TYPE": "zstd",
-        "--extra-py-files": f"s3://{glue.aws.names.scripts_bucket}/glue_jobs/glue_jobs.zip",
-        "--additional-python-modules": packaging.glue_python_modules(),
+        **packaging.installed_glue_package().arguments(glue.aws.names.scripts_bucket),
         "--MANIFEST_PATH": "s3://a/b c",
         "--JOB_NAME": glue.job,
         "--JOB_RUN_ID": run["Id"],
@@ -175,11 +175,12 @@ def test_a_killed_script_is_a_failed_run(glue):
 
 
 def test_a_missing_script_is_a_failed_run(glue):
-    glue.s3.delete_object(Bucket=glue.aws.names.scripts_bucket, Key=SCRIPT_KEY)
+    bucket, key = glue.script
+    glue.s3.delete_object(Bucket=bucket, Key=key)
     run_id = glue.client.start_job_run(JobName=glue.job)["JobRunId"]
     run = glue.ended(run_id)
     assert run["JobRunState"] == "FAILED"
-    assert f"{SCRIPT_KEY} could not be read" in run["ErrorMessage"]
+    assert f"{key} could not be read" in run["ErrorMessage"]
 
 
 def test_a_stopped_run_may_clean_up(glue):
@@ -311,3 +312,68 @@ def test_a_job_can_be_updated(glue):
     finally:
         glue.client.update_job(JobName=glue.job, JobUpdate=original)
     assert glue.client.get_job(JobName=glue.job)["Job"]["DefaultArguments"] == job["DefaultArguments"]
+
+
+def put_wheels(glue, name: str, pins: list[str], wheels: dict[str, bytes]) -> str:
+    """Upload a zip of wheels; return its URI."""
+    package = packaging.glue_package(pins, wheels)
+    glue.s3.put_object(Bucket=glue.aws.names.scripts_bucket, Key=name, Body=package.wheels.content)
+    return f"s3://{glue.aws.names.scripts_bucket}/{name}"
+
+
+def wheel(name: str, version: str, answer: int) -> tuple[str, bytes]:
+    """Make a wheel whose module says a number."""
+    about = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": f"ANSWER = {answer}\n",
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{about}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{about}/RECORD"])
+    content = archive((path, text.encode()) for path, text in files.items())
+    return f"{name}-{version}-py3-none-any.whl", content
+
+
+ANSWER = "import only_as_a_wheel; print(only_as_a_wheel.ANSWER)"
+
+
+def test_modules_come_from_a_zip_of_wheels_or_a_wheel(glue):
+    name, content = wheel("only_as_a_wheel", "1.2", 42)
+    zipped = put_wheels(glue, "some.gluewheels.zip", ["only-as-a-wheel==1.2"], {name: content})
+    run = glue.finish(ANSWER, Arguments={"--additional-python-modules": zipped})
+    assert (run["JobRunState"], glue.output(run["Id"])) == ("SUCCEEDED", "42\n"), run
+    glue.s3.put_object(Bucket=glue.aws.names.scripts_bucket, Key=name, Body=content)
+    alone = f"s3://{glue.aws.names.scripts_bucket}/{name}"
+    run = glue.finish(ANSWER, Arguments={"--additional-python-modules": f"{zipped},{alone}"})
+    assert (run["JobRunState"], glue.output(run["Id"])) == ("SUCCEEDED", "42\n"), run
+
+
+@pytest.mark.parametrize(
+    ("pins", "key", "message"),
+    [
+        # What is installed, at another version than is asked for, is not what is asked for.
+        (["numpy==0.0.1"], "a.gluewheels.zip", "numpy==0.0.1 can't be installed"),
+        (["no-such-module==1"], "a.gluewheels.zip", "no-such-module==1 can't be installed"),
+        ([], "a.zip", "must name wheels"),
+        (None, "missing.gluewheels.zip", "missing.gluewheels.zip could not be read"),
+    ],
+    ids=["another version", "no wheel", "another ending", "no object"],
+)
+def test_modules_that_cannot_be_had_fail_the_run(glue, pins, key, message):
+    uri = f"s3://{glue.aws.names.scripts_bucket}/{key}"
+    if pins is not None:
+        put_wheels(glue, key, pins, {})
+    run = glue.finish("print('ran')", Arguments={"--additional-python-modules": uri})
+    assert run["JobRunState"] == "FAILED"
+    assert message in run["ErrorMessage"]
+    assert glue.output(run["Id"]) == ""
+
+
+def test_what_is_no_zip_of_wheels_fails_the_run(glue):
+    bucket = glue.aws.names.scripts_bucket
+    glue.s3.put_object(Bucket=bucket, Key="b.gluewheels.zip", Body=b"PK")
+    run = glue.finish(
+        "print(1)", Arguments={"--additional-python-modules": f"s3://{bucket}/b.gluewheels.zip"}
+    )
+    assert run["JobRunState"] == "FAILED"
+    assert "is no zip of wheels" in run["ErrorMessage"]

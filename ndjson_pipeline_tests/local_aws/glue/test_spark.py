@@ -4,6 +4,7 @@ import pytest
 
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings
 from ndjson_pipeline_tests.local_aws.conftest import eventually
+from ndjson_pipeline_tests.local_aws.glue_script import replace_script
 
 SCRIPT = b"""
 from pyspark.sql import SparkSession
@@ -21,10 +22,8 @@ spark.stop()
 def test_a_script_without_a_word_of_local_runs(tmp_path):
     settings = LocalAwsSettings(queue_enabled=False, timer_enabled=False, glue_cores=1)
     with LocalAws(directory=tmp_path / "a folder", settings=settings) as aws:
-        aws.client("s3").put_object(
-            Bucket=aws.names.scripts_bucket, Key="glue_jobs/ndjson_to_parquet.py", Body=SCRIPT
-        )
         glue = aws.client("glue")
+        replace_script(aws.client("s3"), glue, aws.names.glue_job, SCRIPT)
         run_id = glue.start_job_run(JobName=aws.names.glue_job)["JobRunId"]
 
         def ended():

@@ -112,3 +112,13 @@ class TestQueues:
         allowed = json.dumps({"redrivePermission": "denyAll"})
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedriveAllowPolicy": allowed})
         assert sqs.get_queue_attributes(**asked)["Attributes"] == {"RedriveAllowPolicy": allowed}
+
+    def test_a_redrive_policy_comes_back_as_it_was_set(self, aws, queue):
+        sqs = aws.client("sqs")
+        dead = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        policy = f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":3}}'
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": policy})
+        answer = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])
+        assert answer["Attributes"]["RedrivePolicy"] == policy
+        sqs.delete_queue(QueueUrl=dead)

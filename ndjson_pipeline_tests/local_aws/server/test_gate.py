@@ -13,13 +13,14 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from ndjson_pipeline.deployment.packaging import installed_glue_package
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings
 from ndjson_pipeline.local_aws.clients import local_client
 from ndjson_pipeline.local_aws.credentials import LocalCredentials
 
 QUIET = LocalAwsSettings(queue_enabled=False, timer_enabled=False)
 # The rule of contract and design: what runs is the script in this bucket.
-SCRIPT_KEY = "glue_jobs/ndjson_to_parquet.py"
+SCRIPT_KEY = installed_glue_package().script.key
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def test_what_a_browser_sends_for_a_foreign_page_is_refused_even_if_signed(aws, 
     [
         "/moto-api/reset",
         "/moto-api/state-manager/set-transition",
-        "/ndjson-scripts-sqs-123456789012-dev/" + SCRIPT_KEY,
+        "/ndjson-scripts-sqs-123456789012-dev/glue_jobs/ndjson_to_parquet.py",
         "/?Action=ListQueues",
         "/sqs_us-east-1/",
         "/latest/meta-data/iam/security-credentials/",

@@ -15,6 +15,7 @@ from ndjson_pipeline.local_aws.clients import local_client
 from ndjson_pipeline.local_aws.credentials import LocalCredentials
 from ndjson_pipeline.local_aws.errors import FunctionNotFoundError, ServerStartError
 from ndjson_pipeline_tests.local_aws.conftest import FUNCTIONS, eventually, process_exists
+from ndjson_pipeline_tests.local_aws.glue_script import replace_script
 
 SETTINGS = LocalAwsSettings(
     sweeper_handler="direct_functions.handler",
@@ -28,9 +29,7 @@ HANGING_SCRIPT = b"import time\nprint('begun', flush=True)\ntime.sleep(120)\n"
 
 def start_a_run(client_of, names):
     """Start a run that hangs; return its id."""
-    client_of("s3").put_object(
-        Bucket=names.scripts_bucket, Key="glue_jobs/ndjson_to_parquet.py", Body=HANGING_SCRIPT
-    )
+    replace_script(client_of("s3"), client_of("glue"), names.glue_job, HANGING_SCRIPT)
     return client_of("glue").start_job_run(JobName=names.glue_job)["JobRunId"]
 
 

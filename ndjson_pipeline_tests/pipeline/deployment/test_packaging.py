@@ -1,8 +1,9 @@
-"""The archives that AWS is given."""
+"""What the Glue job is made of."""
 
 import ast
 import importlib.metadata
 import io
+import re
 import subprocess
 import sys
 import zipfile
@@ -10,62 +11,102 @@ import zipfile
 import pytest
 
 from ndjson_pipeline.deployment import packaging
+from ndjson_pipeline.deployment.archives import PackagingError, archive
+
+MODULES = packaging.installed_glue_package().modules.content
 
 
-def names_in(archive: bytes) -> list[str]:
-    return zipfile.ZipFile(io.BytesIO(archive)).namelist()
+def opened(content: bytes) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(content))
 
 
-def run_from(archive: bytes, folder, code: str) -> str:
+def run_from(content: bytes, folder, code: str) -> str:
     """Run code with nothing but the archive and the standard library to import from."""
     path = folder / "archive.zip"
-    path.write_bytes(archive)
+    path.write_bytes(content)
     program = f"import sys; sys.path.insert(0, {str(path)!r}); {code}"
     return subprocess.run(
         [sys.executable, "-I", "-S", "-c", program], check=True, capture_output=True, text=True
     ).stdout
 
 
-@pytest.mark.parametrize("build", [packaging.glue_modules_zip, packaging.lambda_zip])
-def test_same_sources_same_bytes(build):
-    assert build() == build()
+def test_an_archive_follows_from_its_entries_alone():
+    entries = [("b/c.py", b"2"), ("a.py", b"1")]
+    assert archive(entries) == archive(reversed(entries))
+    (first, second) = opened(archive(entries)).infolist()
+    assert (first.filename, second.filename) == ("a.py", "b/c.py")
+    assert {first.date_time, second.date_time} == {(1980, 1, 1, 0, 0, 0)}
+    assert first.external_attr >> 16 == 0o100644
 
 
-@pytest.mark.parametrize("build", [packaging.glue_modules_zip, packaging.lambda_zip])
-def test_holds_sources_only(build):
-    assert all(name.endswith(".py") for name in names_in(build()))
+def test_an_archive_has_one_file_of_a_name():
+    with pytest.raises(PackagingError, match=r"a\.py is in the archive twice"):
+        archive([("a.py", b"1"), ("a.py", b"2")])
+
+
+def test_each_key_follows_from_its_content():
+    one = packaging.installed_glue_package()
+    assert one == packaging.installed_glue_package()
+    assert [re.sub("/[0-9a-f]{16}/", "/-/", file.key) for file in one.files] == [
+        "glue_jobs/-/ndjson_to_parquet.py",
+        "glue_jobs/-/glue_jobs.zip",
+        "glue_jobs/-/modules.gluewheels.zip",
+    ]
+    changed = packaging.KeyedFile(one.script.name, one.script.content + b"#")
+    assert changed.key != one.script.key
+
+
+def test_what_terraform_is_told_is_what_the_job_is_told():
+    package = packaging.installed_glue_package()
+    told = package.description()
+    assert package.script_location("b") == f"s3://b/{told['script']}"
+    assert package.arguments("b") == {
+        "--extra-py-files": f"s3://b/{told['modules']}",
+        "--additional-python-modules": ",".join(f"s3://b/{key}" for key in told["wheels"]),
+        "--python-modules-installer-option": "--no-index",
+    }
+
+
+def test_glue_modules_hold_sources_only():
+    assert all(name.endswith(".py") for name in opened(MODULES).namelist())
 
 
 def test_glue_modules_hold_the_contract_and_nothing_else_of_ingest():
-    ingest = {name for name in names_in(packaging.glue_modules_zip()) if name.startswith("lambda_ingest/")}
+    ingest = {name for name in opened(MODULES).namelist() if name.startswith("lambda_ingest/")}
     assert "lambda_ingest/__init__.py" in ingest
     assert all(name.startswith("lambda_ingest/contract/") for name in ingest - {"lambda_ingest/__init__.py"})
 
 
 def test_contract_is_importable_from_the_glue_modules(tmp_path):
     code = "import lambda_ingest.contract.manifest as m; print(m.__file__)"
-    assert "archive.zip" in run_from(packaging.glue_modules_zip(), tmp_path, code)
+    assert "archive.zip" in run_from(MODULES, tmp_path, code)
 
 
-def test_lambda_zip_brings_what_the_runtime_lacks():
-    names = names_in(packaging.lambda_zip())
-    assert "aws_lambda_powertools/__init__.py" in names
-    assert "lambda_ingest/contract/manifest.py" in names
-    assert not [name for name in names if name.startswith(("boto3/", "botocore/", "dagster"))]
+def test_the_zip_of_wheels_is_as_glue_wants_it():
+    package = packaging.glue_package(
+        ["b==2", "a==1"], {"a-1-py3-none-any.whl": b"A", "b-2-py3-none-any.whl": b"B"}
+    )
+    assert package.wheels.name.endswith(".gluewheels.zip")
+    archive = opened(package.wheels.content)
+    assert archive.namelist() == [
+        "wheels/a-1-py3-none-any.whl",
+        "wheels/b-2-py3-none-any.whl",
+        "wheels/requirements.txt",
+    ]
+    assert archive.read("wheels/requirements.txt") == b"a==1\nb==2\n"
+    # A wheel is compressed already.
+    assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
 
 
-def test_lambda_zip_is_small():
-    assert len(packaging.lambda_zip()) < 3_000_000
-
-
-def test_glue_is_told_which_version_of_each_module_to_run():
-    pins = [pin.split("==") for pin in packaging.glue_python_modules().split(",")]
+def test_a_laptop_pins_what_it_has_installed():
+    archive = opened(packaging.installed_glue_package().wheels.content)
+    pins = [pin.split("==") for pin in archive.read(packaging.REQUIREMENTS).decode().splitlines()]
     assert dict(pins) == {name: importlib.metadata.version(name) for name in packaging.GLUE_DISTRIBUTIONS}
 
 
 def test_glue_modules_import_nothing_that_glue_lacks():
     """Glue brings Spark and boto3; what else is imported must be among the pinned modules."""
-    archive = zipfile.ZipFile(io.BytesIO(packaging.glue_modules_zip()))
+    archive = opened(MODULES)
     imported = {
         alias.split(".")[0]
         for name in archive.namelist()
@@ -89,12 +130,18 @@ def imports_of(node: ast.AST) -> list[str]:
 
 
 def test_missing_distribution_is_named(monkeypatch):
-    monkeypatch.setattr(packaging, "LAMBDA_DISTRIBUTIONS", ("no-such-distribution",))
-    with pytest.raises(packaging.PackagingError, match="no-such-distribution is not installed"):
-        packaging.lambda_zip()
+    monkeypatch.setattr(packaging, "GLUE_DISTRIBUTIONS", ("no-such-distribution",))
+    with pytest.raises(PackagingError, match="no-such-distribution is not installed"):
+        packaging.installed_glue_package()
+
+
+@pytest.mark.parametrize("pin", ["numpy", "numpy>=2", "numpy==2 --hash=x", "-r other.txt", "https://a/b.whl"])
+def test_what_pins_nothing_is_refused(pin):
+    with pytest.raises(PackagingError, match="pins nothing"):
+        packaging.glue_package([pin], {})
 
 
 def test_missing_script_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(packaging, "_package_directory", lambda _package: tmp_path)
-    with pytest.raises(packaging.PackagingError, match=r"ndjson_to_parquet\.py is missing"):
-        packaging.glue_script_path()
+    with pytest.raises(PackagingError, match=r"ndjson_to_parquet\.py is missing"):
+        packaging.installed_glue_package()

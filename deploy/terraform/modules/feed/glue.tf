@@ -23,7 +23,7 @@ locals {
     "--CATALOG_TABLE"                   = local.catalog_table
     "--extra-py-files"                  = "${local.scripts}/${var.glue_files.modules}"
     "--additional-python-modules"       = join(",", [for wheel in var.glue_files.wheels : "${local.scripts}/${wheel}"])
-    "--python-modules-installer-option" = "--no-index --no-deps"
+    "--python-modules-installer-option" = var.glue_files.installer_option
     "--job-language"                    = "python"
     "--job-bookmark-option"             = "job-bookmark-disable"
     "--enable-metrics"                  = "true"

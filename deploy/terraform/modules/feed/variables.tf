@@ -518,8 +518,10 @@ variable "glue_files" {
     script  = string
     modules = string
     wheels  = list(string)
+
+    installer_option = string
   })
-  description = "Keys in the scripts bucket, as make package writes them to build/glue/job.json: the script, its own modules, and the wheels of others."
+  description = "Keys in the scripts bucket, as make package writes them to build/glue/job.json: the script, its own modules, and the wheels of others with what pip is told of them."
   nullable    = false
 }
 

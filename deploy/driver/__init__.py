@@ -1,0 +1,1 @@
+"""Packages, deploys and takes away the platform: `python -m deploy.driver --help`."""
