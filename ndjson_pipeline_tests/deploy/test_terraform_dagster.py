@@ -931,4 +931,9 @@ def test_the_module_is_applied_and_destroyed(name: str, tmp_path: Path) -> None:
         deployed = ecs.list_services(cluster="ndjson-dagster-dev")["serviceArns"]
         assert len(deployed) == (5 if name == "services" else 1)
         terraform.destroy()
-        assert ecs.list_services(cluster="ndjson-dagster-dev")["serviceArns"] == []
+        assert terraform.run("state", "list") == ""
+        # ECS tells of what was deleted for a while.
+        told = ecs.describe_services(cluster="ndjson-dagster-dev", services=deployed)["services"]
+        assert {service["status"] for service in told} <= {"INACTIVE"}
+        assert aws.client("rds").describe_db_instances()["DBInstances"] == []
+        assert aws.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
