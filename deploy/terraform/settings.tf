@@ -1,4 +1,4 @@
-# What every feed has, where its entry in `feeds` says nothing else. Each is the module's own variable; it checks them.
+# Written by generate.py from modules/feed/settings.tf; change it there.
 
 variable "protect" {
   type        = bool
@@ -10,6 +10,25 @@ variable "kms_key_arn" {
   type        = string
   description = "A key of your own that encrypts buckets, queues, tables and topic. Its policy has to let the roles of this module use it, and S3, SNS, EventBridge and CloudWatch send. Null: the services' own keys."
   default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key, not an alias."
+  }
+}
+
+# The buckets
+
+variable "existing_buckets" {
+  type        = map(string)
+  description = "Buckets that are there, by purpose: input, manifest, output, quarantine, scripts. The module leaves their settings alone, but for the input's notification."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for purpose in keys(var.existing_buckets) : contains(["input", "manifest", "output", "quarantine", "scripts"], purpose)])
+    error_message = "existing_buckets knows input, manifest, output, quarantine and scripts."
+  }
 }
 
 variable "input_days" {
@@ -17,6 +36,11 @@ variable "input_days" {
   description = "After so many days an input file is removed; for so long a date can be converted again. 0: never."
   default     = 30
   nullable    = false
+
+  validation {
+    condition     = var.input_days >= 0 && floor(var.input_days) == var.input_days
+    error_message = "input_days must be a whole number of days, or 0."
+  }
 }
 
 variable "report_days" {
@@ -24,6 +48,11 @@ variable "report_days" {
   description = "After so many days reports, and what runs told on the way, are removed from the manifest bucket; at least 2, for an attempt may take a day."
   default     = 30
   nullable    = false
+
+  validation {
+    condition     = var.report_days >= 2 && floor(var.report_days) == var.report_days
+    error_message = "report_days must be a whole number of at least 2."
+  }
 }
 
 variable "quarantine_days" {
@@ -31,6 +60,11 @@ variable "quarantine_days" {
   description = "After so many days refused files and rejected records are removed. 0: never."
   default     = 90
   nullable    = false
+
+  validation {
+    condition     = var.quarantine_days >= 0 && floor(var.quarantine_days) == var.quarantine_days
+    error_message = "quarantine_days must be a whole number of days, or 0."
+  }
 }
 
 variable "noncurrent_days" {
@@ -38,6 +72,23 @@ variable "noncurrent_days" {
   description = "After so many days former versions of an object are removed, where versions are kept."
   default     = 7
   nullable    = false
+
+  validation {
+    condition     = var.noncurrent_days >= 1 && floor(var.noncurrent_days) == var.noncurrent_days
+    error_message = "noncurrent_days must be a whole number of at least 1."
+  }
+}
+
+variable "producers" {
+  type        = map(string)
+  description = "Who may write where: the ARN of a role or user, and the part of the key below the input prefix that its keys begin with (empty: anywhere below it). None: whom their own policies let."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn, _ in var.producers : can(regex("^arn:[^:]+:iam::[0-9]{12}:(role|user)/", arn))])
+    error_message = "producers must be ARNs of roles or users."
+  }
 }
 
 variable "input_is_strict" {
@@ -47,11 +98,18 @@ variable "input_is_strict" {
   nullable    = false
 }
 
+# Events
+
 variable "event_route" {
   type        = string
   description = "How S3's events reach the queue: s3 (straight), sns (by a topic, which others may subscribe), eventbridge (by a rule)."
   default     = "s3"
   nullable    = false
+
+  validation {
+    condition     = contains(["s3", "sns", "eventbridge"], var.event_route)
+    error_message = "event_route must be s3, sns or eventbridge."
+  }
 }
 
 variable "max_receive_count" {
@@ -59,13 +117,25 @@ variable "max_receive_count" {
   description = "After so many receives SQS moves a message to the dead-letter queue."
   default     = 3
   nullable    = false
+
+  validation {
+    condition     = var.max_receive_count >= 3 && var.max_receive_count <= 1000
+    error_message = "max_receive_count must be 3 to 1000: a throttled poll uses up receives, too."
+  }
 }
+
+# The Lambdas
 
 variable "lambda_memory_size" {
   type        = number
   description = "Memory of the manifest builder, in MB; CPU follows it."
   default     = 256
   nullable    = false
+
+  validation {
+    condition     = var.lambda_memory_size >= 128 && var.lambda_memory_size <= 10240
+    error_message = "lambda_memory_size must be 128 to 10240."
+  }
 }
 
 variable "lambda_timeout" {
@@ -73,6 +143,11 @@ variable "lambda_timeout" {
   description = "After so many seconds an invocation of the manifest builder is ended; the queue hides a message six times as long."
   default     = 60
   nullable    = false
+
+  validation {
+    condition     = var.lambda_timeout >= 10 && var.lambda_timeout <= 900
+    error_message = "lambda_timeout must be 10 to 900."
+  }
 }
 
 variable "lambda_maximum_concurrency" {
@@ -80,6 +155,11 @@ variable "lambda_maximum_concurrency" {
   description = "So many manifest builders work at once."
   default     = 10
   nullable    = false
+
+  validation {
+    condition     = var.lambda_maximum_concurrency >= 2 && var.lambda_maximum_concurrency <= 1000
+    error_message = "lambda_maximum_concurrency must be 2 to 1000, SQS's bounds."
+  }
 }
 
 variable "lambda_reserved_concurrency" {
@@ -87,6 +167,11 @@ variable "lambda_reserved_concurrency" {
   description = "Taken from the account's concurrency for the manifest builder; not below lambda_maximum_concurrency, or throttled polls use up receives. -1: none is reserved."
   default     = 10
   nullable    = false
+
+  validation {
+    condition     = var.lambda_reserved_concurrency == -1 || var.lambda_reserved_concurrency >= var.lambda_maximum_concurrency
+    error_message = "lambda_reserved_concurrency must be at least lambda_maximum_concurrency, or -1."
+  }
 }
 
 variable "lambda_batch_size" {
@@ -94,6 +179,11 @@ variable "lambda_batch_size" {
   description = "So many messages an invocation is given at most."
   default     = 10
   nullable    = false
+
+  validation {
+    condition     = var.lambda_batch_size >= 1 && var.lambda_batch_size <= 100
+    error_message = "lambda_batch_size must be 1 to 100; more files than that an invocation can't do in its time."
+  }
 }
 
 variable "lambda_batching_window_seconds" {
@@ -101,6 +191,11 @@ variable "lambda_batching_window_seconds" {
   description = "So long SQS waits for a batch to fill; it must not be 0 for more than ten messages."
   default     = 1
   nullable    = false
+
+  validation {
+    condition     = var.lambda_batching_window_seconds >= 0 && var.lambda_batching_window_seconds <= 300 && (var.lambda_batch_size <= 10 || var.lambda_batching_window_seconds > 0)
+    error_message = "lambda_batching_window_seconds must be 0 to 300, and above 0 where lambda_batch_size is above 10."
+  }
 }
 
 variable "sweeper_interval_minutes" {
@@ -108,6 +203,11 @@ variable "sweeper_interval_minutes" {
   description = "The sweeper is called once in so many minutes."
   default     = 5
   nullable    = false
+
+  validation {
+    condition     = var.sweeper_interval_minutes >= 1 && var.sweeper_interval_minutes <= 60 && floor(var.sweeper_interval_minutes) == var.sweeper_interval_minutes
+    error_message = "sweeper_interval_minutes must be a whole number from 1 to 60."
+  }
 }
 
 variable "sweeper_memory_size" {
@@ -122,6 +222,11 @@ variable "sweeper_timeout" {
   description = "After so many seconds a sweep is ended; what it did not reach it goes on with the next time."
   default     = 240
   nullable    = false
+
+  validation {
+    condition     = var.sweeper_timeout >= 60 && var.sweeper_timeout <= 900
+    error_message = "sweeper_timeout must be 60 to 900."
+  }
 }
 
 variable "log_days" {
@@ -131,11 +236,18 @@ variable "log_days" {
   nullable    = false
 }
 
+# What ingest accepts, and how it batches
+
 variable "input_prefix" {
   type        = string
   description = "INPUT_PREFIX: what every input key begins with."
   default     = "pipeline/input/"
   nullable    = false
+
+  validation {
+    condition     = endswith(var.input_prefix, "/") && !startswith(var.input_prefix, "/")
+    error_message = "input_prefix must end in a slash, and not begin with one."
+  }
 }
 
 variable "input_extensions" {
@@ -143,6 +255,11 @@ variable "input_extensions" {
   description = "INPUT_EXTENSIONS: what the name of an input file ends in, one of these."
   default     = [".ndjson", ".ndjson.gz"]
   nullable    = false
+
+  validation {
+    condition     = length(var.input_extensions) > 0 && alltrue([for one in var.input_extensions : can(regex("^(\\.[A-Za-z0-9_-]+)+$", one))])
+    error_message = "input_extensions must be extensions such as .ndjson."
+  }
 }
 
 variable "date_sources" {
@@ -150,6 +267,11 @@ variable "date_sources" {
   description = "DATE_SOURCES: where a file's date is looked for, in this order: name, path, arrival."
   default     = ["name"]
   nullable    = false
+
+  validation {
+    condition     = length(var.date_sources) > 0 && alltrue([for one in var.date_sources : contains(["name", "path", "arrival"], one)])
+    error_message = "date_sources must be of name, path and arrival."
+  }
 }
 
 variable "partition_start_date" {
@@ -157,6 +279,11 @@ variable "partition_start_date" {
   description = "PARTITION_START_DATE: files of earlier dates are refused; the first partition."
   default     = "2025-01-01"
   nullable    = false
+
+  validation {
+    condition     = can(formatdate("YYYY", "${var.partition_start_date}T00:00:00Z"))
+    error_message = "partition_start_date must be a date as YYYY-MM-DD."
+  }
 }
 
 variable "max_files_per_manifest" {
@@ -164,6 +291,11 @@ variable "max_files_per_manifest" {
   description = "MAX_FILES_PER_MANIFEST: a batch is cut at so many pending files."
   default     = 10
   nullable    = false
+
+  validation {
+    condition     = var.max_files_per_manifest >= 1 && var.max_files_per_manifest <= 10000
+    error_message = "max_files_per_manifest must be 1 to 10000."
+  }
 }
 
 variable "min_files_for_partial_batch" {
@@ -171,6 +303,11 @@ variable "min_files_for_partial_batch" {
   description = "MIN_FILES_FOR_PARTIAL_BATCH: a past date is flushed at so many."
   default     = 1
   nullable    = false
+
+  validation {
+    condition     = var.min_files_for_partial_batch >= 1
+    error_message = "min_files_for_partial_batch must be at least 1."
+  }
 }
 
 variable "max_batch_age_seconds" {
@@ -178,6 +315,11 @@ variable "max_batch_age_seconds" {
   description = "MAX_BATCH_AGE_SECONDS: a batch is cut once its oldest file is so old. 0: never."
   default     = 0
   nullable    = false
+
+  validation {
+    condition     = var.max_batch_age_seconds >= 0
+    error_message = "max_batch_age_seconds must be 0 or more."
+  }
 }
 
 variable "max_batch_mb" {
@@ -185,6 +327,11 @@ variable "max_batch_mb" {
   description = "MAX_BATCH_MB: a batch is cut before it exceeds so much. 0: never."
   default     = 0
   nullable    = false
+
+  validation {
+    condition     = var.max_batch_mb >= 0
+    error_message = "max_batch_mb must be 0 or more."
+  }
 }
 
 variable "late_flush_seconds" {
@@ -192,6 +339,11 @@ variable "late_flush_seconds" {
   description = "LATE_FLUSH_SECONDS: a past date of which something was cut less than this ago waits for a full batch."
   default     = 60
   nullable    = false
+
+  validation {
+    condition     = var.late_flush_seconds >= 0
+    error_message = "late_flush_seconds must be 0 or more."
+  }
 }
 
 variable "expected_file_size_mb" {
@@ -199,6 +351,11 @@ variable "expected_file_size_mb" {
   description = "EXPECTED_FILE_SIZE_MB: files of another size are refused. 0: of any size are taken."
   default     = 3.5
   nullable    = false
+
+  validation {
+    condition     = var.expected_file_size_mb >= 0
+    error_message = "expected_file_size_mb must be 0 or more."
+  }
 }
 
 variable "size_tolerance_percent" {
@@ -206,6 +363,11 @@ variable "size_tolerance_percent" {
   description = "SIZE_TOLERANCE_PERCENT: how far a size may lie from the expected, either way."
   default     = 10
   nullable    = false
+
+  validation {
+    condition     = var.size_tolerance_percent >= 0
+    error_message = "size_tolerance_percent must be 0 or more."
+  }
 }
 
 variable "lock_ttl_seconds" {
@@ -213,6 +375,11 @@ variable "lock_ttl_seconds" {
   description = "LOCK_TTL_SECONDS: how long a date's lock lives without its holder."
   default     = 300
   nullable    = false
+
+  validation {
+    condition     = var.lock_ttl_seconds >= var.lambda_timeout
+    error_message = "lock_ttl_seconds must not be below lambda_timeout: a holder would outlive its lock in every slow invocation."
+  }
 }
 
 variable "ttl_days" {
@@ -220,6 +387,11 @@ variable "ttl_days" {
   description = "TTL_DAYS: how long a record lives after it has ended."
   default     = 30
   nullable    = false
+
+  validation {
+    condition     = var.ttl_days >= 1 && var.ttl_days <= 36500
+    error_message = "ttl_days must be 1 to 36500."
+  }
 }
 
 variable "refusal_alert_threshold" {
@@ -227,6 +399,11 @@ variable "refusal_alert_threshold" {
   description = "REFUSAL_ALERT_THRESHOLD: so many refused files within an hour are alerted. 0: never."
   default     = 10
   nullable    = false
+
+  validation {
+    condition     = var.refusal_alert_threshold >= 0
+    error_message = "refusal_alert_threshold must be 0 or more."
+  }
 }
 
 variable "audit_days" {
@@ -234,13 +411,25 @@ variable "audit_days" {
   description = "AUDIT_DAYS: how many dates before today the sweeper's audit lists."
   default     = 3
   nullable    = false
+
+  validation {
+    condition     = var.audit_days >= 0 && var.audit_days <= 30
+    error_message = "audit_days must be 0 to 30."
+  }
 }
+
+# The tables
 
 variable "dynamodb_read_capacity" {
   type        = number
   description = "Read units of each table and index; the least, where they scale."
   default     = 5
   nullable    = false
+
+  validation {
+    condition     = var.dynamodb_read_capacity >= 1
+    error_message = "dynamodb_read_capacity must be at least 1."
+  }
 }
 
 variable "dynamodb_write_capacity" {
@@ -248,6 +437,11 @@ variable "dynamodb_write_capacity" {
   description = "Write units of each table and index; the least, where they scale."
   default     = 25
   nullable    = false
+
+  validation {
+    condition     = var.dynamodb_write_capacity >= 1
+    error_message = "dynamodb_write_capacity must be at least 1."
+  }
 }
 
 variable "dynamodb_max_read_capacity" {
@@ -255,6 +449,11 @@ variable "dynamodb_max_read_capacity" {
   description = "The most read units that the tracking table and each index scale to."
   default     = 200
   nullable    = false
+
+  validation {
+    condition     = var.dynamodb_max_read_capacity >= var.dynamodb_read_capacity
+    error_message = "dynamodb_max_read_capacity must be at least dynamodb_read_capacity."
+  }
 }
 
 variable "dynamodb_max_write_capacity" {
@@ -262,6 +461,11 @@ variable "dynamodb_max_write_capacity" {
   description = "The most write units that the tracking table and each index scale to."
   default     = 1000
   nullable    = false
+
+  validation {
+    condition     = var.dynamodb_max_write_capacity >= var.dynamodb_write_capacity
+    error_message = "dynamodb_max_write_capacity must be at least dynamodb_write_capacity."
+  }
 }
 
 variable "enable_autoscaling" {
@@ -278,11 +482,18 @@ variable "dynamodb_on_demand" {
   nullable    = false
 }
 
+# Glue
+
 variable "glue_worker_type" {
   type        = string
   description = "GLUE_WORKER_TYPE: of the job's workers."
   default     = "G.1X"
   nullable    = false
+
+  validation {
+    condition     = contains(["G.1X", "G.2X", "G.4X", "G.8X"], var.glue_worker_type)
+    error_message = "glue_worker_type must be G.1X, G.2X, G.4X or G.8X."
+  }
 }
 
 variable "glue_number_of_workers" {
@@ -290,6 +501,11 @@ variable "glue_number_of_workers" {
   description = "GLUE_NUMBER_OF_WORKERS: a run is given at least so many, driver included."
   default     = 2
   nullable    = false
+
+  validation {
+    condition     = var.glue_number_of_workers >= 2
+    error_message = "glue_number_of_workers must be at least 2: one of them is the driver."
+  }
 }
 
 variable "glue_max_workers" {
@@ -297,6 +513,11 @@ variable "glue_max_workers" {
   description = "GLUE_MAX_WORKERS: a run is given at most so many, driver included."
   default     = 10
   nullable    = false
+
+  validation {
+    condition     = var.glue_max_workers >= var.glue_number_of_workers
+    error_message = "glue_max_workers must be at least glue_number_of_workers."
+  }
 }
 
 variable "glue_max_concurrent_runs" {
@@ -304,6 +525,11 @@ variable "glue_max_concurrent_runs" {
   description = "GLUE_MAX_CONCURRENT_RUNS: so many runs go at once, in Glue and in Dagster's pool."
   default     = 2
   nullable    = false
+
+  validation {
+    condition     = var.glue_max_concurrent_runs >= 1
+    error_message = "glue_max_concurrent_runs must be at least 1."
+  }
 }
 
 variable "glue_is_flexible" {
@@ -318,6 +544,11 @@ variable "compression_type" {
   description = "--COMPRESSION_TYPE: of the Parquet."
   default     = "snappy"
   nullable    = false
+
+  validation {
+    condition     = contains(["snappy", "zstd", "gzip", "none"], var.compression_type)
+    error_message = "compression_type must be snappy, zstd, gzip or none."
+  }
 }
 
 variable "output_prefix" {
@@ -325,6 +556,11 @@ variable "output_prefix" {
   description = "--OUTPUT_PREFIX: a folder of the output bucket, without slashes around it. Empty: none."
   default     = ""
   nullable    = false
+
+  validation {
+    condition     = !startswith(var.output_prefix, "/") && !endswith(var.output_prefix, "/")
+    error_message = "output_prefix must neither begin nor end with a slash."
+  }
 }
 
 variable "max_rejected_fraction" {
@@ -332,6 +568,11 @@ variable "max_rejected_fraction" {
   description = "--MAX_REJECTED_FRACTION: a manifest fails where more of its records are rejected. 1: it never does."
   default     = 0.5
   nullable    = false
+
+  validation {
+    condition     = var.max_rejected_fraction >= 0 && var.max_rejected_fraction <= 1
+    error_message = "max_rejected_fraction must be 0 to 1."
+  }
 }
 
 variable "on_missing" {
@@ -339,13 +580,25 @@ variable "on_missing" {
   description = "--ON_MISSING: what becomes of a manifest that lists a file which can't be read for good: fail (the manifest, once the others are read) or skip."
   default     = "fail"
   nullable    = false
+
+  validation {
+    condition     = contains(["fail", "skip"], var.on_missing)
+    error_message = "on_missing must be fail or skip."
+  }
 }
+
+# Launching
 
 variable "launch_min_mb" {
   type        = number
   description = "LAUNCH_MIN_MB: a date is launched once so much of it waits. 0: no such bound."
   default     = 0
   nullable    = false
+
+  validation {
+    condition     = var.launch_min_mb >= 0
+    error_message = "launch_min_mb must be 0 or more."
+  }
 }
 
 variable "launch_max_wait_seconds" {
@@ -353,13 +606,25 @@ variable "launch_max_wait_seconds" {
   description = "LAUNCH_MAX_WAIT_SECONDS: a date is launched once its oldest manifest waited so long. 0: at once."
   default     = 0
   nullable    = false
+
+  validation {
+    condition     = var.launch_max_wait_seconds >= 0
+    error_message = "launch_max_wait_seconds must be 0 or more."
+  }
 }
+
+# Alerts
 
 variable "alert_emails" {
   type        = list(string)
   description = "Addresses that the alert topic is sent to; each has to confirm the mail that AWS sends."
   default     = []
   nullable    = false
+
+  validation {
+    condition     = alltrue([for one in var.alert_emails : can(regex("^[^@\\s]+@[^@\\s]+$", one))])
+    error_message = "alert_emails must be e-mail addresses."
+  }
 }
 
 variable "oldest_pending_minutes" {

@@ -1,12 +1,72 @@
-# One module a stream. What they share is in dagster.tf and account.tf.
+# Written by generate.py from modules/feed/settings.tf; change it there.
 
-locals {
-  # Where alerts lead to: the UI that is deployed here has its name before it is there.
-  deployed_url = var.deploy_dagster && var.dagster.ui_host != null ? "https://${var.dagster.ui_host}" : null
-  dagster_url  = var.dagster_url != null ? var.dagster_url : local.deployed_url
+variable "feeds" {
+  type = map(object({
+    protect                        = optional(bool)
+    kms_key_arn                    = optional(string)
+    existing_buckets               = optional(map(string))
+    input_days                     = optional(number)
+    report_days                    = optional(number)
+    quarantine_days                = optional(number)
+    noncurrent_days                = optional(number)
+    producers                      = optional(map(string))
+    input_is_strict                = optional(bool)
+    event_route                    = optional(string)
+    max_receive_count              = optional(number)
+    lambda_memory_size             = optional(number)
+    lambda_timeout                 = optional(number)
+    lambda_maximum_concurrency     = optional(number)
+    lambda_reserved_concurrency    = optional(number)
+    lambda_batch_size              = optional(number)
+    lambda_batching_window_seconds = optional(number)
+    sweeper_interval_minutes       = optional(number)
+    sweeper_memory_size            = optional(number)
+    sweeper_timeout                = optional(number)
+    log_days                       = optional(number)
+    input_prefix                   = optional(string)
+    input_extensions               = optional(list(string))
+    date_sources                   = optional(list(string))
+    partition_start_date           = optional(string)
+    max_files_per_manifest         = optional(number)
+    min_files_for_partial_batch    = optional(number)
+    max_batch_age_seconds          = optional(number)
+    max_batch_mb                   = optional(number)
+    late_flush_seconds             = optional(number)
+    expected_file_size_mb          = optional(number)
+    size_tolerance_percent         = optional(number)
+    lock_ttl_seconds               = optional(number)
+    ttl_days                       = optional(number)
+    refusal_alert_threshold        = optional(number)
+    audit_days                     = optional(number)
+    dynamodb_read_capacity         = optional(number)
+    dynamodb_write_capacity        = optional(number)
+    dynamodb_max_read_capacity     = optional(number)
+    dynamodb_max_write_capacity    = optional(number)
+    enable_autoscaling             = optional(bool)
+    dynamodb_on_demand             = optional(bool)
+    glue_worker_type               = optional(string)
+    glue_number_of_workers         = optional(number)
+    glue_max_workers               = optional(number)
+    glue_max_concurrent_runs       = optional(number)
+    glue_is_flexible               = optional(bool)
+    compression_type               = optional(string)
+    output_prefix                  = optional(string)
+    max_rejected_fraction          = optional(number)
+    on_missing                     = optional(string)
+    launch_min_mb                  = optional(number)
+    launch_max_wait_seconds        = optional(number)
+    alert_emails                   = optional(list(string))
+    oldest_pending_minutes         = optional(number)
+    extra_wait_minutes             = optional(number)
+  }))
+  description = "The streams, each by its name, and by \"\" the one that has none. What is set here is of one feed; what is not is as the variable of the same name says."
+  default     = { "" = {} }
+  nullable    = false
 
-  # As make package writes it.
-  glue_files = jsondecode(file("${var.build_folder}/glue/job.json"))
+  validation {
+    condition     = length(var.feeds) > 0 && alltrue([for name, _ in var.feeds : can(regex("^([a-z][a-z0-9-]{0,19})?$", name))])
+    error_message = "feeds must have one at least; each is named by \"\", or by a small letter and up to 19 small letters, digits and hyphens."
+  }
 }
 
 module "feed" {
@@ -21,12 +81,12 @@ module "feed" {
 
   protect                        = each.value.protect != null ? each.value.protect : var.protect
   kms_key_arn                    = each.value.kms_key_arn != null ? each.value.kms_key_arn : var.kms_key_arn
-  existing_buckets               = each.value.existing_buckets
+  existing_buckets               = each.value.existing_buckets != null ? each.value.existing_buckets : var.existing_buckets
   input_days                     = each.value.input_days != null ? each.value.input_days : var.input_days
   report_days                    = each.value.report_days != null ? each.value.report_days : var.report_days
   quarantine_days                = each.value.quarantine_days != null ? each.value.quarantine_days : var.quarantine_days
   noncurrent_days                = each.value.noncurrent_days != null ? each.value.noncurrent_days : var.noncurrent_days
-  producers                      = each.value.producers
+  producers                      = each.value.producers != null ? each.value.producers : var.producers
   input_is_strict                = each.value.input_is_strict != null ? each.value.input_is_strict : var.input_is_strict
   event_route                    = each.value.event_route != null ? each.value.event_route : var.event_route
   max_receive_count              = each.value.max_receive_count != null ? each.value.max_receive_count : var.max_receive_count
