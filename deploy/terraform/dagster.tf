@@ -31,7 +31,8 @@ module "dagster" {
   enable_execute_command = var.dagster.enable_execute_command
   wait_for_services      = var.dagster.wait_for_services
   log_retention_days     = var.dagster.log_retention_days
-  alarm_topic_arns       = var.dagster.alarm_topic_arns
+  # Where nothing else is said, whoever hears of a feed hears of its Dagster.
+  alarm_topic_arns = var.dagster.alarm_topic_arns != null ? var.dagster.alarm_topic_arns : [for feed in module.feed : feed.alert_topic_arn]
 
   ui_host            = var.dagster.ui_host
   ui_read_only_host  = var.dagster.ui_read_only_host

@@ -14,8 +14,10 @@ protect         = false
 input_days      = 7
 quarantine_days = 14
 
-# Webserver, daemon and code servers in one task, endpoints in one zone, no load balancer: docs/cost.md has the price.
+# Webserver, daemon and code servers in one task, endpoints in one zone; the UI is reached by ECS Exec, without a load
+# balancer. docs/cost.md has the price.
 dagster = {
-  one_task       = true
-  endpoint_zones = 1
+  one_task               = true
+  endpoint_zones         = 1
+  enable_execute_command = true
 }

@@ -601,8 +601,8 @@ def test_each_service_runs_its_command(services: Made) -> None:
 def test_the_code_servers_are_found(services: Made, one_task: Made) -> None:
     for name in ("daemon", "webserver", "webserver-read-only"):
         assert services.environment(name)["NDJSON_CODE_SERVERS"] == (
-            "ndjson=ndjson.ndjson-dagster-prod.internal:4000,"
-            "ndjson-orders=ndjson-orders.ndjson-dagster-prod.internal:4000"
+            "ndjson_pipeline=ndjson.ndjson-dagster-prod.internal:4000,"
+            "orders=ndjson-orders.ndjson-dagster-prod.internal:4000"
         )
     assert {
         one["name"]: [record["ttl"] for record in one["dns_config"][0]["dns_records"]]
@@ -614,7 +614,7 @@ def test_the_code_servers_are_found(services: Made, one_task: Made) -> None:
     registered = {name for name, one in services.of("aws_ecs_service").items() if one["service_registries"]}
     assert registered == {"this.code-server-ndjson", "this.code-server-ndjson-orders"}
     assert one_task.environment("daemon")["NDJSON_CODE_SERVERS"] == (
-        "ndjson=127.0.0.1:4000,ndjson-orders=127.0.0.1:4001"
+        "ndjson_pipeline=127.0.0.1:4000,orders=127.0.0.1:4001"
     )
 
 

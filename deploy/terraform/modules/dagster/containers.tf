@@ -7,7 +7,11 @@ locals {
     # Containers of one task share its ports.
     port = local.code_server_port + (var.one_task ? index(sort(keys(var.code_locations)), key) : 0)
   }) }
-  code_servers = join(",", [for one in local.code_services : "${one.name}=${one.host}:${one.port}"])
+  # A code location is called by its feed's name, as on a laptop.
+  code_servers = join(",", [
+    for one in local.code_services :
+    "${one.name == "ndjson" ? "ndjson_pipeline" : trimprefix(one.name, "ndjson-")}=${one.host}:${one.port}"
+  ])
 
   # The UIs, each by its name; without a load balancer one is there all the same.
   webservers = merge(

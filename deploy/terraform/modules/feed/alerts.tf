@@ -33,7 +33,7 @@ data "aws_iam_policy_document" "alerts" {
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = ["arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${local.prefix}-parquet-*"]
+      values   = ["arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:*"]
     }
   }
 }

@@ -24,6 +24,8 @@ locals {
 }
 
 data "aws_iam_policy_document" "code_location" {
+  source_policy_documents = [data.aws_iam_policy_document.own_account.json]
+
   statement {
     sid = "MoveManifests"
     actions = [

@@ -51,9 +51,27 @@ resource "aws_iam_role_policy" "function" {
   }[each.key]
 }
 
+# A bucket's name has no account in it: whoever takes the name of one that was deleted would be sent its objects.
+data "aws_iam_policy_document" "own_account" {
+  statement {
+    sid       = "OwnBucketsAlone"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringNotEquals"
+      variable = "aws:ResourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
 # What builder and sweeper share: both cut batches and quarantine.
 
 data "aws_iam_policy_document" "ingest" {
+  source_policy_documents = [data.aws_iam_policy_document.own_account.json]
+
   statement {
     sid = "Track"
     actions = [
@@ -173,6 +191,8 @@ data "aws_iam_policy_document" "sweeper" {
 }
 
 data "aws_iam_policy_document" "generator" {
+  source_policy_documents = [data.aws_iam_policy_document.own_account.json]
+
   statement {
     sid       = "WriteInput"
     actions   = ["s3:PutObject"]
@@ -226,6 +246,8 @@ resource "aws_iam_role" "glue" {
 }
 
 data "aws_iam_policy_document" "glue" {
+  source_policy_documents = [data.aws_iam_policy_document.own_account.json]
+
   statement {
     sid       = "ReadOwnCode"
     actions   = ["s3:GetObject"]
