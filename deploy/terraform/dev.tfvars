@@ -9,6 +9,9 @@ max_batch_age_seconds = 60
 # A small table. It scales no further than a trial needs.
 dynamodb_on_demand = true
 
+# A new account has ten concurrent invocations in all, and lets none be reserved.
+lambda_reserved_concurrency = -1
+
 # Removed soon, and together with what lies in it.
 protect         = false
 input_days      = 7

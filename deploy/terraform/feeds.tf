@@ -12,6 +12,8 @@ variable "feeds" {
     producers                      = optional(map(string))
     input_is_strict                = optional(bool)
     event_route                    = optional(string)
+    manage_input_notifications     = optional(bool)
+    redrive_principals             = optional(list(string))
     max_receive_count              = optional(number)
     lambda_memory_size             = optional(number)
     lambda_timeout                 = optional(number)
@@ -19,7 +21,8 @@ variable "feeds" {
     lambda_reserved_concurrency    = optional(number)
     lambda_batch_size              = optional(number)
     lambda_batching_window_seconds = optional(number)
-    sweeper_interval_minutes       = optional(number)
+    sweep_interval_minutes         = optional(number)
+    audit_interval_minutes         = optional(number)
     sweeper_memory_size            = optional(number)
     sweeper_timeout                = optional(number)
     log_days                       = optional(number)
@@ -89,6 +92,8 @@ module "feed" {
   producers                      = each.value.producers != null ? each.value.producers : var.producers
   input_is_strict                = each.value.input_is_strict != null ? each.value.input_is_strict : var.input_is_strict
   event_route                    = each.value.event_route != null ? each.value.event_route : var.event_route
+  manage_input_notifications     = each.value.manage_input_notifications != null ? each.value.manage_input_notifications : var.manage_input_notifications
+  redrive_principals             = each.value.redrive_principals != null ? each.value.redrive_principals : var.redrive_principals
   max_receive_count              = each.value.max_receive_count != null ? each.value.max_receive_count : var.max_receive_count
   lambda_memory_size             = each.value.lambda_memory_size != null ? each.value.lambda_memory_size : var.lambda_memory_size
   lambda_timeout                 = each.value.lambda_timeout != null ? each.value.lambda_timeout : var.lambda_timeout
@@ -96,7 +101,8 @@ module "feed" {
   lambda_reserved_concurrency    = each.value.lambda_reserved_concurrency != null ? each.value.lambda_reserved_concurrency : var.lambda_reserved_concurrency
   lambda_batch_size              = each.value.lambda_batch_size != null ? each.value.lambda_batch_size : var.lambda_batch_size
   lambda_batching_window_seconds = each.value.lambda_batching_window_seconds != null ? each.value.lambda_batching_window_seconds : var.lambda_batching_window_seconds
-  sweeper_interval_minutes       = each.value.sweeper_interval_minutes != null ? each.value.sweeper_interval_minutes : var.sweeper_interval_minutes
+  sweep_interval_minutes         = each.value.sweep_interval_minutes != null ? each.value.sweep_interval_minutes : var.sweep_interval_minutes
+  audit_interval_minutes         = each.value.audit_interval_minutes != null ? each.value.audit_interval_minutes : var.audit_interval_minutes
   sweeper_memory_size            = each.value.sweeper_memory_size != null ? each.value.sweeper_memory_size : var.sweeper_memory_size
   sweeper_timeout                = each.value.sweeper_timeout != null ? each.value.sweeper_timeout : var.sweeper_timeout
   log_days                       = each.value.log_days != null ? each.value.log_days : var.log_days

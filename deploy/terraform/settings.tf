@@ -112,6 +112,25 @@ variable "event_route" {
   }
 }
 
+variable "manage_input_notifications" {
+  type        = bool
+  description = "Whether the input bucket's notifications are set here; S3 keeps one configuration a bucket, so that others are lost. False, for an existing bucket: its owner adds the queue, the topic, or EventBridge."
+  default     = true
+  nullable    = false
+}
+
+variable "redrive_principals" {
+  type        = list(string)
+  description = "The ARNs of roles or users who may move messages back from the dead-letter queue: SQS sends them in their name, and nobody else of the account but the sweeper may send."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.redrive_principals : can(regex("^arn:[^:]+:iam::[0-9]{12}:(role|user)/", arn))])
+    error_message = "redrive_principals must be ARNs of roles or users."
+  }
+}
+
 variable "max_receive_count" {
   type        = number
   description = "After so many receives SQS moves a message to the dead-letter queue."
@@ -164,7 +183,7 @@ variable "lambda_maximum_concurrency" {
 
 variable "lambda_reserved_concurrency" {
   type        = number
-  description = "Taken from the account's concurrency for the manifest builder; not below lambda_maximum_concurrency, or throttled polls use up receives. -1: none is reserved."
+  description = "Taken from the account's concurrency for the manifest builder; not below lambda_maximum_concurrency, or throttled polls use up receives. -1: none is reserved; a new account has ten in all, and lets none be."
   default     = 10
   nullable    = false
 
@@ -198,15 +217,27 @@ variable "lambda_batching_window_seconds" {
   }
 }
 
-variable "sweeper_interval_minutes" {
+variable "sweep_interval_minutes" {
   type        = number
-  description = "The sweeper is called once in so many minutes."
-  default     = 5
+  description = "Once in so many minutes the sweeper flushes what is due, and finishes what crashed."
+  default     = 1
   nullable    = false
 
   validation {
-    condition     = var.sweeper_interval_minutes >= 1 && var.sweeper_interval_minutes <= 60 && floor(var.sweeper_interval_minutes) == var.sweeper_interval_minutes
-    error_message = "sweeper_interval_minutes must be a whole number from 1 to 60."
+    condition     = var.sweep_interval_minutes >= 1 && var.sweep_interval_minutes <= 60 && floor(var.sweep_interval_minutes) == var.sweep_interval_minutes
+    error_message = "sweep_interval_minutes must be a whole number from 1 to 60."
+  }
+}
+
+variable "audit_interval_minutes" {
+  type        = number
+  description = "Once in so many minutes the sweeper also lists the input of recent dates, for events that were lost."
+  default     = 60
+  nullable    = false
+
+  validation {
+    condition     = var.audit_interval_minutes >= 2 && var.audit_interval_minutes <= 1440 && floor(var.audit_interval_minutes) == var.audit_interval_minutes
+    error_message = "audit_interval_minutes must be a whole number from 2 to 1440."
   }
 }
 

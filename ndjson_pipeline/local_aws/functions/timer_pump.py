@@ -42,16 +42,24 @@ class TimerPump:
         account: the AWS account, which events carry.
         region: the region, which events carry.
         interval_seconds: from the end of one invocation to the next.
+        payload: what the function is given, as a schedule has it; None gives the event of a rule.
     """
 
     def __init__(
-        self, runtime: LambdaRuntime, function_name: str, account: str, region: str, interval_seconds: float
+        self,
+        runtime: LambdaRuntime,
+        function_name: str,
+        account: str,
+        region: str,
+        interval_seconds: float,
+        payload: object | None = None,
     ) -> None:
         self._runtime = runtime
         self._function_name = function_name
         self._account = account
         self._region = region
         self._interval_seconds = interval_seconds
+        self._payload = payload
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timer-pump", daemon=True)
 
@@ -70,8 +78,9 @@ class TimerPump:
     def _run(self) -> None:
         while not self._stopping.wait(self._interval_seconds):
             event = scheduled_event(self._account, self._region, self._function_name, datetime.now(UTC))
+            payload = event if self._payload is None else self._payload
             try:
-                invocation = self._runtime.invoke(self._function_name, event)
+                invocation = self._runtime.invoke(self._function_name, payload)
             except (LocalAwsError, OSError) as error:
                 # A timer goes on whatever happens to one invocation.
                 _logger.warning("%s not invoked: %s", self._function_name, error)

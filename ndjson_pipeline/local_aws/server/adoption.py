@@ -4,6 +4,7 @@ It is read back from the API, so that a function runs with the handler, the time
 maker gave it.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -96,4 +97,5 @@ def timer_pumps_of(client: Client, runtime: LambdaRuntime, account: str, region:
                 account,
                 region,
                 float(rate[1]) * _SECONDS[rate[2]],
+                json.loads(schedule["Target"].get("Input") or "null"),
             )

@@ -142,7 +142,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   dimensions          = each.value.dimensions
   comparison_operator = lookup(each.value, "below", false) ? "LessThanThreshold" : "GreaterThanThreshold"
   threshold           = each.value.threshold
-  period              = each.key == "Sweeper-Silence" ? max(local.five_minutes, 3 * 60 * var.sweeper_interval_minutes) : local.five_minutes
+  period              = each.key == "Sweeper-Silence" ? max(local.five_minutes, 3 * 60 * var.sweep_interval_minutes) : local.five_minutes
   evaluation_periods  = 1
   treat_missing_data  = each.value.silence
   alarm_actions       = [aws_sns_topic.alerts.arn]

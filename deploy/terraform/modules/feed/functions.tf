@@ -41,8 +41,8 @@ locals {
         description = "Flushes past dates, finishes what crashed, finds lost events"
         memory      = var.sweeper_memory_size
         timeout     = var.sweeper_timeout
-        # Two sweeps at once would only be in each other's way. Where nothing is reserved, it is neither here.
-        reserved = var.lambda_reserved_concurrency == -1 ? -1 : 1
+        # A sweep, an audit beside it, and one by hand. Where nothing is reserved, it is neither here.
+        reserved = var.lambda_reserved_concurrency == -1 ? -1 : 3
       }
     },
     var.environment != "dev" ? {} : {
@@ -101,10 +101,20 @@ resource "aws_lambda_event_source_mapping" "events" {
   }
 }
 
+locals {
+  # The flush costs what is open, the audit the listings of some dates: so one comes often, the other rarely.
+  schedules = {
+    sweep = { minutes = var.sweep_interval_minutes, input = { audit = false } }
+    audit = { minutes = var.audit_interval_minutes, input = {} }
+  }
+}
+
 resource "aws_scheduler_schedule" "sweeper" {
-  name                = local.functions.sweeper
-  description         = "Calls the sweeper"
-  schedule_expression = var.sweeper_interval_minutes == 1 ? "rate(1 minute)" : "rate(${var.sweeper_interval_minutes} minutes)"
+  for_each = local.schedules
+
+  name                = "${local.prefix}-parquet-${each.key}-${var.environment}"
+  description         = "Calls ${local.functions.sweeper}"
+  schedule_expression = each.value.minutes == 1 ? "rate(1 minute)" : "rate(${each.value.minutes} minutes)"
 
   flexible_time_window {
     mode = "OFF"
@@ -113,7 +123,7 @@ resource "aws_scheduler_schedule" "sweeper" {
   target {
     arn      = aws_lambda_function.this["sweeper"].arn
     role_arn = aws_iam_role.scheduler.arn
-    input    = jsonencode({})
+    input    = jsonencode(each.value.input)
 
     # The next one comes soon, and does what this one would have done.
     retry_policy {

@@ -19,6 +19,8 @@ locals {
     "--COMPRESSION_TYPE"                = var.compression_type
     "--MAX_REJECTED_FRACTION"           = tostring(var.max_rejected_fraction)
     "--ON_MISSING"                      = var.on_missing
+    "--SCHEMA_MODE"                     = var.schema_mode
+    "--TARGET_FILE_MB"                  = tostring(var.target_file_mb)
     "--CATALOG_DATABASE"                = local.catalog_database
     "--CATALOG_TABLE"                   = local.catalog_table
     "--extra-py-files"                  = "${local.scripts}/${var.glue_files.modules}"

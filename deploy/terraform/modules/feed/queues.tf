@@ -66,7 +66,8 @@ data "aws_iam_policy_document" "events_queue" {
     }
   }
 
-  # The sweeper sends lost events again; nobody else of the account, whatever its policies say.
+  # The sweeper sends lost events again, an operator moves messages back; nobody else of the account sends, whatever
+  # its policies say.
   statement {
     sid       = "OnlySenders"
     effect    = "Deny"
@@ -80,7 +81,7 @@ data "aws_iam_policy_document" "events_queue" {
     condition {
       test     = "ArnNotEquals"
       variable = "aws:PrincipalArn"
-      values   = [local.role_arns.sweeper]
+      values   = concat([local.role_arns.sweeper], var.redrive_principals)
     }
     condition {
       test     = "Bool"
@@ -115,6 +116,8 @@ resource "aws_sqs_queue_policy" "events" {
 # From the bucket to the queue, by one of three routes.
 
 resource "aws_s3_bucket_notification" "input" {
+  count = var.manage_input_notifications ? 1 : 0
+
   bucket      = local.names.input
   eventbridge = var.event_route == "eventbridge"
 
