@@ -12,13 +12,11 @@ locals {
     },
     local.is_prod ? {} : { generator = "lambda.amazonaws.com" },
   )
-  # Who may act as the service: these functions, this job, these schedules, of this account.
+  # Who may act as the service, besides that it must be for this account. Of Lambda the account alone: a function and
+  # the poller of its queue come with other ARNs.
   role_sources = {
-    manifest-builder = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.names.manifest_builder}"
-    sweeper          = local.arns.sweeper
-    generator        = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.names.generator}"
-    glue             = "arn:${local.partition}:glue:${local.region}:${local.account}:*"
-    scheduler        = "arn:${local.partition}:scheduler:${local.region}:${local.account}:schedule-group/default"
+    glue      = "arn:${local.partition}:glue:${local.region}:${local.account}:*"
+    scheduler = "arn:${local.partition}:scheduler:${local.region}:${local.account}:schedule-group/default"
   }
   role_descriptions = {
     manifest-builder = "Tracks input files, and cuts them into manifests"
@@ -41,10 +39,10 @@ resource "aws_iam_role" "this" {
         Effect    = "Allow"
         Principal = { Service = each.value }
         Action    = "sts:AssumeRole"
-        Condition = {
-          StringEquals = { "aws:SourceAccount" = local.account }
-          ArnLike      = { "aws:SourceArn" = local.role_sources[each.key] }
-        }
+        Condition = merge(
+          { StringEquals = { "aws:SourceAccount" = local.account } },
+          contains(keys(local.role_sources), each.key) ? { ArnLike = { "aws:SourceArn" = local.role_sources[each.key] } } : {},
+        )
       },
     ]
   })
@@ -59,7 +57,7 @@ locals {
     Resource = key
     Condition = {
       StringEquals = {
-        "kms:ViaService" = [for service in ["s3", "sqs", "sns", "dynamodb"] : "${service}.${local.region}.amazonaws.com"]
+        "kms:ViaService" = [for service in ["s3", "sqs", "sns", "dynamodb"] : "${service}.${local.region}.${data.aws_partition.current.dns_suffix}"]
       }
     }
   }]
@@ -69,7 +67,7 @@ locals {
     Effect    = "Allow"
     Action    = "kms:Decrypt"
     Resource  = key
-    Condition = { StringEquals = { "kms:ViaService" = "lambda.${local.region}.amazonaws.com" } }
+    Condition = { StringEquals = { "kms:ViaService" = "lambda.${local.region}.${data.aws_partition.current.dns_suffix}" } }
   }]
 
   # The groups are made by Terraform.
