@@ -3,6 +3,7 @@
 import logging
 import threading
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ndjson_pipeline.local_aws.errors import LocalAwsError
@@ -42,16 +43,24 @@ class TimerPump:
         account: the AWS account, which events carry.
         region: the region, which events carry.
         interval_seconds: from the end of one invocation to the next.
+        payload: the event in place of a scheduled rule's.
     """
 
     def __init__(
-        self, runtime: LambdaRuntime, function_name: str, account: str, region: str, interval_seconds: float
+        self,
+        runtime: LambdaRuntime,
+        function_name: str,
+        account: str,
+        region: str,
+        interval_seconds: float,
+        payload: Mapping[str, object] | None = None,
     ) -> None:
         self._runtime = runtime
         self._function_name = function_name
         self._account = account
         self._region = region
         self._interval_seconds = interval_seconds
+        self._payload = payload
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timer-pump", daemon=True)
 
@@ -69,7 +78,9 @@ class TimerPump:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._interval_seconds):
-            event = scheduled_event(self._account, self._region, self._function_name, datetime.now(UTC))
+            event = self._payload
+            if event is None:
+                event = scheduled_event(self._account, self._region, self._function_name, datetime.now(UTC))
             try:
                 invocation = self._runtime.invoke(self._function_name, event)
             except (LocalAwsError, OSError) as error:

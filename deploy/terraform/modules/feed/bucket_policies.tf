@@ -91,15 +91,18 @@ locals {
     NotResource = local.producer_folders[principal]
   }]
 
+  input_statements = concat(
+    local.denies_customer_keys,
+    local.denies_foreign_keys,
+    local.denies_cold_storage,
+    local.denies_acls,
+    local.allows_producers,
+    local.bounds_producers,
+  )
+
   bucket_policies = {
-    for purpose, statements in local.tls_only : purpose => concat(statements, purpose != "input" ? [] : concat(
-      local.denies_customer_keys,
-      local.denies_foreign_keys,
-      local.denies_cold_storage,
-      local.denies_acls,
-      local.allows_producers,
-      local.bounds_producers,
-    ))
+    for purpose, statements in local.tls_only :
+    purpose => concat(statements, [for one in local.input_statements : one if purpose == "input"])
   }
 }
 

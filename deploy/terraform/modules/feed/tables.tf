@@ -28,14 +28,16 @@ locals {
 data "aws_dynamodb_tables" "present" {}
 
 data "aws_dynamodb_table" "present" {
-  for_each = local.is_autoscaled ? setintersection(data.aws_dynamodb_tables.present.names, values(local.scaled_tables)) : []
+  for_each = toset([for name in values(local.scaled_tables) : name if local.is_autoscaled && contains(local.present_tables, name)])
 
   name = each.value
 }
 
 locals {
   is_autoscaled = var.enable_autoscaling && !var.dynamodb_on_demand
-  scaled_tables = { tracking = local.names.tracking_table, metrics = local.names.metrics_table }
+  # Null where there are none.
+  present_tables = data.aws_dynamodb_tables.present.names == null ? toset([]) : data.aws_dynamodb_tables.present.names
+  scaled_tables  = { tracking = local.names.tracking_table, metrics = local.names.metrics_table }
 
   # By `{table}` and `{table}/{index}`: what is there now.
   present_capacity = merge([
