@@ -77,13 +77,40 @@ def test_the_age_of_the_oldest_pending_file_is_a_metric(
     assert ingest.sweep(audit=False)["oldest_pending_age_seconds"] == 77
     items = ingest.clients.dynamodb.scan(TableName=ingest.settings.metrics_table or "")["Items"]
     assert {item["metric_type"]["S"]: float(item["value"]["N"]) for item in items} == {
-        "oldest_pending_age_seconds": 77
+        "oldest_pending_age_seconds": 77,
+        "oldest_waiting_manifest_age_seconds": 0,
     }
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert lines[0]["oldest_pending_age_seconds"] == [77.0]
     ingest.clock.advance(days=1)
     ingest.sweep(audit=False)
     assert ingest.sweep(audit=False)["oldest_pending_age_seconds"] == 0
+
+
+def test_an_age_that_could_not_be_read_is_not_told(
+    ingest: Ingest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A 0 would say that all is well; silence is alarmed."""
+    ingest.deliver(ingest.put(next(iter(names(1)))), metrics_table=None)
+    ingest.clock.advance(hours=50)
+    blind = ingest.runtime(Failing(ingest.clients, "Scan").clients)
+    capsys.readouterr()
+    assert ingest.sweep(audit=False, runtime=blind)["failed"] == ["flush"]
+    assert "oldest_pending_age_seconds" not in capsys.readouterr().out
+
+
+def test_the_age_of_the_oldest_waiting_manifest_is_a_metric(
+    ingest: Ingest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ingest.deliver(*(ingest.put(name) for name in names(10)), metrics_table=None)
+    ingest.clock.advance(seconds=60)
+    ingest.deliver(*(ingest.put(f"{TODAY}-b{number}.ndjson") for number in range(10)), metrics_table=None)
+    ingest.clock.advance(seconds=40)
+    assert len(ingest.manifest_records()) == 2
+    capsys.readouterr()
+    assert ingest.sweep(audit=False)["oldest_waiting_manifest_age_seconds"] == 100
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert lines[0]["oldest_waiting_manifest_age_seconds"] == [100.0]
 
 
 def test_lost_events_are_sent_again_once_they_are_late(live: Ingest) -> None:

@@ -1,14 +1,17 @@
-"""S3: one call at a time, whole event records, and the conditions of copies."""
+"""S3: one call at a time, whole event records, the conditions of copies, and whom a policy binds."""
 
 import functools
 import itertools
+import json
 import threading
 import time
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+import moto.s3.models
 import moto.s3.notifications
 import moto.s3.responses
+from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.exceptions import PreconditionFailed
 
 from ndjson_pipeline.local_aws.moto_patches.registry import Services, locked, replaces
@@ -76,6 +79,31 @@ def _copies_of_parts_look_at_their_condition(original: Any, _services: Services)
         return original(response)
 
     return upload_part_copy
+
+
+@replaces(moto.s3.models.FakeBucket, "get_permission")
+def _policies_bind_whom_they_name(_original: Any, _services: Services) -> Any:
+    """Stock moto applies a statement of a bucket's policy whatever its condition, and whomever it names.
+
+    So a policy that refuses plain HTTP, as every bucket's should, refuses every call; and one that keeps a
+    producer to its folder keeps everybody. Here a statement with a condition, or for some principals alone,
+    counts for nothing: whoever signs with this start's credentials is the account's owner, by a line that
+    does not leave the machine.
+    """
+
+    def get_permission(bucket: Any, action: str, resource: str) -> Any:
+        if bucket.policy is None:
+            return PermissionResult.NEUTRAL
+        document = json.loads(bucket.policy)
+        statements = document["Statement"]
+        document["Statement"] = [
+            statement
+            for statement in (statements if isinstance(statements, list) else [statements])
+            if "Condition" not in statement and statement.get("Principal") in ("*", {"AWS": "*"})
+        ]
+        return IAMPolicy(json.dumps(document)).is_action_permitted(action, resource)
+
+    return get_permission
 
 
 def _demand_source(response: Any) -> None:
