@@ -6,7 +6,7 @@
 # make bench   what things cost; asserts nothing
 # make check   lint and types
 # make lock    requirements.lock and deploy/locks anew from pyproject.toml
-# make audit   known vulnerabilities of what the locks pin, where their database can be reached
+# make audit   known vulnerabilities of what the locks pin, where their database can be reached; checkov over the Terraform
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -78,6 +78,7 @@ lock: setup
 
 audit: setup
 	$(BIN)/python deploy/locks/audit.py
+	$(BIN)/python deploy/terraform/scan.py
 
 clean:
 	rm -rf .venv .local build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -100,3 +100,15 @@ def _a_queue_keeps_its_policy(original: Any, _services: Services) -> Any:
         original(queue, attributes, now)
 
     return set_attributes
+
+
+@replaces(moto.sqs.models.Queue, "BASE_ATTRIBUTES")
+def _queues_say_who_may_redrive(original: Any, _services: Services) -> Any:
+    """Stock moto refuses to be asked for RedriveAllowPolicy."""
+    return [*original, "RedriveAllowPolicy"]
+
+
+@replaces(moto.sqs.models.Queue, "redrive_allow_policy")
+def _queues_let_all_redrive_at_first(_original: Any, _services: Services) -> Any:
+    """Stock moto has no RedriveAllowPolicy of a queue to which none was given."""
+    return None
