@@ -67,8 +67,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Returns:
         What each part did: `open_dates`, `flushed` {date: files}, `finished` [manifests], `left` [past dates
-        with pending files], `oldest_pending_age_seconds`, `oldest_waiting_manifest_age_seconds` (null where it
-        could not be read), `quarantine_moved`, `quarantine_left`, `quarantine_stay` [URIs of large refused
+        with pending files], `oldest_pending_age_seconds`, `oldest_waiting_manifest_age_seconds` (null where
+        it could not be read), `quarantine_moved`, `quarantine_left`, `quarantine_stay` [URIs of large refused
         files: moved, for the next sweep, too large], `refusals_alerted`, `audited` [dates],
         `events_resent` {date: files}, `events_incomplete` [dates that the time did not reach; the next sweep
         goes on], `manifests_removed` [keys], `failed` [parts].

@@ -77,13 +77,15 @@ variable "feeds" {
     oldest_pending_file_alarm_seconds = optional(number)
     manifest_wait_grace_seconds       = optional(number)
   }))
-  description = "The streams, each by its name, and by \"\" the one that has none. What is set here is of one feed; what is not is as the variable of the same name says."
+  description = "The streams by their names, the one without by \"\". What is set here is of one; else its variable counts."
   default     = { "" = {} }
   nullable    = false
 
   validation {
-    condition     = length(var.feeds) > 0 && alltrue([for name, _ in var.feeds : can(regex("^([a-z][a-z0-9-]{0,19})?$", name))])
-    error_message = "feeds must have one at least; each is named by \"\", or by a small letter and up to 19 small letters, digits and hyphens."
+    condition = length(var.feeds) > 0 && alltrue([
+      for name, _ in var.feeds : can(regex("^([a-z][a-z0-9-]{0,19})?$", name))
+    ])
+    error_message = "feeds must have one; each name is empty, or a small letter and up to 19 of a-z, 0-9 and -."
   }
 }
 

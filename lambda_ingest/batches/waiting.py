@@ -25,9 +25,9 @@ class WaitingManifests:
     def oldest_age(self, now: datetime) -> timedelta:
         """Return how long the oldest pending manifest has waited; nothing where none does.
 
-        Costs what is pending, up to some thousands of records: where more wait, it is the oldest of those that
-        were read, and never more than the truth. A manifest of tomorrow waits for its day, and does not count.
-        Rows of another shape are skipped with a warning.
+        Costs what is pending, up to some thousands of records: where more wait, it is the oldest of those
+        that were read, and never more than the truth. A manifest of tomorrow waits for its day, and does not
+        count. Rows of another shape are skipped with a warning.
 
         Args:
             now: the time.

@@ -113,7 +113,8 @@ def test_glue_job():
     assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 2}
     assert (job["MaxRetries"], job["Timeout"]) == (0, 60)
     assert job["Command"]["ScriptLocation"] == f"s3://{names.scripts_bucket}/glue_jobs/ndjson_to_parquet.py"
-    assert job["DefaultArguments"] == {
+    # A run may give its own beside these, and none of these.
+    assert job["NonOverridableArguments"] == {
         "--INPUT_BUCKET": names.input_bucket,
         "--INPUT_PREFIX": "pipeline/input/",
         "--MANIFEST_BUCKET": names.manifest_bucket,

@@ -1,4 +1,4 @@
-"""Functions, mappings and schedules that others made, as Terraform does, read from the services' own answers."""
+"""Functions, mappings and schedules that others made, as Terraform does, as the services tell of them."""
 
 import json
 import re

@@ -81,6 +81,23 @@ def _copies_of_parts_look_at_their_condition(original: Any, _services: Services)
     return upload_part_copy
 
 
+@replaces(moto.s3.responses.S3Response, "get_bucket_notification")
+def _notifications_say_that_eventbridge_is_told(original: Any, _services: Services) -> Any:
+    """Stock moto sends to EventBridge, and leaves that out where it is asked for a bucket's notifications."""
+    end = "</NotificationConfiguration>"
+
+    @functools.wraps(original)
+    def get_bucket_notification(response: Any) -> Any:
+        status, headers, body = original(response)
+        text = body.decode() if isinstance(body, bytes) else body
+        configuration = response.backend.get_bucket_notification_configuration(response.bucket_name)
+        if configuration and configuration.event_bridge is not None and end in text:
+            text = text.replace(end, f"<EventBridgeConfiguration></EventBridgeConfiguration>{end}")
+        return status, headers, text
+
+    return get_bucket_notification
+
+
 @replaces(moto.s3.models.FakeBucket, "get_permission")
 def _policies_bind_whom_they_name(_original: Any, _services: Services) -> Any:
     """Stock moto applies a statement of a bucket's policy whatever its condition, and whomever it names.

@@ -1,6 +1,7 @@
 """SQS: no message lost or received twice, no policy erased, and less to do for each request."""
 
 import functools
+import json
 import threading
 import time
 from typing import Any
@@ -100,6 +101,19 @@ def _a_queue_keeps_its_policy(original: Any, _services: Services) -> Any:
         original(queue, attributes, now)
 
     return set_attributes
+
+
+@replaces(moto.sqs.models.Queue, "attributes")
+def _redrive_policies_come_back_as_they_were(original: Any, _services: Services) -> Any:
+    """Stock moto writes spaces into RedrivePolicy, which Terraform takes for a change."""
+
+    def attributes(queue: Any) -> dict[str, Any]:
+        result: dict[str, Any] = original.__get__(queue)
+        if queue.redrive_policy:
+            result["RedrivePolicy"] = json.dumps(queue.redrive_policy, separators=(",", ":"))
+        return result
+
+    return property(attributes)
 
 
 @replaces(moto.sqs.models.Queue, "BASE_ATTRIBUTES")

@@ -65,7 +65,11 @@ def test_what_is_read_is_bounded(ingest: Ingest, monkeypatch: pytest.MonkeyPatch
     def query(**request: Any) -> dict[str, Any]:
         pages.append(request)
         age = timedelta(minutes=len(pages))
-        row = {"date_prefix": TODAY, "file_key": "MANIFEST#a", "created_at": utc_timestamp(ingest.clock.now - age)}
+        row = {
+            "date_prefix": TODAY,
+            "file_key": "MANIFEST#a",
+            "created_at": utc_timestamp(ingest.clock.now - age),
+        }
         return {"Items": [to_item(row)], "LastEvaluatedKey": to_item({"file_key": str(len(pages))})}
 
     monkeypatch.setattr(ingest.clients.dynamodb, "query", query)

@@ -300,7 +300,8 @@ def test_a_job_can_be_updated(glue):
         "GlueVersion": "5.1",
         "Timeout": 30,
     }
-    original = {name: job[name] for name in (*update, "WorkerType", "NumberOfWorkers", "MaxRetries")}
+    kept = ("NonOverridableArguments", "WorkerType", "NumberOfWorkers", "MaxRetries")
+    original = {name: job[name] for name in (*update, *kept) if name in job}
     glue.client.update_job(JobName=glue.job, JobUpdate=update)
     try:
         changed = glue.client.get_job(JobName=glue.job)["Job"]
@@ -310,4 +311,5 @@ def test_a_job_can_be_updated(glue):
         assert glue.output(run["Id"]) == "['--ONLY', 'this']\n"
     finally:
         glue.client.update_job(JobName=glue.job, JobUpdate=original)
-    assert glue.client.get_job(JobName=glue.job)["Job"]["DefaultArguments"] == job["DefaultArguments"]
+    restored = glue.client.get_job(JobName=glue.job)["Job"]
+    assert restored["NonOverridableArguments"] == job["NonOverridableArguments"]

@@ -65,5 +65,14 @@ resource "aws_glue_job" "this" {
     max_concurrent_runs = var.glue_max_concurrent_runs
   }
 
+  lifecycle {
+    precondition {
+      condition = alltrue([
+        for purpose in ["manifest", "output"] : local.buckets[purpose] == local.names["${purpose}_bucket"]
+      ])
+      error_message = "existing_buckets.manifest and existing_buckets.output must bear the pipeline's own names: the code location finds them by these."
+    }
+  }
+
   depends_on = [aws_iam_role_policy.this]
 }

@@ -1,0 +1,389 @@
+"""Terraform makes two feeds on the local AWS: what it makes, that it works, that nothing of it stays."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambda_ingest.contract import settings as shared_settings
+from ndjson_pipeline.deployment import settings as pipeline_settings
+from ndjson_pipeline.deployment.deadlines import GLUE_TIMEOUT
+from ndjson_pipeline.deployment.names import Names
+from ndjson_pipeline.deployment.packaging import (
+    GLUE_MODULES_KEY,
+    GLUE_SCRIPT_KEY,
+    glue_modules_zip,
+    glue_script_path,
+    lambda_zip,
+)
+from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings
+from ndjson_pipeline_tests.deploy.described import Description, described
+from ndjson_pipeline_tests.deploy.terraform_command import LOCAL_PROVIDER, Terraform, require_terraform
+from ndjson_pipeline_tests.local_aws.conftest import eventually
+
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
+
+ROOT = Path(__file__).resolve().parents[2]
+TERRAFORM = ROOT / "deploy" / "terraform"
+FEED = TERRAFORM / "modules" / "feed"
+SECOND = "orders"
+MODULES = {"--scriptLocation": GLUE_SCRIPT_KEY, "--extra-py-files": GLUE_MODULES_KEY}
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Two feeds that Terraform made.
+
+    Attributes:
+        aws: the local AWS, alive with what was made.
+        terraform: in the folder of the root.
+        outputs: its outputs.
+        made: what the unnamed feed's resources were like right after.
+        made_locally: what `create_resources` makes of them.
+    """
+
+    aws: LocalAws
+    terraform: Terraform
+    outputs: dict[str, Any]
+    made: dict[str, Description]
+    made_locally: dict[str, Description]
+
+    def names(self, feed: str = "") -> Names:
+        return Names("dev", self.aws.names.account, feed)
+
+
+def lay_root(folder: Path) -> Path:
+    """Lay the root with a package beside it, and the local AWS's provider over its own."""
+    package = folder / "build"
+    (package / "glue").mkdir(parents=True)
+    (package / "lambda.zip").write_bytes(lambda_zip())
+    (package / "glue" / "arguments.json").write_text(json.dumps(MODULES))
+    root = folder / "terraform"
+    shutil.copytree(TERRAFORM, root, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "dagster*"))
+    settings = "\n".join(f"  {name} = {json.dumps(value)}" for name, value in LOCAL_PROVIDER.items())
+    (root / "override.tf").write_text(f'provider "aws" {{\n{settings}\n}}\n')
+    feeds = {"": {}, SECOND: {"dynamodb_on_demand": True, "event_route": "eventbridge", "launch_min_mb": 9}}
+    variables = {
+        "package_directory": str(package),
+        "region": "us-east-1",
+        "expected_file_size_mb": 0,
+        "feeds": feeds,
+        "alert_emails": ["nobody@example.com"],
+        "producers": {"arn:aws:iam::123456789012:role/shop": "shop/"},
+    }
+    (root / "test.auto.tfvars.json").write_text(json.dumps(variables))
+    return root
+
+
+@pytest.fixture(scope="module")
+def made_locally(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Description]:
+    require_terraform()
+    settings = LocalAwsSettings(queue_enabled=False, timer_enabled=False)
+    with LocalAws(directory=tmp_path_factory.mktemp("local"), settings=settings) as aws:
+        return described(aws.client, aws.names)
+
+
+@pytest.fixture(scope="module")
+def deployment(
+    made_locally: dict[str, Description], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    folder = tmp_path_factory.mktemp("deployment")
+    root = lay_root(folder)
+    with LocalAws(
+        directory=folder / "aws",
+        settings=LocalAwsSettings(creates_resources=False, iam_managed_policies=True),
+    ) as aws:
+        terraform = Terraform(root, aws.client_environment())
+        terraform.init()
+        terraform.apply()
+        outputs = {
+            name: output["value"] for name, output in json.loads(terraform.run("output", "-json")).items()
+        }
+        made = described(aws.client, Names("dev", aws.names.account))
+        for feed in ("", SECOND):
+            upload(aws, outputs["buckets"][feed]["scripts"])
+        yield Deployment(aws, terraform, outputs, made, made_locally)
+
+
+def upload(aws: LocalAws, bucket: str) -> None:
+    s3 = aws.client("s3")
+    s3.put_object(Bucket=bucket, Key=GLUE_SCRIPT_KEY, Body=glue_script_path().read_bytes())
+    s3.put_object(Bucket=bucket, Key=GLUE_MODULES_KEY, Body=glue_modules_zip())
+
+
+def test_it_validates_and_is_formatted(deployment: Deployment) -> None:
+    deployment.terraform.run("validate", "-no-color")
+    deployment.terraform.run("fmt", "-check", "-recursive", str(TERRAFORM))
+
+
+def test_another_plan_changes_nothing(deployment: Deployment) -> None:
+    assert deployment.terraform.changes() == ""
+
+
+def test_capacity_that_autoscaling_raised_stays(deployment: Deployment) -> None:
+    """And an index that a later version adds would still be seen: nothing of the table is ignored."""
+    dynamodb = deployment.aws.client("dynamodb")
+    table = deployment.names().tracking_table
+    raised = {"ReadCapacityUnits": 50, "WriteCapacityUnits": 70}
+    index = {"Update": {"IndexName": "pending-files", "ProvisionedThroughput": raised}}
+    dynamodb.update_table(TableName=table, ProvisionedThroughput=raised, GlobalSecondaryIndexUpdates=[index])
+    assert deployment.terraform.changes() == ""
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "tracking table",
+        "metrics table",
+        "queue",
+        "dead-letter queue",
+        "input events",
+        "buckets",
+        "topic",
+        "log groups",
+    ],
+)
+def test_what_the_local_aws_makes_is_what_terraform_makes(deployment: Deployment, resource: str) -> None:
+    assert deployment.made[resource] == deployment.made_locally[resource]
+
+
+def test_the_glue_job_is_the_same_but_for_what_a_laptop_has_no_use_for(
+    deployment: Deployment,
+) -> None:
+    local, made = deployment.made_locally["Glue job"], deployment.made["Glue job"]
+    local_arguments, arguments = local["NonOverridableArguments"], made["NonOverridableArguments"]
+    # The package decides how the modules come to a Glue that has none of them; a laptop's Python has them.
+    there_alone = {"--additional-python-modules", "--CATALOG_DATABASE", "--CATALOG_TABLE"}
+    wanted = {name: value for name, value in local_arguments.items() if name not in there_alone}
+    assert {name: arguments.get(name) for name in wanted} == wanted
+    assert {name: value for name, value in made.items() if name != "NonOverridableArguments"} == {
+        name: value for name, value in local.items() if name != "NonOverridableArguments"
+    }
+    assert made["DefaultArguments"] is None
+    assert made["Timeout"] == GLUE_TIMEOUT / timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("feed", ["", SECOND])
+def test_names_are_as_the_code_makes_them(deployment: Deployment, feed: str) -> None:
+    names, outputs = deployment.names(feed), deployment.outputs
+    assert outputs["buckets"][feed] == {
+        "input": names.input_bucket,
+        "manifest": names.manifest_bucket,
+        "output": names.output_bucket,
+        "quarantine": names.quarantine_bucket,
+        "scripts": names.scripts_bucket,
+    }
+    assert outputs["functions"][feed] == {
+        "manifest-builder": names.manifest_builder_function,
+        "sweeper": names.sweeper_function,
+        "generator": names.generator_function,
+    }
+    assert outputs["glue_jobs"][feed] == names.glue_job
+    assert outputs["catalogs"][feed] == {"database": names.catalog_database, "table": names.catalog_table}
+    assert outputs["alert_topic_arns"][feed].endswith(f":{names.alert_topic}")
+    assert outputs["queues"][feed]["events"].endswith(f"/{names.queue}")
+    assert outputs["queues"][feed]["dead_letters"].endswith(f"/{names.dead_letter_queue}")
+    assert outputs["code_locations"][feed]["name"] == names.prefix
+    roles = {role["RoleName"] for role in deployment.aws.client("iam").list_roles()["Roles"]}
+    assert names.glue_role in roles
+
+
+def test_the_functions_are_told_all_that_they_read(deployment: Deployment) -> None:
+    source = (ROOT / "lambda_ingest" / "settings.py").read_text()
+    read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source)) | set(shared_settings.SHARED_VARIABLES)
+    configuration = deployment.aws.client("lambda").get_function_configuration(
+        FunctionName=deployment.names().sweeper_function
+    )
+    assert set(configuration["Environment"]["Variables"]) == read
+
+
+def test_the_code_location_is_told_all_that_it_reads(deployment: Deployment) -> None:
+    told = deployment.outputs["code_locations"][SECOND]["environment"]
+    read = set(pipeline_settings.SETTINGS_VARIABLES) | {"NDJSON_FEED", "GLUE_MAX_CONCURRENT_RUNS"}
+    assert set(told) == read - {pipeline_settings.DAGSTER_URL_VARIABLE} | {"AWS_REGION"}
+    settings = pipeline_settings.PipelineSettings.from_environment(told)
+    assert settings.launch_min_mb == 9
+    assert told["NDJSON_FEED"] == SECOND
+
+
+def test_a_runs_own_arguments_alone_can_be_given(deployment: Deployment) -> None:
+    """Whoever may start a run could otherwise have another script run by the job's role."""
+    fixed = set(deployment.made["Glue job"]["NonOverridableArguments"])
+    read = set(re.findall(r'"([A-Z_]{4,})"', (ROOT / "glue_jobs" / "arguments.py").read_text()))
+    given = {"JOB_NAME", "MANIFEST_PATH", "JOB_RUN_ID", "MANIFEST_SHA256"}
+    assert {f"--{name}" for name in read - given} <= fixed
+    assert not fixed & {f"--{name}" for name in given}
+    # What brings code along.
+    assert {
+        "--scriptLocation",
+        "--extra-py-files",
+        "--extra-jars",
+        "--extra-files",
+        "--user-jars-first",
+        "--conf",
+    } <= fixed
+
+
+def test_a_file_that_is_put_comes_out_as_parquet(deployment: Deployment) -> None:
+    aws, names = deployment.aws, deployment.names()
+    aws.adopt()
+    s3, dynamodb, glue = aws.client("s3"), aws.client("dynamodb"), aws.client("glue")
+    # Of a past date, so that a single file is a batch.
+    day = (datetime.now(UTC) - timedelta(days=2)).date().isoformat()
+    content = b"".join(json.dumps({"n": number}).encode() + b"\n" for number in range(7))
+    s3.put_object(Bucket=names.input_bucket, Key=f"pipeline/input/{day}-a.ndjson", Body=content)
+
+    def manifests() -> list[dict[str, Any]]:
+        return dynamodb.query(
+            TableName=names.tracking_table,
+            KeyConditionExpression="date_prefix = :day AND begins_with(file_key, :manifest)",
+            ExpressionAttributeValues={":day": {"S": day}, ":manifest": {"S": "MANIFEST#"}},
+        )["Items"]
+
+    (record,) = eventually(manifests, 60)
+    run_id = glue.start_job_run(
+        JobName=names.glue_job, Arguments={"--MANIFEST_PATH": record["manifest_path"]["S"]}
+    )["JobRunId"]
+
+    def end() -> dict[str, Any] | None:
+        run = glue.get_job_run(JobName=names.glue_job, RunId=run_id)["JobRun"]
+        return run if run["JobRunState"] not in ("STARTING", "RUNNING") else None
+
+    run = eventually(end, 120)
+    assert run is not None
+    assert run["JobRunState"] == "SUCCEEDED", run.get("ErrorMessage")
+    table = glue.get_table(DatabaseName=names.catalog_database, Name=names.catalog_table)["Table"]
+    parameters = table["Parameters"]
+    (key,) = [each["Name"] for each in table["PartitionKeys"]]
+    first, last = parameters[f"projection.{key}.range"].split(",")
+    assert first <= day
+    assert last == "NOW+1DAY"
+    # Where Athena looks for the day's rows.
+    folder = parameters["storage.location.template"].replace(f"${{{key}}}", day)
+    bucket, _, prefix = folder.removeprefix("s3://").partition("/")
+    assert f"s3://{bucket}/" == table["StorageDescriptor"]["Location"]
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/")["Contents"]
+    assert [file["Key"].rpartition(".")[2] for file in listed] == ["parquet"]
+
+
+def test_an_event_comes_by_eventbridge_too(deployment: Deployment) -> None:
+    aws, names = deployment.aws, deployment.names(SECOND)
+    key = f"pipeline/input/{datetime.now(UTC).date().isoformat()}-b.ndjson"
+    aws.client("s3").put_object(Bucket=names.input_bucket, Key=key, Body=b'{"n": 1}\n')
+
+    def tracked() -> list[dict[str, Any]]:
+        return aws.client("dynamodb").scan(TableName=names.tracking_table)["Items"]
+
+    rows = eventually(tracked, 60)
+    assert [row["file_key"]["S"] for row in rows] == [key.rpartition("/")[2]]
+
+
+def test_every_alarm_of_the_contract_tells_the_topic(deployment: Deployment) -> None:
+    alarms = {
+        alarm["AlarmName"]: alarm
+        for page in deployment.aws.client("cloudwatch").get_paginator("describe_alarms").paginate()
+        for alarm in page["MetricAlarms"]
+    }
+    expected = {
+        "Lambda-Errors": 10,
+        "Lambda-Throttles": 5,
+        "Lambda-ConcurrentExecutions": 40,
+        "FileTracking-ReadThrottle": 5,
+        "FileTracking-WriteThrottle": 5,
+        "GlueJob-Failures": 10,
+        "DeadLetters": 0,
+        "OldestMessage": 900,
+        "OldestPendingFile": 90_000,
+        "OldestWaitingManifest": 3_600,
+        "Sweeper-Errors": 2,
+    }
+    for feed in ("", SECOND):
+        prefix = f"{deployment.names(feed).prefix}-parquet"
+        found = {name: alarms[f"{prefix}-{name}-dev"] for name in expected}
+        wait = 900 if feed else 0
+        assert {name: alarm["Threshold"] for name, alarm in found.items()} == {
+            **expected,
+            "OldestWaitingManifest": 3_600 + wait,
+        }
+        topic = deployment.outputs["alert_topic_arns"][feed]
+        assert all(alarm["AlarmActions"] == [topic] for alarm in found.values())
+
+
+def test_a_second_stream_shares_nothing_with_the_first(deployment: Deployment) -> None:
+    """No policy of a feed names what is the other's."""
+    iam = deployment.aws.client("iam")
+    for role in iam.list_roles()["Roles"]:
+        name = role["RoleName"]
+        if not name.startswith("ndjson-"):
+            continue
+        text = json.dumps(iam.get_role_policy(RoleName=name, PolicyName=component(name))["PolicyDocument"])
+        owned = set(
+            re.findall(r"(ndjson(?:-orders)?)-(?:parquet|input|manifest|output|quarantine|scripts)-", text)
+        )
+        assert owned == {"ndjson-orders" if "-orders-" in name else "ndjson"}, name
+
+
+def component(role: str) -> str:
+    return role.removesuffix("-dev").partition("-parquet-")[2]
+
+
+def test_nothing_is_allowed_on_everything_but_what_knows_no_resource(deployment: Deployment) -> None:
+    iam = deployment.aws.client("iam")
+    documents = [
+        iam.get_role_policy(RoleName=role["RoleName"], PolicyName=component(role["RoleName"]))[
+            "PolicyDocument"
+        ]
+        for role in iam.list_roles()["Roles"]
+        if role["RoleName"].startswith("ndjson-")
+    ]
+    documents += [
+        json.loads(location["policy_json"]) for location in deployment.outputs["code_locations"].values()
+    ]
+    on_all = set()
+    for statement in (each for document in documents for each in document["Statement"]):
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert not any("*" in action for action in actions)
+        assert not any(action.startswith(("iam:", "sts:")) for action in actions)
+        if statement["Resource"] == "*":
+            on_all.update(actions)
+    assert on_all == {"cloudwatch:PutMetricData"}
+
+
+def test_manifests_and_schemas_have_their_own_writers(deployment: Deployment) -> None:
+    iam, bucket = deployment.aws.client("iam"), deployment.names().manifest_bucket
+    writers: dict[str, set[str]] = {"manifests/": set(), "schemas/": set()}
+    policies = {
+        component(role["RoleName"]): iam.get_role_policy(
+            RoleName=role["RoleName"], PolicyName=component(role["RoleName"])
+        )["PolicyDocument"]
+        for role in iam.list_roles()["Roles"]
+        if role["RoleName"].startswith("ndjson-parquet-")
+    }
+    policies["code-location"] = json.loads(deployment.outputs["code_locations"][""]["policy_json"])
+    for role, document in policies.items():
+        for statement in document["Statement"]:
+            resources = (
+                statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+            )
+            if "s3:PutObject" not in statement["Action"]:
+                continue
+            for folder, found in writers.items():
+                if any(one.startswith(f"arn:aws:s3:::{bucket}/{folder}") for one in resources):
+                    found.add(role)
+            assert f"arn:aws:s3:::{bucket}/*" not in resources
+            assert not any("-scripts-" in one for one in resources)
+    assert writers == {"manifests/": {"manifest-builder", "sweeper"}, "schemas/": {"glue"}}
+
+
+def test_destroying_leaves_nothing(deployment: Deployment) -> None:
+    """In dev buckets go with what is in them; in prod they, and the tables, refuse."""
+    deployment.terraform.destroy()
+    assert deployment.aws.client("s3").list_buckets()["Buckets"] == []
+    assert deployment.aws.client("dynamodb").list_tables()["TableNames"] == []
+    assert deployment.aws.client("sqs").list_queues().get("QueueUrls", []) == []
