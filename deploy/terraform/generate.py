@@ -171,7 +171,7 @@ def generated(root: Path = ROOT, readme: Path = README) -> dict[Path, str]:
 
 
 def aligned(text: str) -> str:
-    """Return HCL with the equals signs of neighbouring lines below each other, as `terraform fmt` wants them."""
+    """Return HCL with the equals signs of neighbouring lines below each other, as `terraform fmt` has it."""
     lines = text.split("\n")
     result: list[str] = []
     block: list[tuple[str, str, str]] = []
@@ -201,12 +201,8 @@ def aligned(text: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write, or check; return the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail where something is not current"
-    )
+    parser = argparse.ArgumentParser(description="Writes what follows from the feed module's settings.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where one is not current")
     options = parser.parse_args(arguments)
     stale = {
         path: text for path, text in generated().items() if not path.exists() or path.read_text() != text

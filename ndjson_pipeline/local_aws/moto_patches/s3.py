@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 from urllib.parse import unquote, urlparse
+from xml.etree import ElementTree
 
 import moto.s3.models
 import moto.s3.notifications
@@ -84,16 +85,17 @@ def _copies_of_parts_look_at_their_condition(original: Any, _services: Services)
 @replaces(moto.s3.responses.S3Response, "get_bucket_notification")
 def _notifications_say_that_eventbridge_is_told(original: Any, _services: Services) -> Any:
     """Stock moto sends to EventBridge, and leaves that out where it is asked for a bucket's notifications."""
-    end = "</NotificationConfiguration>"
 
     @functools.wraps(original)
     def get_bucket_notification(response: Any) -> Any:
         status, headers, body = original(response)
-        text = body.decode() if isinstance(body, bytes) else body
         configuration = response.backend.get_bucket_notification_configuration(response.bucket_name)
-        if configuration and configuration.event_bridge is not None and end in text:
-            text = text.replace(end, f"<EventBridgeConfiguration></EventBridgeConfiguration>{end}")
-        return status, headers, text
+        if configuration and configuration.event_bridge is not None:
+            document = ElementTree.fromstring(body)
+            namespace = document.tag.partition("}")[0]
+            ElementTree.SubElement(document, f"{namespace}}}EventBridgeConfiguration")
+            body = ElementTree.tostring(document, encoding="unicode")
+        return status, headers, body
 
     return get_bucket_notification
 

@@ -104,3 +104,27 @@ class TestQueues:
         monkeypatch.setattr(moto.sqs.models, "unix_time_millis", counted)
         sqs.send_message(QueueUrl=queue, MessageBody="one more")
         assert len(asked) < 20
+
+
+class TestRedrive:
+    """Queue.attributes, Queue.BASE_ATTRIBUTES, Queue.redrive_allow_policy."""
+
+    def test_a_redrive_policy_comes_back_as_it_was(self, aws, queue):
+        sqs = aws.client("sqs")
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3}, separators=(",", ":"))
+        source = sqs.create_queue(QueueName="source", Attributes={"RedrivePolicy": policy})["QueueUrl"]
+        try:
+            found = sqs.get_queue_attributes(QueueUrl=source, AttributeNames=["RedrivePolicy"])["Attributes"]
+            assert found["RedrivePolicy"] == policy
+        finally:
+            sqs.delete_queue(QueueUrl=source)
+
+    def test_a_queue_says_who_may_redrive(self, aws, queue):
+        sqs = aws.client("sqs")
+        names = ["RedriveAllowPolicy"]
+        assert "Attributes" not in sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)
+        policy = json.dumps({"redrivePermission": "denyAll"})
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedriveAllowPolicy": policy})
+        found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+        assert found == {"RedriveAllowPolicy": policy}
