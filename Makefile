@@ -6,8 +6,7 @@
 # make bench   what things cost; asserts nothing
 # make check   lint and types
 # make lock    requirements.lock and deploy/locks anew from pyproject.toml
-# make package what a deployment brings, into build/: Lambda zip, Glue job with wheels, image context
-# make audit   known vulnerabilities of what the locks pin, where their database can be reached
+# make audit   known vulnerabilities of what the locks pin, where their database can be reached; checkov over the Terraform
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -79,6 +78,7 @@ lock: setup
 
 audit: setup
 	$(BIN)/python deploy/locks/audit.py
+	$(BIN)/python deploy/terraform/scan.py
 
 package: setup
 	@$(BIN)/python -m deploy.driver package

@@ -21,6 +21,7 @@ from lambda_ingest.batches.manifests import ManifestStore
 from lambda_ingest.batches.marking import FileMarker
 from lambda_ingest.batches.numbers import ManifestNumbers
 from lambda_ingest.batches.pending import PendingFiles
+from lambda_ingest.batches.waiting import WaitingManifests
 from lambda_ingest.contract.clock import Clock, NewId, random_id, utc_now
 from lambda_ingest.files.arrivals import FirstArrivals
 from lambda_ingest.files.contents import Contents
@@ -91,6 +92,7 @@ class Runtime:
     moves: QuarantineMoves | None
     overwrites: Overwrites
     pending: PendingFiles
+    waiting: WaitingManifests
     locks: DateLocks
     store: ManifestStore
     cutter: BatchCutter
@@ -156,6 +158,7 @@ def make_runtime(
         moves=moves,
         overwrites=Overwrites(table, contents, alerts),
         pending=pending,
+        waiting=WaitingManifests(table),
         locks=locks,
         store=store,
         cutter=BatchCutter(pending, locks, store, numbers, marker, settings=settings, clock=clock),

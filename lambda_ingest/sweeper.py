@@ -68,10 +68,9 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Returns:
         What each part did: `open_dates`, `flushed` {date: files}, `finished` [manifests], `left` [past dates
-        with pending files], `oldest_pending_age_seconds`, `oldest_waiting_manifest_age_seconds` (absent where
+        with pending files], `oldest_pending_age_seconds`, `oldest_waiting_manifest_age_seconds` (null where
         it could not be read), `quarantine_moved`, `quarantine_left`, `quarantine_stay` [URIs of large refused
-        files: moved, for the next sweep, too large],
-        `refusals_alerted`, `audited` [dates],
+        files: moved, for the next sweep, too large], `refusals_alerted`, `audited` [dates],
         `events_resent` {date: files}, `events_incomplete` [dates that the time did not reach; the next sweep
         goes on], `manifests_removed` [keys], `failed` [parts].
 
@@ -88,8 +87,10 @@ def sweep(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) ->
     now, whole_seconds = runtime.clock(), invocation.remaining_seconds()
     dates = audited_dates(event, runtime.settings, now)
     failed: list[str] = []
-    flush = _part(invocation, failed, "flush", lambda: _flush_open_dates(invocation, now)) or OpenDates()
+    flushed = _part(invocation, failed, "flush", lambda: _flush_open_dates(invocation, now))
+    flush = flushed or OpenDates()
     invocation.tell_overwritten()
+    waited = _part(invocation, failed, "waiting manifests", lambda: runtime.waiting.oldest_age(now))
     moved = Moved()
     _part(invocation, failed, "quarantine", lambda: _move_refused(invocation, moved, whole_seconds))
     alerted = _part(invocation, failed, "refusals", invocation.runtime.refusals.publish_due)
@@ -100,6 +101,7 @@ def sweep(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) ->
         "finished": flush.finished,
         "left": flush.left,
         "oldest_pending_age_seconds": float(flush.oldest_pending_age_seconds),
+        "oldest_waiting_manifest_age_seconds": None if waited is None else waited.total_seconds(),
         "quarantine_moved": moved.moved,
         "quarantine_left": moved.left,
         "quarantine_stay": moved.stay,
@@ -110,10 +112,11 @@ def sweep(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) ->
         "manifests_removed": [],
         "failed": failed,
     }
-    invocation.metrics["oldest_pending_age_seconds"] = flush.oldest_pending_age_seconds
-    if waiting is not None:
-        answer["oldest_waiting_manifest_age_seconds"] = float(waiting)
-        invocation.metrics["oldest_waiting_manifest_age_seconds"] = waiting
+    # What could not be read is not told: a 0 would say that all is well, and silence is alarmed.
+    if flushed is not None:
+        invocation.metrics["oldest_pending_age_seconds"] = flush.oldest_pending_age_seconds
+    if waited is not None:
+        invocation.metrics["oldest_waiting_manifest_age_seconds"] = Decimal(str(waited.total_seconds()))
     invocation.record()
     if dates:
         _audit(invocation, dates, now, failed, answer, are_recent="dates" not in event)

@@ -27,6 +27,7 @@ PLATFORM_FILES = (
 )
 # The longest of those that compute, which fill what the platforms leave.
 LONG_FILES = (
+    "test_terraform_feeds",
     "test_crashes",
     "test_load",
     "test_terraform_dagster",

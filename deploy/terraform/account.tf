@@ -1,4 +1,4 @@
-# What watches the account: its bill, and who touches the data.
+# What is of the account rather than of a feed: a budget, and a trail of who touched the data.
 
 resource "aws_budgets_budget" "month" {
   count = var.monthly_budget_usd > 0 ? 1 : 0
@@ -9,53 +9,55 @@ resource "aws_budgets_budget" "month" {
   limit_unit   = "USD"
   time_unit    = "MONTHLY"
 
+  cost_filter {
+    name   = "TagKeyValue"
+    values = [format("user:project$%s", "ndjson-pipeline")]
+  }
+
   dynamic "notification" {
-    for_each = length(var.alert_emails) == 0 ? [] : [
-      { type = "ACTUAL", percent = 80 },
-      { type = "FORECASTED", percent = 100 },
-    ]
+    for_each = { spent = 80, exceeded = 100 }
 
     content {
       comparison_operator        = "GREATER_THAN"
-      notification_type          = notification.value.type
-      threshold                  = notification.value.percent
+      threshold                  = notification.value
       threshold_type             = "PERCENTAGE"
-      subscriber_email_addresses = var.alert_emails
+      notification_type          = "ACTUAL"
+      subscriber_email_addresses = var.budget_emails
     }
   }
 
-  lifecycle {
-    precondition {
-      condition     = length(var.alert_emails) > 0
-      error_message = "monthly_budget_usd tells nobody without alert_emails."
-    }
+  notification {
+    comparison_operator        = "GREATER_THAN"
+    threshold                  = 100
+    threshold_type             = "PERCENTAGE"
+    notification_type          = "FORECASTED"
+    subscriber_email_addresses = var.budget_emails
   }
 }
 
 resource "aws_cloudtrail" "data" {
-  count = var.audit_bucket == null ? 0 : 1
+  count = var.data_trail_bucket == null ? 0 : 1
 
-  name                          = "ndjson-parquet-data-${var.environment}"
-  s3_bucket_name                = var.audit_bucket
-  enable_log_file_validation    = true
-  include_global_service_events = false
+  name                       = "ndjson-parquet-data-${var.environment}"
+  s3_bucket_name             = var.data_trail_bucket
+  enable_log_file_validation = true
 
   advanced_event_selector {
-    name = "Objects of the streams' buckets"
+    name = "objects of the feeds' buckets"
 
     field_selector {
       field  = "eventCategory"
       equals = ["Data"]
     }
+
     field_selector {
       field  = "resources.type"
       equals = ["AWS::S3::Object"]
     }
+
     field_selector {
-      field = "resources.ARN"
-      starts_with = flatten([
-        for feed in module.feed : [for name in values(feed.buckets) : "arn:${data.aws_partition.current.partition}:s3:::${name}/"]
-      ])
+      field       = "resources.ARN"
+      starts_with = flatten([for feed in module.feed : [for bucket in values(feed.buckets) : "arn:${data.aws_partition.current.partition}:s3:::${bucket}/"]])
     }
   }
 }

@@ -25,6 +25,34 @@ _ATTRIBUTE = re.compile(
     r"^  (type|description|default|nullable) += (.*?)(?=^  [a-z]|^\Z|\n\n)", re.MULTILINE | re.DOTALL
 )
 _WRITTEN = "# Written by generate.py from modules/feed/settings.tf; change it there.\n\n"
+_FEEDS = """\
+variable "feeds" {
+  type = map(object({
+<optional>
+  }))
+  description = "The streams by their names, the one without by \\"\\". What is set here is of one; else its variable counts."
+  default = { "" = {} }
+  nullable = false
+
+  validation {
+    condition = length(var.feeds) > 0 && alltrue([
+      for name, _ in var.feeds : can(regex("^([a-z][a-z0-9-]{0,19})?$", name))
+    ])
+    error_message = "feeds must have one; each name is empty, or a small letter and up to 19 of a-z, 0-9 and -."
+  }
+}
+
+module "feed" {
+  source = "./modules/feed"
+  for_each = var.feeds
+
+  environment = var.environment
+  feed = each.key
+  package_directory = var.package_directory
+
+<passed>
+}
+"""  # noqa: E501 - HCL knows no way to break a text
 
 
 @dataclass(frozen=True)
@@ -59,9 +87,17 @@ def declared_in(text: str) -> Iterator[Declared]:
         yield Declared(kind, name, attributes)
 
 
-def declared_of(folder: Path) -> list[Declared]:
-    """Return the variables and outputs of a module, in the order of its files."""
-    return [one for file in sorted(folder.glob("*.tf")) for one in declared_in(file.read_text())]
+def declared_of(folder: Path, written: Mapping[Path, str] | None = None) -> list[Declared]:
+    """Return the variables and outputs of a module, in the order of its files.
+
+    Args:
+        folder: the module's.
+        written: what files hold from now on, whatever is in them.
+    """
+    texts = {file: file.read_text() for file in folder.glob("*.tf")} | {
+        file: text for file, text in (written or {}).items() if file.parent == folder
+    }
+    return [one for file in sorted(texts) for one in declared_in(texts[file])]
 
 
 def root_settings(settings: str) -> str:
@@ -71,42 +107,12 @@ def root_settings(settings: str) -> str:
 
 def root_feeds(settings: Sequence[Declared]) -> str:
     """Return the root's `feeds.tf`: the map of feeds, and the call of the module for each."""
-    lines = [
-        _WRITTEN + 'variable "feeds" {',
-        "  type = map(object({",
-        *(f"    {one.name} = optional({_optional(one)})" for one in settings),
-        "  }))",
-        '  description = "The streams, each by its name, and by \\"\\" the one that has none. What is set here is of '
-        'one feed; what is not is as the variable of the same name says."',
-        '  default = { "" = {} }',
-        "  nullable = false",
-        "",
-        "  validation {",
-        "    condition = length(var.feeds) > 0 && alltrue([for name, _ in var.feeds : "
-        'can(regex("^([a-z][a-z0-9-]{0,19})?$", name))])',
-        '    error_message = "feeds must have one at least; each is named by \\"\\", or by a small letter and up to '
-        '19 small letters, digits and hyphens."',
-        "  }",
-        "}",
-        "",
-        'module "feed" {',
-        '  source = "./modules/feed"',
-        "  for_each = var.feeds",
-        "",
-        "  environment = var.environment",
-        "  feed = each.key",
-        '  lambda_zip = "${var.build_folder}/lambda.zip"',
-        "  glue_files = local.glue_files",
-        "  dagster_url = local.dagster_url",
-        "",
-        *(
-            f"  {one.name} = each.value.{one.name} != null ? each.value.{one.name} : var.{one.name}"
-            for one in settings
-        ),
-        "}",
-        "",
-    ]
-    return "\n".join(lines)
+    optional = "\n".join(f"    {one.name} = optional({_optional(one)})" for one in settings)
+    passed = "\n".join(
+        f"  {one.name} = each.value.{one.name} != null ? each.value.{one.name} : var.{one.name}"
+        for one in settings
+    )
+    return _WRITTEN + _FEEDS.replace("<optional>", optional).replace("<passed>", passed)
 
 
 def _optional(one: Declared) -> str:
@@ -134,10 +140,10 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def with_tables(readme: str, root: Path = ROOT) -> str:
-    """Return the README with its tables as the modules have them now; without a marker there is no table."""
+def with_tables(readme: str, root: Path, written: Mapping[Path, str]) -> str:
+    """Return the README with its tables as the modules have them; without a marker there is no table."""
     for name, folder in TABLES.items():
-        declared = declared_of(root / folder)
+        declared = declared_of(root / folder, written)
         if name == "feed":
             # The settings are the root's, too, and stand there.
             settings = {one.name for one in declared_in((root / SETTINGS).read_text())}
@@ -157,15 +163,15 @@ def generated(root: Path = ROOT, readme: Path = README) -> dict[Path, str]:
     """Return what each written file should hold."""
     settings = (root / SETTINGS).read_text()
     variables = list(declared_in(settings))
-    return {
+    written = {
         root / "settings.tf": root_settings(settings),
         root / "feeds.tf": aligned(root_feeds(variables)),
-        readme: with_tables(readme.read_text(), root),
     }
+    return {**written, readme: with_tables(readme.read_text(), root, written)}
 
 
 def aligned(text: str) -> str:
-    """Return HCL with the equals signs of neighbouring lines below each other, as `terraform fmt` wants them."""
+    """Return HCL with the equals signs of neighbouring lines below each other, as `terraform fmt` has it."""
     lines = text.split("\n")
     result: list[str] = []
     block: list[tuple[str, str, str]] = []
@@ -195,12 +201,8 @@ def aligned(text: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write, or check; return the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail where something is not current"
-    )
+    parser = argparse.ArgumentParser(description="Writes what follows from the feed module's settings.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where one is not current")
     options = parser.parse_args(arguments)
     stale = {
         path: text for path, text in generated().items() if not path.exists() or path.read_text() != text

@@ -1,7 +1,8 @@
 environment = "prod"
 
-# A day's runs: 96 in place of some 2,000. docs/cost.md has the figures.
-launch_max_wait_seconds = 900
+# Who gets alerts and alarms by mail.
+# alert_emails = ["data@example.com"]
 
-# Whom failures wake. Without one nobody hears of them.
-# alert_emails = ["data-platform@example.com"]
+# What your files have; 0 switches the size check off.
+expected_file_size_mb  = 3.5
+size_tolerance_percent = 10

@@ -1,8 +1,8 @@
-# The deployment
+# What the deployment is. What may be set of a feed is in settings.tf and feeds.tf.
 
 variable "environment" {
   type        = string
-  description = "The deployment's name, the last part of every name: dev or prod."
+  description = "The last part of every name: dev or prod. In prod nothing that holds data can be deleted, and no function writes test input."
   default     = "dev"
   nullable    = false
 
@@ -14,58 +14,85 @@ variable "environment" {
 
 variable "region" {
   type        = string
-  description = "The region of everything."
-  default     = "us-east-1"
-  nullable    = false
-}
-
-variable "account" {
-  type        = string
-  description = "The only account that is deployed into, so that another's credentials do nothing. Null: whichever the credentials are of."
+  description = "Where everything is. Null: as the shell's AWS settings say."
   default     = null
 
   validation {
-    condition     = var.account == null ? true : can(regex("^[0-9]{12}$", var.account))
-    error_message = "account must have 12 digits."
+    condition     = var.region == null ? true : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region must be a region such as eu-central-1."
+  }
+}
+
+variable "account_id" {
+  type        = string
+  description = "The account that it may be deployed to; with another's credentials Terraform stops. Null: any."
+  default     = null
+
+  validation {
+    condition     = var.account_id == null ? true : can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be 12 digits."
   }
 }
 
 variable "tags" {
   type        = map(string)
-  description = "Tags of everything."
+  description = "Tags of everything, besides project and environment."
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = alltrue([for name, _ in var.tags : !contains(["project", "environment"], name) && !startswith(name, "aws:")])
+    error_message = "tags must not hold project, environment, nor names that begin with aws:."
+  }
 }
 
-variable "build_folder" {
+variable "package_directory" {
   type        = string
-  description = "Where make package has written what is deployed; from the root module's folder, or absolute."
+  description = "What `make package` wrote."
   default     = "../../build"
   nullable    = false
-}
 
-variable "dagster_url" {
-  type        = string
-  description = "Where Dagster's UI answers, for the links of alerts, where the root does not deploy it. Null: the deployed one's, or none."
-  default     = null
+  validation {
+    condition     = alltrue([for file in ["lambda.zip", "glue/arguments.json"] : fileexists("${var.package_directory}/${file}")])
+    error_message = "package_directory has no lambda.zip or no glue/arguments.json; run make package first."
+  }
 }
-
-# The account
 
 variable "monthly_budget_usd" {
   type        = number
-  description = "alert_emails are told once the month's bill is 80 % of this, or is going to exceed it. 0: no budget."
+  description = "A month's cost of what bears the project's tag, above which budget_emails are told; at four fifths of it, and where the forecast exceeds it, too. 0 makes no budget. The tag must be activated for cost allocation."
   default     = 0
   nullable    = false
 
   validation {
     condition     = var.monthly_budget_usd >= 0
-    error_message = "monthly_budget_usd must be 0 or more."
+    error_message = "monthly_budget_usd must be 0, or an amount."
   }
 }
 
-variable "audit_bucket" {
+variable "budget_emails" {
+  type        = list(string)
+  description = "Who is told of the budget."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for one in var.budget_emails : can(regex("^[^@\\s]+@[^@\\s]+$", one))])
+    error_message = "budget_emails must be mail addresses."
+  }
+  validation {
+    condition     = var.monthly_budget_usd == 0 || length(var.budget_emails) > 0
+    error_message = "budget_emails must name somebody where there is a budget."
+  }
+}
+
+variable "data_trail_bucket" {
   type        = string
-  description = "A bucket that CloudTrail writes to, with the policy that it wants: who read and wrote each object of the buckets. Costs by the event. Null: no trail."
+  description = "A bucket whose policy lets CloudTrail write, for a trail of who read and wrote objects of the feeds' buckets. Null: no trail. Each event costs."
   default     = null
+
+  validation {
+    condition     = var.data_trail_bucket == null ? true : can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.data_trail_bucket))
+    error_message = "data_trail_bucket must be the name of a bucket."
+  }
 }

@@ -1,6 +1,9 @@
-"""How long manifests have waited: seen from here, so that a Dagster that stands still is noticed."""
+"""How long the manifests that nobody converts yet have waited."""
 
-from datetime import date, datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
 
 from lambda_ingest.aws.log import logger
 from lambda_ingest.aws.table import Table
@@ -9,44 +12,53 @@ from lambda_ingest.contract.items import from_item, to_item
 from lambda_ingest.contract.records import MANIFESTS_BY_STATUS_INDEX, ManifestStatus
 from lambda_ingest.contract.rows import date_of, instant_of
 
-# One page: where more wait than that, those of the first page have waited long, too.
-_MOST_MANIFESTS = 1_000
+# A page has up to a megabyte, which is some two thousand records.
+_MOST_PAGES = 3
 
 
-def oldest_waiting(table: Table, now: datetime) -> datetime | None:
-    """Return when the manifest was committed that waits longest, or None where none waits.
+class WaitingManifests:
+    """Reads which manifests are pending, by an index that holds no file and lags."""
 
-    A manifest of a day that has not come waits for it, and does not count. Rows of another shape are skipped
-    with a warning.
+    def __init__(self, table: Table) -> None:
+        self._table = table
 
-    Args:
-        table: the tracking table.
-        now: the present instant, aware.
+    def oldest_age(self, now: datetime) -> timedelta:
+        """Return how long the oldest pending manifest has waited; nothing where none does.
 
-    Raises:
-        ClientError: DynamoDB refused or failed.
-    """
-    response = table.dynamodb.query(
-        TableName=table.name,
-        IndexName=MANIFESTS_BY_STATUS_INDEX,
-        KeyConditionExpression="#status = :pending",
-        ProjectionExpression="created_at, date_prefix, file_key",
-        ExpressionAttributeNames={"#status": "status"},
-        ExpressionAttributeValues=to_item({":pending": ManifestStatus.PENDING}),
-        Limit=_MOST_MANIFESTS,
-    )
-    oldest: datetime | None = None
-    for raw in response["Items"]:
-        item = from_item(raw)
-        date_prefix, committed = date_of(item, "date_prefix"), instant_of(item, "created_at")
-        if date_prefix is None or committed is None:
-            logger.warning(
-                "Skipped a manifest record of another shape",
-                date_prefix=item.get("date_prefix"),
-                file_key=item.get("file_key"),
-                missing="created_at or a date",
-            )
-            continue
-        if date.fromisoformat(date_prefix) <= utc_date(now) and (oldest is None or committed < oldest):
-            oldest = committed
-    return oldest
+        Costs what is pending, up to some thousands of records: where more wait, it is the oldest of those
+        that were read, and never more than the truth. A manifest of tomorrow waits for its day, and does not
+        count. Rows of another shape are skipped with a warning.
+
+        Args:
+            now: the time.
+
+        Raises:
+            ClientError: DynamoDB refused or failed.
+        """
+        today = utc_date(now).isoformat()
+        oldest = now
+        for item in self._pending():
+            date_prefix, created_at = date_of(item, "date_prefix"), instant_of(item, "created_at")
+            if date_prefix is None or created_at is None:
+                logger.warning(
+                    "Skipped a pending manifest's record of another shape",
+                    date_prefix=item.get("date_prefix"),
+                    file_key=item.get("file_key"),
+                    missing="date_prefix or created_at",
+                )
+            elif date_prefix <= today:
+                oldest = min(oldest, created_at)
+        return now - oldest
+
+    def _pending(self) -> Iterator[Mapping[str, Any]]:
+        pages = self._table.dynamodb.get_paginator("query").paginate(
+            TableName=self._table.name,
+            IndexName=MANIFESTS_BY_STATUS_INDEX,
+            KeyConditionExpression="#status = :pending",
+            ProjectionExpression="date_prefix, file_key, created_at",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues=to_item({":pending": ManifestStatus.PENDING.value}),
+        )
+        for page in islice(pages, _MOST_PAGES):
+            for raw in page["Items"]:
+                yield from_item(raw)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 LAMBDA_TIMEOUT_SECONDS = 60
 LOG_RETENTION_DAYS = 14
 
+_EVENT_RETENTION_SECONDS = 7 * 86_400
 _READ_CAPACITY = 5
 _WRITE_CAPACITY = 25
 # boto3 refuses to create a bucket with a location constraint in this region alone.
@@ -245,6 +246,7 @@ def _create_queues(clients: AwsClients, names: Names, settings: ResourceSettings
         clients,
         names.queue,
         {
+            "MessageRetentionPeriod": str(_EVENT_RETENTION_SECONDS),
             "VisibilityTimeout": str(settings.visibility_timeout_seconds),
             "RedrivePolicy": json.dumps(redrive),
             "Policy": json.dumps(_queue_policy(names, queue_arn)),
@@ -331,7 +333,8 @@ def _create_glue_job(
             "ScriptLocation": package.script_location(names.scripts_bucket),
             "PythonVersion": "3",
         },
-        DefaultArguments={
+        # All but a run's own, as in a deployment.
+        NonOverridableArguments={
             "--INPUT_BUCKET": names.input_bucket,
             "--INPUT_PREFIX": input_prefix,
             "--MANIFEST_BUCKET": names.manifest_bucket,

@@ -94,8 +94,7 @@ class Terraform:
         text = self.run(
             "plan", "-input=false", "-no-color", "-detailed-exitcode", "-parallelism=20", statuses=(0, 2)
         )
-        # What comes before tells what was looked at.
-        return "" if "No changes." in text else text[text.find("Terraform will perform") :]
+        return "" if "No changes." in text else text
 
     def destroy(self) -> None:
         """Take everything away."""

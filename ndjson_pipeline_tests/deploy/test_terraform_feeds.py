@@ -1,6 +1,7 @@
-"""Two streams from an empty account: planned, made, used and taken away by Terraform, on the local AWS."""
+"""Terraform makes two feeds on the local AWS: what it makes, that it works, that nothing of it stays."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,293 +9,381 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
-import duckdb
 import pytest
 
-from lambda_ingest.contract.settings import SHARED_VARIABLES
-from ndjson_pipeline.definitions import build_defs
-from ndjson_pipeline.deployment.archives import archive
+from lambda_ingest.contract import settings as shared_settings
+from ndjson_pipeline.deployment import settings as pipeline_settings
 from ndjson_pipeline.deployment.deadlines import GLUE_TIMEOUT
 from ndjson_pipeline.deployment.names import Names
-from ndjson_pipeline.deployment.packaging import installed_glue_package
-from ndjson_pipeline.glue.runs import (
-    ATTEMPTS_ARGUMENT,
-    IDENTITY_ARGUMENT,
-    MANIFESTS_ARGUMENT,
-    NONCE_ARGUMENT,
-    SHA256_ARGUMENT,
+from ndjson_pipeline.deployment.packaging import (
+    GLUE_MODULES_KEY,
+    GLUE_SCRIPT_KEY,
+    glue_modules_zip,
+    glue_script_path,
+    lambda_zip,
 )
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings
-from ndjson_pipeline.resources import PipelineResource
+from ndjson_pipeline_tests.deploy.described import Description, described
 from ndjson_pipeline_tests.deploy.terraform_command import LOCAL_PROVIDER, Terraform, require_terraform
-from ndjson_pipeline_tests.end_to_end.processes import await_true
-from ndjson_pipeline_tests.permissions import record
-from ndjson_pipeline_tests.permissions.policies import Allowance, allowances, missing, unused
+from ndjson_pipeline_tests.local_aws.conftest import eventually
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 
-ROOT = Path(__file__).parents[2] / "deploy" / "terraform"
-# The second comes by the other route, and on tables that scale.
-FEEDS = {
-    "": {"max_files_per_manifest": 2, "alert_emails": ["data@example.com"]},
-    "orders": {"max_files_per_manifest": 1, "event_route": "sns", "dynamodb_on_demand": False},
-}
+ROOT = Path(__file__).resolve().parents[2]
+TERRAFORM = ROOT / "deploy" / "terraform"
+FEED = TERRAFORM / "modules" / "feed"
+SECOND = "orders"
+MODULES = {"--scriptLocation": GLUE_SCRIPT_KEY, "--extra-py-files": GLUE_MODULES_KEY}
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """What Terraform has made.
+class Deployment:
+    """Two feeds that Terraform made.
 
     Attributes:
-        aws: where.
-        terraform: which made it.
-        outputs: the root's.
-        changes: what a second plan would change; empty where nothing.
+        aws: the local AWS, alive with what was made.
+        terraform: in the folder of the root.
+        outputs: its outputs.
+        made: what the unnamed feed's resources were like right after.
+        made_locally: what `create_resources` makes of them.
     """
 
     aws: LocalAws
     terraform: Terraform
     outputs: dict[str, Any]
-    changes: str
+    made: dict[str, Description]
+    made_locally: dict[str, Description]
 
-    def names(self, feed: str) -> Names:
-        return Names("dev", "123456789012", feed)
+    def names(self, feed: str = "") -> Names:
+        return Names("dev", self.aws.names.account, feed)
 
-    def granted(self, component: str) -> Iterator[Allowance]:
-        """Yield what the role of the unnamed feed's component allows."""
-        if component == "code-location":
-            yield from allowances(self.outputs["code_locations"][""]["policy_json"])
-            return
-        iam = self.aws.client("iam")
-        role = f"ndjson-parquet-{component}-dev"
-        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-            policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-            yield from allowances(json.dumps(policy))
+
+def lay_root(folder: Path) -> Path:
+    """Lay the root with a package beside it, and the local AWS's provider over its own."""
+    package = folder / "build"
+    (package / "glue").mkdir(parents=True)
+    (package / "lambda.zip").write_bytes(lambda_zip())
+    (package / "glue" / "arguments.json").write_text(json.dumps(MODULES))
+    root = folder / "terraform"
+    shutil.copytree(TERRAFORM, root, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "dagster*"))
+    settings = "\n".join(f"  {name} = {json.dumps(value)}" for name, value in LOCAL_PROVIDER.items())
+    (root / "override.tf").write_text(f'provider "aws" {{\n{settings}\n}}\n')
+    feeds = {"": {}, SECOND: {"dynamodb_on_demand": True, "event_route": "eventbridge", "launch_min_mb": 9}}
+    variables = {
+        "package_directory": str(package),
+        "region": "us-east-1",
+        "expected_file_size_mb": 0,
+        "feeds": feeds,
+        "alert_emails": ["nobody@example.com"],
+        "producers": {"arn:aws:iam::123456789012:role/shop": "shop/"},
+    }
+    (root / "test.auto.tfvars.json").write_text(json.dumps(variables))
+    return root
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def made_locally(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Description]:
     require_terraform()
-    folder = tmp_path_factory.mktemp("terraform")
-    root, build = folder / "root", folder / "build"
-    shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
-    (build / "glue").mkdir(parents=True)
-    # Functions run from the project's folder here; test_package.py runs what is in the real one.
-    (build / "lambda.zip").write_bytes(archive([("lambda_ingest/__init__.py", b"")]))
-    package = installed_glue_package()
-    (build / "glue" / "job.json").write_text(json.dumps(package.description()))
-    (root / "override.tf.json").write_text(json.dumps({"provider": {"aws": LOCAL_PROVIDER}}))
-    shutil.copy(root / "dev.tfvars", root / "dev.auto.tfvars")
-    variables = {"build_folder": str(build), "feeds": FEEDS, "deploy_dagster": False}
-    (root / "test.auto.tfvars.json").write_text(json.dumps(variables))
-    settings = LocalAwsSettings(feeds=(), iam_managed_policies=True)
-    with LocalAws(directory=folder / "aws", settings=settings) as aws:
+    settings = LocalAwsSettings(queue_enabled=False, timer_enabled=False)
+    with LocalAws(directory=tmp_path_factory.mktemp("local"), settings=settings) as aws:
+        return described(aws.client, aws.names)
+
+
+@pytest.fixture(scope="module")
+def deployment(
+    made_locally: dict[str, Description], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    folder = tmp_path_factory.mktemp("deployment")
+    root = lay_root(folder)
+    with LocalAws(
+        directory=folder / "aws",
+        settings=LocalAwsSettings(creates_resources=False, iam_managed_policies=True),
+    ) as aws:
         terraform = Terraform(root, aws.client_environment())
         terraform.init()
-        terraform.run("validate", "-no-color")
         terraform.apply()
-        changes = terraform.changes()
         outputs = {
             name: output["value"] for name, output in json.loads(terraform.run("output", "-json")).items()
         }
-        for feed in FEEDS:
-            bucket = outputs["feeds"][feed]["buckets"]["scripts"]
-            for file in package.files:
-                aws.client("s3").put_object(Bucket=bucket, Key=file.key, Body=file.content)
-        aws.run_what_others_made()
-        yield Deployed(aws, terraform, outputs, changes)
+        made = described(aws.client, Names("dev", aws.names.account))
+        for feed in ("", SECOND):
+            upload(aws, outputs["buckets"][feed]["scripts"])
+        yield Deployment(aws, terraform, outputs, made, made_locally)
 
 
-def test_every_file_is_formatted() -> None:
-    require_terraform()
-    assert Terraform(ROOT, {}).run("fmt", "-check", "-recursive", "-no-color") == ""
+def upload(aws: LocalAws, bucket: str) -> None:
+    s3 = aws.client("s3")
+    s3.put_object(Bucket=bucket, Key=GLUE_SCRIPT_KEY, Body=glue_script_path().read_bytes())
+    s3.put_object(Bucket=bucket, Key=GLUE_MODULES_KEY, Body=glue_modules_zip())
 
 
-def test_a_second_plan_changes_nothing(deployed: Deployed) -> None:
-    assert deployed.changes == ""
+def test_it_validates_and_is_formatted(deployment: Deployment) -> None:
+    deployment.terraform.run("validate", "-no-color")
+    deployment.terraform.run("fmt", "-check", "-recursive", str(TERRAFORM))
 
 
-@pytest.mark.parametrize("feed", sorted(FEEDS))
-def test_everything_has_its_name(deployed: Deployed, feed: str) -> None:
-    names, made = deployed.names(feed), deployed.outputs["feeds"][feed]
-    assert sorted(made["buckets"].values()) == sorted(names.buckets)
-    assert made["queue_urls"]["events"].rpartition("/")[2] == names.queue
-    assert made["queue_urls"]["dead_letter"].rpartition("/")[2] == names.dead_letter_queue
-    assert made["functions"] == {
+def test_another_plan_changes_nothing(deployment: Deployment) -> None:
+    assert deployment.terraform.changes() == ""
+
+
+def test_capacity_that_autoscaling_raised_stays(deployment: Deployment) -> None:
+    """And an index that a later version adds would still be seen: nothing of the table is ignored."""
+    dynamodb = deployment.aws.client("dynamodb")
+    table = deployment.names().tracking_table
+    raised = {"ReadCapacityUnits": 50, "WriteCapacityUnits": 70}
+    index = {"Update": {"IndexName": "pending-files", "ProvisionedThroughput": raised}}
+    dynamodb.update_table(TableName=table, ProvisionedThroughput=raised, GlobalSecondaryIndexUpdates=[index])
+    assert deployment.terraform.changes() == ""
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "tracking table",
+        "metrics table",
+        "queue",
+        "dead-letter queue",
+        "input events",
+        "buckets",
+        "topic",
+        "log groups",
+    ],
+)
+def test_what_the_local_aws_makes_is_what_terraform_makes(deployment: Deployment, resource: str) -> None:
+    assert deployment.made[resource] == deployment.made_locally[resource]
+
+
+def test_the_glue_job_is_the_same_but_for_what_a_laptop_has_no_use_for(
+    deployment: Deployment,
+) -> None:
+    local, made = deployment.made_locally["Glue job"], deployment.made["Glue job"]
+    local_arguments, arguments = local["NonOverridableArguments"], made["NonOverridableArguments"]
+    # The package decides how the modules come to a Glue that has none of them; a laptop's Python has them.
+    there_alone = {"--additional-python-modules", "--CATALOG_DATABASE", "--CATALOG_TABLE"}
+    wanted = {name: value for name, value in local_arguments.items() if name not in there_alone}
+    assert {name: arguments.get(name) for name in wanted} == wanted
+    assert {name: value for name, value in made.items() if name != "NonOverridableArguments"} == {
+        name: value for name, value in local.items() if name != "NonOverridableArguments"
+    }
+    assert made["DefaultArguments"] is None
+    assert made["Timeout"] == GLUE_TIMEOUT / timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("feed", ["", SECOND])
+def test_names_are_as_the_code_makes_them(deployment: Deployment, feed: str) -> None:
+    names, outputs = deployment.names(feed), deployment.outputs
+    assert outputs["buckets"][feed] == {
+        "input": names.input_bucket,
+        "manifest": names.manifest_bucket,
+        "output": names.output_bucket,
+        "quarantine": names.quarantine_bucket,
+        "scripts": names.scripts_bucket,
+    }
+    assert outputs["functions"][feed] == {
         "manifest-builder": names.manifest_builder_function,
         "sweeper": names.sweeper_function,
         "generator": names.generator_function,
     }
-    assert made["glue_job"] == names.glue_job
-    assert made["alert_topic_arn"].rpartition(":")[2] == names.alert_topic
-    assert made["catalog_table"] == f"{names.catalog_database}.{names.catalog_table}"
-    tables = deployed.aws.client("dynamodb").list_tables()["TableNames"]
-    assert {names.tracking_table, names.metrics_table} <= set(tables)
+    assert outputs["glue_jobs"][feed] == names.glue_job
+    assert outputs["catalogs"][feed] == {"database": names.catalog_database, "table": names.catalog_table}
+    assert outputs["alert_topic_arns"][feed].endswith(f":{names.alert_topic}")
+    assert outputs["queues"][feed]["events"].endswith(f"/{names.queue}")
+    assert outputs["queues"][feed]["dead_letters"].endswith(f"/{names.dead_letter_queue}")
+    assert outputs["code_locations"][feed]["name"] == names.prefix
+    roles = {role["RoleName"] for role in deployment.aws.client("iam").list_roles()["Roles"]}
+    assert names.glue_role in roles
 
 
-@pytest.mark.parametrize("feed", sorted(FEEDS))
-def test_lambdas_and_code_location_are_told_alike(deployed: Deployed, feed: str) -> None:
-    names = deployed.names(feed)
-    function = deployed.aws.client("lambda").get_function_configuration(FunctionName=names.sweeper_function)
-    of_lambda = function["Environment"]["Variables"]
-    of_location = deployed.outputs["code_locations"][feed]["environment"]
-    assert {name: of_lambda[name] for name in SHARED_VARIABLES} == {
-        name: of_location[name] for name in SHARED_VARIABLES
-    }
-
-
-@pytest.mark.parametrize("feed", sorted(FEEDS))
-def test_a_file_that_is_put_comes_out_as_parquet_and_in_the_catalog(
-    deployed: Deployed, feed: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    aws, names = deployed.aws, deployed.names(feed)
-    today = datetime.now(UTC).date().isoformat()
-    count = int(str(FEEDS[feed]["max_files_per_manifest"]))
-    for number in range(count):
-        aws.client("s3").put_object(
-            Bucket=names.input_bucket,
-            Key=f"pipeline/input/{today}-{number}.ndjson",
-            Body=b'{"order": 1, "customer": {"name": "a"}}\n{"order": 2}\n',
-        )
-
-    def manifests() -> list[str]:
-        listed = aws.client("s3").list_objects_v2(Bucket=names.manifest_bucket, Prefix="manifests/")
-        return [each["Key"] for each in listed.get("Contents", [])]
-
-    await_true(manifests, 60)
-    environment = {**aws.client_environment(), **deployed.outputs["code_locations"][feed]["environment"]}
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    definitions = build_defs(
-        feed=feed,
-        resource_overrides={
-            "pipeline": PipelineResource(shortest_poll_seconds=0.2, longest_poll_seconds=1.0)
-        },
+def test_the_functions_are_told_all_that_they_read(deployment: Deployment) -> None:
+    source = (ROOT / "lambda_ingest" / "settings.py").read_text()
+    read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source)) | set(shared_settings.SHARED_VARIABLES)
+    configuration = deployment.aws.client("lambda").get_function_configuration(
+        FunctionName=deployment.names().sweeper_function
     )
-    key = dg.AssetKey([*([feed] if feed else []), "merged_parquet"])
-    with dg.DagsterInstance.ephemeral() as instance:
-        job = definitions.get_implicit_global_asset_job_def()
-        result = job.execute_in_process(
-            partition_key=today, asset_selection=[key], instance=instance, raise_on_error=True
-        )
-    assert result.success
-    listed = aws.client("s3").list_objects_v2(Bucket=names.output_bucket)["Contents"]
-    (path,) = [each["Key"] for each in listed]
-    assert path.startswith(f"merged-parquet-{today}/part-")
-    aws.client("s3").download_file(names.output_bucket, path, str(tmp_path / "a.parquet"))
-    rows = duckdb.sql(f"select count(*), sum(\"order\") from '{tmp_path}/a.parquet'").fetchone()
-    assert rows == (2 * count, 3 * count)
-    table = aws.client("glue").get_table(DatabaseName=names.catalog_database, Name=names.catalog_table)[
-        "Table"
-    ]
-    columns = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
-    assert columns["order"] == "bigint"
-    assert columns["customer"] == "struct<name:string>"
+    assert set(configuration["Environment"]["Variables"]) == read
 
 
-# What no call of the product's asks for, by component and action, with the reason.
-BESIDE = {
-    "manifest-builder": {
-        "logs:CreateLogStream": "Lambda writes the log",
-        "logs:PutLogEvents": "Lambda writes the log",
-        "sqs:ReceiveMessage": "the event source mapping polls by the function's role",
-        "sqs:DeleteMessage": "likewise",
-        "sqs:GetQueueAttributes": "likewise",
-        "sqs:ChangeMessageVisibility": "likewise, where a batch fails in part",
-        "s3:ListBucket": "what is not there answers 404 by it, and 403 without",
-    },
-    "sweeper": {
-        "logs:CreateLogStream": "Lambda writes the log",
-        "logs:PutLogEvents": "Lambda writes the log",
-        "s3:ListBucket": "what is not there answers 404 by it, and 403 without",
-    },
-    "generator": {
-        "logs:CreateLogStream": "Lambda writes the log",
-        "logs:PutLogEvents": "Lambda writes the log",
-    },
-    "glue": {
-        "logs:CreateLogGroup": "Glue writes the log",
-        "logs:CreateLogStream": "Glue writes the log",
-        "logs:PutLogEvents": "Glue writes the log",
-        "cloudwatch:PutMetricData": "Glue writes the job's metrics",
-        "s3:ListBucket": "what is not there answers 404 by it, and 403 without",
-    },
-    "code-location": {
-        "s3:ListBucket": "what is not there answers 404 by it, and 403 without",
-    },
-}
-# Glue reads the job's own code by the job's role.
-OWN_CODE = Allowance("s3:GetObject", "arn:aws:s3:::ndjson-scripts-sqs-123456789012-dev/glue_jobs/*")
+def test_the_code_location_is_told_all_that_it_reads(deployment: Deployment) -> None:
+    told = deployment.outputs["code_locations"][SECOND]["environment"]
+    read = set(pipeline_settings.SETTINGS_VARIABLES) | {"NDJSON_FEED", "GLUE_MAX_CONCURRENT_RUNS"}
+    assert set(told) == read - {pipeline_settings.DAGSTER_URL_VARIABLE} | {"AWS_REGION"}
+    settings = pipeline_settings.PipelineSettings.from_environment(told)
+    assert settings.launch_min_mb == 9
+    assert told["NDJSON_FEED"] == SECOND
 
 
-@pytest.mark.parametrize("component", sorted(BESIDE))
-def test_a_role_allows_what_its_component_calls_and_nothing_else(deployed: Deployed, component: str) -> None:
-    needs, granted = record.read()[component], list(deployed.granted(component))
-    names = deployed.names("")
-    assert granted, f"{component} has no policy"
-    assert missing(needs, granted, names) == []
-    left = [one for one in unused(needs, granted, names) if one.action not in BESIDE[component]]
-    assert [one for one in left if one != OWN_CODE] == []
-    assert not [one for one in granted if "*" in one.action]
-
-
-def test_what_is_allowed_beside_is_allowed(deployed: Deployed) -> None:
-    for component, actions in BESIDE.items():
-        assert set(actions) <= {one.action for one in deployed.granted(component)}, component
-
-
-def test_nothing_is_allowed_on_everything_but_what_knows_no_resource(deployed: Deployed) -> None:
-    everything = {
-        one.action for component in BESIDE for one in deployed.granted(component) if one.resource == "*"
-    }
-    assert everything == {"cloudwatch:PutMetricData"}
-
-
-def test_each_place_has_its_one_writer(deployed: Deployed) -> None:
-    names = deployed.names("")
-    writers = {
-        f"{names.manifest_bucket}/manifests/a": {"manifest-builder", "sweeper"},
-        f"{names.manifest_bucket}/schemas/a": {"glue"},
-        f"{names.output_bucket}/merged-parquet-2026-01-30/a": {"glue"},
-        f"{names.scripts_bucket}/glue_jobs/a": set(),
-        f"{names.input_bucket}/pipeline/input/a": {"generator"},
-    }
-    for place, expected in writers.items():
-        found = {
-            component
-            for component in BESIDE
-            if any(one.covers("s3:PutObject", f"arn:aws:s3:::{place}") for one in deployed.granted(component))
-        }
-        assert found == expected, place
-
-
-def test_a_start_of_the_job_can_change_nothing_but_what_it_is_for(deployed: Deployed) -> None:
-    job = deployed.aws.client("glue").get_job(JobName=deployed.names("").glue_job)["Job"]
-    assert job.get("DefaultArguments", {}) == {}
-    fixed = set(job["NonOverridableArguments"])
+def test_a_runs_own_arguments_alone_can_be_given(deployment: Deployment) -> None:
+    """Whoever may start a run could otherwise have another script run by the job's role."""
+    fixed = set(deployment.made["Glue job"]["NonOverridableArguments"])
+    read = set(re.findall(r'"([A-Z_]{4,})"', (ROOT / "glue_jobs" / "arguments.py").read_text()))
+    given = {"JOB_NAME", "MANIFEST_PATH", "JOB_RUN_ID", "MANIFEST_SHA256"}
+    assert {f"--{name}" for name in read - given} <= fixed
+    assert not fixed & {f"--{name}" for name in given}
+    # What brings code along.
     assert {
+        "--scriptLocation",
         "--extra-py-files",
-        "--additional-python-modules",
-        "--INPUT_BUCKET",
-        "--OUTPUT_BUCKET",
-    } <= fixed | {
-        # There are none in this test's build.
-        "--additional-python-modules"
+        "--extra-jars",
+        "--extra-files",
+        "--user-jars-first",
+        "--conf",
+    } <= fixed
+
+
+def test_a_file_that_is_put_comes_out_as_parquet(deployment: Deployment) -> None:
+    aws, names = deployment.aws, deployment.names()
+    aws.adopt()
+    s3, dynamodb, glue = aws.client("s3"), aws.client("dynamodb"), aws.client("glue")
+    # Of a past date, so that a single file is a batch.
+    day = (datetime.now(UTC) - timedelta(days=2)).date().isoformat()
+    content = b"".join(json.dumps({"n": number}).encode() + b"\n" for number in range(7))
+    s3.put_object(Bucket=names.input_bucket, Key=f"pipeline/input/{day}-a.ndjson", Body=content)
+
+    def manifests() -> list[dict[str, Any]]:
+        return dynamodb.query(
+            TableName=names.tracking_table,
+            KeyConditionExpression="date_prefix = :day AND begins_with(file_key, :manifest)",
+            ExpressionAttributeValues={":day": {"S": day}, ":manifest": {"S": "MANIFEST#"}},
+        )["Items"]
+
+    (record,) = eventually(manifests, 60)
+    run_id = glue.start_job_run(
+        JobName=names.glue_job, Arguments={"--MANIFEST_PATH": record["manifest_path"]["S"]}
+    )["JobRunId"]
+
+    def end() -> dict[str, Any] | None:
+        run = glue.get_job_run(JobName=names.glue_job, RunId=run_id)["JobRun"]
+        return run if run["JobRunState"] not in ("STARTING", "RUNNING") else None
+
+    run = eventually(end, 120)
+    assert run is not None
+    assert run["JobRunState"] == "SUCCEEDED", run.get("ErrorMessage")
+    table = glue.get_table(DatabaseName=names.catalog_database, Name=names.catalog_table)["Table"]
+    parameters = table["Parameters"]
+    (key,) = [each["Name"] for each in table["PartitionKeys"]]
+    first, last = parameters[f"projection.{key}.range"].split(",")
+    assert first <= day
+    assert last == "NOW+1DAY"
+    # Where Athena looks for the day's rows.
+    folder = parameters["storage.location.template"].replace(f"${{{key}}}", day)
+    bucket, _, prefix = folder.removeprefix("s3://").partition("/")
+    assert f"s3://{bucket}/" == table["StorageDescriptor"]["Location"]
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/")["Contents"]
+    assert [file["Key"].rpartition(".")[2] for file in listed] == ["parquet"]
+
+
+def test_an_event_comes_by_eventbridge_too(deployment: Deployment) -> None:
+    aws, names = deployment.aws, deployment.names(SECOND)
+    key = f"pipeline/input/{datetime.now(UTC).date().isoformat()}-b.ndjson"
+    aws.client("s3").put_object(Bucket=names.input_bucket, Key=key, Body=b'{"n": 1}\n')
+
+    def tracked() -> list[dict[str, Any]]:
+        return aws.client("dynamodb").scan(TableName=names.tracking_table)["Items"]
+
+    rows = eventually(tracked, 60)
+    assert [row["file_key"]["S"] for row in rows] == [key.rpartition("/")[2]]
+
+
+def test_every_alarm_of_the_contract_tells_the_topic(deployment: Deployment) -> None:
+    alarms = {
+        alarm["AlarmName"]: alarm
+        for page in deployment.aws.client("cloudwatch").get_paginator("describe_alarms").paginate()
+        for alarm in page["MetricAlarms"]
     }
-    given = {MANIFESTS_ARGUMENT, SHA256_ARGUMENT, IDENTITY_ARGUMENT, ATTEMPTS_ARGUMENT, NONCE_ARGUMENT}
-    assert not fixed & given
-    assert (job["MaxRetries"], job["Timeout"]) == (0, GLUE_TIMEOUT // timedelta(minutes=1))
-    assert job["ExecutionProperty"]["MaxConcurrentRuns"] == 2
+    expected = {
+        "Lambda-Errors": 10,
+        "Lambda-Throttles": 5,
+        "Lambda-ConcurrentExecutions": 40,
+        "FileTracking-ReadThrottle": 5,
+        "FileTracking-WriteThrottle": 5,
+        "GlueJob-Failures": 10,
+        "DeadLetters": 0,
+        "OldestMessage": 900,
+        "OldestPendingFile": 90_000,
+        "OldestWaitingManifest": 3_600,
+        "Sweeper-Errors": 2,
+    }
+    for feed in ("", SECOND):
+        prefix = f"{deployment.names(feed).prefix}-parquet"
+        found = {name: alarms[f"{prefix}-{name}-dev"] for name in expected}
+        wait = 900 if feed else 0
+        assert {name: alarm["Threshold"] for name, alarm in found.items()} == {
+            **expected,
+            "OldestWaitingManifest": 3_600 + wait,
+        }
+        topic = deployment.outputs["alert_topic_arns"][feed]
+        assert all(alarm["AlarmActions"] == [topic] for alarm in found.values())
 
 
-def test_it_is_all_taken_away_again(deployed: Deployed) -> None:
-    # Tests run in their order, and this one is the last.
-    deployed.terraform.destroy()
-    aws = deployed.aws
-    assert aws.client("s3").list_buckets()["Buckets"] == []
-    assert aws.client("dynamodb").list_tables()["TableNames"] == []
-    assert aws.client("sqs").list_queues().get("QueueUrls", []) == []
-    assert aws.client("lambda").list_functions()["Functions"] == []
-    assert aws.client("iam").list_roles()["Roles"] == []
-    assert json.loads(deployed.terraform.run("show", "-json")).get("values") is None
+def test_a_second_stream_shares_nothing_with_the_first(deployment: Deployment) -> None:
+    """No policy of a feed names what is the other's."""
+    iam = deployment.aws.client("iam")
+    for role in iam.list_roles()["Roles"]:
+        name = role["RoleName"]
+        if not name.startswith("ndjson-"):
+            continue
+        text = json.dumps(iam.get_role_policy(RoleName=name, PolicyName=component(name))["PolicyDocument"])
+        owned = set(
+            re.findall(r"(ndjson(?:-orders)?)-(?:parquet|input|manifest|output|quarantine|scripts)-", text)
+        )
+        assert owned == {"ndjson-orders" if "-orders-" in name else "ndjson"}, name
+
+
+def component(role: str) -> str:
+    return role.removesuffix("-dev").partition("-parquet-")[2]
+
+
+def test_nothing_is_allowed_on_everything_but_what_knows_no_resource(deployment: Deployment) -> None:
+    iam = deployment.aws.client("iam")
+    documents = [
+        iam.get_role_policy(RoleName=role["RoleName"], PolicyName=component(role["RoleName"]))[
+            "PolicyDocument"
+        ]
+        for role in iam.list_roles()["Roles"]
+        if role["RoleName"].startswith("ndjson-")
+    ]
+    documents += [
+        json.loads(location["policy_json"]) for location in deployment.outputs["code_locations"].values()
+    ]
+    on_all = set()
+    for statement in (each for document in documents for each in document["Statement"]):
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert not any("*" in action for action in actions)
+        assert not any(action.startswith(("iam:", "sts:")) for action in actions)
+        if statement["Resource"] == "*":
+            on_all.update(actions)
+    assert on_all == {"cloudwatch:PutMetricData"}
+
+
+def test_manifests_and_schemas_have_their_own_writers(deployment: Deployment) -> None:
+    iam, bucket = deployment.aws.client("iam"), deployment.names().manifest_bucket
+    writers: dict[str, set[str]] = {"manifests/": set(), "schemas/": set()}
+    policies = {
+        component(role["RoleName"]): iam.get_role_policy(
+            RoleName=role["RoleName"], PolicyName=component(role["RoleName"])
+        )["PolicyDocument"]
+        for role in iam.list_roles()["Roles"]
+        if role["RoleName"].startswith("ndjson-parquet-")
+    }
+    policies["code-location"] = json.loads(deployment.outputs["code_locations"][""]["policy_json"])
+    for role, document in policies.items():
+        for statement in document["Statement"]:
+            resources = (
+                statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+            )
+            if "s3:PutObject" not in statement["Action"]:
+                continue
+            for folder, found in writers.items():
+                if any(one.startswith(f"arn:aws:s3:::{bucket}/{folder}") for one in resources):
+                    found.add(role)
+            assert f"arn:aws:s3:::{bucket}/*" not in resources
+            assert not any("-scripts-" in one for one in resources)
+    assert writers == {"manifests/": {"manifest-builder", "sweeper"}, "schemas/": {"glue"}}
+
+
+def test_destroying_leaves_nothing(deployment: Deployment) -> None:
+    """In dev buckets go with what is in them; in prod they, and the tables, refuse."""
+    deployment.terraform.destroy()
+    assert deployment.aws.client("s3").list_buckets()["Buckets"] == []
+    assert deployment.aws.client("dynamodb").list_tables()["TableNames"] == []
+    assert deployment.aws.client("sqs").list_queues().get("QueueUrls", []) == []

@@ -90,57 +90,30 @@ def test_the_age_of_the_oldest_pending_file_is_a_metric(
     assert ingest.sweep(audit=False)["oldest_pending_age_seconds"] == 0
 
 
-def test_the_age_of_the_manifest_that_waits_longest_is_a_metric(ingest: Ingest) -> None:
-    ingest.deliver(*(ingest.put(name) for name in names(10)))
-    ingest.clock.advance(seconds=300)
-    tomorrow = (NOON + timedelta(days=1)).date().isoformat()
-    ingest.deliver(*(ingest.put(f"{tomorrow}-{number}.ndjson") for number in range(10)))
-    first, of_tomorrow = sorted(ingest.manifest_records(), key=lambda record: record["date_prefix"])
-    assert of_tomorrow["date_prefix"] == tomorrow
-    ingest.clock.advance(seconds=60)
-    assert waited(ingest) == 360
-    set_status(ingest, first, "processing")
-    # What is of tomorrow waits for its day.
-    assert waited(ingest) == 0
-    ingest.clock.advance(days=1)
-    assert waited(ingest) == pytest.approx(86_460)
-
-
-def test_odd_rows_among_the_waiting_manifests_are_skipped(ingest: Ingest) -> None:
-    ingest.deliver(*(ingest.put(name) for name in names(10)))
-    (record,) = ingest.manifest_records()
-    for number, odd in enumerate(({"created_at": "soon"}, {"date_prefix": "TOTALS#x"}, {"created_at": 7})):
-        put_record(ingest, {**record, "file_key": f"MANIFEST#odd-{number}", **odd})
-    ingest.clock.advance(seconds=5)
-    assert waited(ingest) == 5
-
-
-def test_a_wait_that_can_t_be_read_leaves_the_sweep_its_other_parts(
-    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+def test_an_age_that_could_not_be_read_is_not_told(
+    ingest: Ingest, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ingest.deliver(*(ingest.put(name) for name in names(3)))
-    ingest.clock.advance(days=1)
-
-    def refuse(*_: object) -> None:
-        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Query")
-
-    monkeypatch.setattr(sweeper, "oldest_waiting", refuse)
-    answer = ingest.sweep(audit=False)
-    assert answer["failed"] == ["waiting manifests"]
-    assert "oldest_waiting_manifest_age_seconds" not in answer
-    assert answer["flushed"] == {TODAY: 3}
+    """A 0 would say that all is well; silence is alarmed."""
+    ingest.deliver(ingest.put(next(iter(names(1)))), metrics_table=None)
+    ingest.clock.advance(hours=50)
+    blind = ingest.runtime(Failing(ingest.clients, "Scan").clients)
+    capsys.readouterr()
+    assert ingest.sweep(audit=False, runtime=blind)["failed"] == ["flush"]
+    assert "oldest_pending_age_seconds" not in capsys.readouterr().out
 
 
-def waited(ingest: Ingest) -> float:
-    return ingest.sweep(audit=False)["oldest_waiting_manifest_age_seconds"]
-
-
-def put_record(ingest: Ingest, record: Mapping[str, Any]) -> None:
-    ingest.clients.dynamodb.put_item(TableName=ingest.settings.tracking_table, Item=to_item(record))
-
-
-def set_status(ingest: Ingest, record: dict[str, Any], status: str) -> None:
-    put_record(ingest, {**record, "status": status})
+def test_the_age_of_the_oldest_waiting_manifest_is_a_metric(
+    ingest: Ingest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ingest.deliver(*(ingest.put(name) for name in names(10)), metrics_table=None)
+    ingest.clock.advance(seconds=60)
+    ingest.deliver(*(ingest.put(f"{TODAY}-b{number}.ndjson") for number in range(10)), metrics_table=None)
+    ingest.clock.advance(seconds=40)
+    assert len(ingest.manifest_records()) == 2
+    capsys.readouterr()
+    assert ingest.sweep(audit=False)["oldest_waiting_manifest_age_seconds"] == 100
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert lines[0]["oldest_waiting_manifest_age_seconds"] == [100.0]
 
 
 def test_lost_events_are_sent_again_once_they_are_late(live: Ingest) -> None:

@@ -3,6 +3,7 @@
 import logging
 import threading
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ndjson_pipeline.local_aws.errors import LocalAwsError
@@ -42,7 +43,7 @@ class TimerPump:
         account: the AWS account, which events carry.
         region: the region, which events carry.
         interval_seconds: from the end of one invocation to the next.
-        payload: what the function is given, as a schedule has it; None gives the event of a rule.
+        payload: the event in place of a scheduled rule's.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class TimerPump:
         account: str,
         region: str,
         interval_seconds: float,
-        payload: object | None = None,
+        payload: Mapping[str, object] | None = None,
     ) -> None:
         self._runtime = runtime
         self._function_name = function_name
@@ -77,8 +78,9 @@ class TimerPump:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._interval_seconds):
-            event = scheduled_event(self._account, self._region, self._function_name, datetime.now(UTC))
-            payload = event if self._payload is None else self._payload
+            event = self._payload
+            if event is None:
+                event = scheduled_event(self._account, self._region, self._function_name, datetime.now(UTC))
             try:
                 invocation = self._runtime.invoke(self._function_name, payload)
             except (LocalAwsError, OSError) as error:

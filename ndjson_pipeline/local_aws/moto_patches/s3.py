@@ -1,4 +1,4 @@
-"""S3: one call at a time, whole event records, and the conditions of copies."""
+"""S3: one call at a time, whole event records, the conditions of copies, and whom a policy binds."""
 
 import functools
 import itertools
@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 from urllib.parse import unquote, urlparse
+from xml.etree import ElementTree
 
 import moto.s3.models
 import moto.s3.notifications
@@ -81,25 +82,45 @@ def _copies_of_parts_look_at_their_condition(original: Any, _services: Services)
     return upload_part_copy
 
 
-@replaces(moto.s3.models.FakeBucket, "get_permission")
-def _a_denial_under_a_condition_is_none(_original: Any, _services: Services) -> Any:
-    """Stock moto ignores a statement's condition, so that a policy which wants TLS refuses every call.
+@replaces(moto.s3.responses.S3Response, "get_bucket_notification")
+def _notifications_say_that_eventbridge_is_told(original: Any, _services: Services) -> Any:
+    """Stock moto sends to EventBridge, and leaves that out where it is asked for a bucket's notifications."""
 
-    What the local AWS knows of a request meets no condition; a denial that has one is left out here.
+    @functools.wraps(original)
+    def get_bucket_notification(response: Any) -> Any:
+        status, headers, body = original(response)
+        configuration = response.backend.get_bucket_notification_configuration(response.bucket_name)
+        if configuration and configuration.event_bridge is not None:
+            document = ElementTree.fromstring(body)
+            namespace = document.tag.partition("}")[0]
+            ElementTree.SubElement(document, f"{namespace}}}EventBridgeConfiguration")
+            body = ElementTree.tostring(document, encoding="unicode")
+        return status, headers, body
+
+    return get_bucket_notification
+
+
+@replaces(moto.s3.models.FakeBucket, "get_permission")
+def _policies_bind_whom_they_name(_original: Any, _services: Services) -> Any:
+    """Stock moto applies a statement of a bucket's policy whatever its condition, and whomever it names.
+
+    So a policy that refuses plain HTTP, as every bucket's should, refuses every call; and one that keeps a
+    producer to its folder keeps everybody. Here a statement with a condition, or for some principals alone,
+    counts for nothing: whoever signs with this start's credentials is the account's owner, by a line that
+    does not leave the machine.
     """
 
-    def get_permission(bucket: Any, action: str, resource: str) -> PermissionResult:
+    def get_permission(bucket: Any, action: str, resource: str) -> Any:
         if bucket.policy is None:
             return PermissionResult.NEUTRAL
-        policy = json.loads(bucket.policy.decode())
-        statements = policy["Statement"]
-        kept = [
+        document = json.loads(bucket.policy)
+        statements = document["Statement"]
+        document["Statement"] = [
             statement
             for statement in (statements if isinstance(statements, list) else [statements])
-            if "Condition" not in statement or statement["Effect"] != "Deny"
+            if "Condition" not in statement and statement.get("Principal") in ("*", {"AWS": "*"})
         ]
-        judged = IAMPolicy(json.dumps({**policy, "Statement": kept}))
-        return judged.is_action_permitted(action, resource)
+        return IAMPolicy(json.dumps(document)).is_action_permitted(action, resource)
 
     return get_permission
 

@@ -103,26 +103,26 @@ def _a_queue_keeps_its_policy(original: Any, _services: Services) -> Any:
     return set_attributes
 
 
-@replaces(moto.sqs.models.Queue, "BASE_ATTRIBUTES")
-def _a_queue_tells_who_may_use_it_as_dead_letter_queue(original: Any, _services: Services) -> Any:
-    """Stock moto takes RedriveAllowPolicy, and never tells it, so that Terraform waits for it for minutes."""
-    return [*original, "RedriveAllowPolicy"]
-
-
-@replaces(moto.sqs.models.Queue, "redrive_allow_policy")
-def _a_queue_begins_without_one(_original: Any, _services: Services) -> Any:
-    """Stock moto has no such attribute until somebody sets it."""
-    return None
-
-
 @replaces(moto.sqs.models.Queue, "attributes")
-def _a_redrive_policy_comes_back_as_it_was_set(original: Any, _services: Services) -> Any:
-    """Stock moto puts blanks into a redrive policy, which Terraform takes for a change."""
+def _redrive_policies_come_back_as_they_were(original: Any, _services: Services) -> Any:
+    """Stock moto writes spaces into RedrivePolicy, which Terraform takes for a change."""
 
     def attributes(queue: Any) -> dict[str, Any]:
-        result: dict[str, Any] = original.fget(queue)
+        result: dict[str, Any] = original.__get__(queue)
         if queue.redrive_policy:
             result["RedrivePolicy"] = json.dumps(queue.redrive_policy, separators=(",", ":"))
         return result
 
     return property(attributes)
+
+
+@replaces(moto.sqs.models.Queue, "BASE_ATTRIBUTES")
+def _queues_say_who_may_redrive(original: Any, _services: Services) -> Any:
+    """Stock moto refuses to be asked for RedriveAllowPolicy."""
+    return [*original, "RedriveAllowPolicy"]
+
+
+@replaces(moto.sqs.models.Queue, "redrive_allow_policy")
+def _queues_let_all_redrive_at_first(_original: Any, _services: Services) -> Any:
+    """Stock moto has no RedriveAllowPolicy of a queue to which none was given."""
+    return None

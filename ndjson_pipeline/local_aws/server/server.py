@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -27,6 +27,7 @@ from ndjson_pipeline.local_aws.clients import AwsClients, local_client
 from ndjson_pipeline.local_aws.credentials import LocalCredentials
 from ndjson_pipeline.local_aws.errors import LocalAwsError, ServerStartError
 from ndjson_pipeline.local_aws.functions.api import FunctionInvoker
+from ndjson_pipeline.local_aws.functions.deployed import Deployed
 from ndjson_pipeline.local_aws.functions.environment import lambda_environment
 from ndjson_pipeline.local_aws.functions.function import Invocation, LambdaFunction, function_name
 from ndjson_pipeline.local_aws.functions.queue_pump import QueuePump
@@ -189,25 +190,45 @@ class LocalAws:
         shipper.start()
         exits.callback(shipper.stop)
         exits.callback(glue_runs.stop)
-        for names in self.feeds:
+        self._runtime = runtime
+        if settings.creates_resources:
             create_resources(
                 settings.environment,
-                feed=names.feed,
                 settings=settings.resources,
                 clients=clients,
                 input_prefix=settings.shared().input_prefix,
-                partition_start_date=settings.shared().partition_start_date,
             )
-            runtime.register(self._functions(clients, names))
-        self._runtime = runtime
-        pumps = [pump for names in self.feeds for pump in self._pumps(clients, runtime, names)]
+            runtime.register(self._functions(clients))
+            self._pump(exits, self._pumps(clients, runtime))
+        else:
+            exits.callback(runtime.stop)
+        _logger.info("local AWS at %s, files in %s", self._endpoint_url, self.directory)
+
+    def adopt(self) -> None:
+        """Have what others made come alive: functions run, mappings and schedules call them; once.
+
+        Raises:
+            LocalAwsError: a mapping's or a schedule's function is not there, or of another shape.
+        """
+        made = Deployed.found_by(self.client, self.settings.region)
+        self.runtime.register(made.functions)
+        self._pump(
+            self._exits,
+            made.pumps(
+                self.runtime,
+                AwsClients.for_endpoint(self.endpoint_url, self.credentials, self.settings.region).sqs,
+                ACCOUNT,
+            ),
+        )
+
+    def _pump(self, exits: contextlib.ExitStack, pumps: Sequence[QueuePump | TimerPump]) -> None:
+        """Start pumps; before the runtime ends they are told to, and after it waited for."""
         for pump in pumps:
             exits.callback(pump.join)
-        exits.callback(runtime.stop)
+        exits.callback(self.runtime.stop)
         for pump in pumps:
             pump.start()
             exits.callback(pump.stop)
-        _logger.info("local AWS at %s, files in %s", self._endpoint_url, self.directory)
 
     def _function_environment(self, base: dict[str, str]) -> dict[str, str]:
         path = [*self.settings.python_path, str(project_directory())]

@@ -301,7 +301,8 @@ def test_a_job_can_be_updated(glue):
         "GlueVersion": "5.1",
         "Timeout": 30,
     }
-    original = {name: job[name] for name in (*update, "WorkerType", "NumberOfWorkers", "MaxRetries")}
+    kept = ("NonOverridableArguments", "WorkerType", "NumberOfWorkers", "MaxRetries")
+    original = {name: job[name] for name in (*update, *kept) if name in job}
     glue.client.update_job(JobName=glue.job, JobUpdate=update)
     try:
         changed = glue.client.get_job(JobName=glue.job)["Job"]
@@ -311,69 +312,5 @@ def test_a_job_can_be_updated(glue):
         assert glue.output(run["Id"]) == "['--ONLY', 'this']\n"
     finally:
         glue.client.update_job(JobName=glue.job, JobUpdate=original)
-    assert glue.client.get_job(JobName=glue.job)["Job"]["DefaultArguments"] == job["DefaultArguments"]
-
-
-def put_wheels(glue, name: str, pins: list[str], wheels: dict[str, bytes]) -> str:
-    """Upload a zip of wheels; return its URI."""
-    package = packaging.glue_package(pins, wheels)
-    glue.s3.put_object(Bucket=glue.aws.names.scripts_bucket, Key=name, Body=package.wheels.content)
-    return f"s3://{glue.aws.names.scripts_bucket}/{name}"
-
-
-def wheel(name: str, version: str, answer: int) -> tuple[str, bytes]:
-    """Make a wheel whose module says a number."""
-    about = f"{name}-{version}.dist-info"
-    files = {
-        f"{name}.py": f"ANSWER = {answer}\n",
-        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    files[f"{about}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{about}/RECORD"])
-    content = archive((path, text.encode()) for path, text in files.items())
-    return f"{name}-{version}-py3-none-any.whl", content
-
-
-ANSWER = "import only_as_a_wheel; print(only_as_a_wheel.ANSWER)"
-
-
-def test_modules_come_from_a_zip_of_wheels_or_a_wheel(glue):
-    name, content = wheel("only_as_a_wheel", "1.2", 42)
-    zipped = put_wheels(glue, "some.gluewheels.zip", ["only-as-a-wheel==1.2"], {name: content})
-    run = glue.finish(ANSWER, Arguments={"--additional-python-modules": zipped})
-    assert (run["JobRunState"], glue.output(run["Id"])) == ("SUCCEEDED", "42\n"), run
-    glue.s3.put_object(Bucket=glue.aws.names.scripts_bucket, Key=name, Body=content)
-    alone = f"s3://{glue.aws.names.scripts_bucket}/{name}"
-    run = glue.finish(ANSWER, Arguments={"--additional-python-modules": f"{zipped},{alone}"})
-    assert (run["JobRunState"], glue.output(run["Id"])) == ("SUCCEEDED", "42\n"), run
-
-
-@pytest.mark.parametrize(
-    ("pins", "key", "message"),
-    [
-        # What is installed, at another version than is asked for, is not what is asked for.
-        (["numpy==0.0.1"], "a.gluewheels.zip", "numpy==0.0.1 can't be installed"),
-        (["no-such-module==1"], "a.gluewheels.zip", "no-such-module==1 can't be installed"),
-        ([], "a.zip", "must name wheels"),
-        (None, "missing.gluewheels.zip", "missing.gluewheels.zip could not be read"),
-    ],
-    ids=["another version", "no wheel", "another ending", "no object"],
-)
-def test_modules_that_cannot_be_had_fail_the_run(glue, pins, key, message):
-    uri = f"s3://{glue.aws.names.scripts_bucket}/{key}"
-    if pins is not None:
-        put_wheels(glue, key, pins, {})
-    run = glue.finish("print('ran')", Arguments={"--additional-python-modules": uri})
-    assert run["JobRunState"] == "FAILED"
-    assert message in run["ErrorMessage"]
-    assert glue.output(run["Id"]) == ""
-
-
-def test_what_is_no_zip_of_wheels_fails_the_run(glue):
-    bucket = glue.aws.names.scripts_bucket
-    glue.s3.put_object(Bucket=bucket, Key="b.gluewheels.zip", Body=b"PK")
-    run = glue.finish(
-        "print(1)", Arguments={"--additional-python-modules": f"s3://{bucket}/b.gluewheels.zip"}
-    )
-    assert run["JobRunState"] == "FAILED"
-    assert "is no zip of wheels" in run["ErrorMessage"]
+    restored = glue.client.get_job(JobName=glue.job)["Job"]
+    assert restored["NonOverridableArguments"] == job["NonOverridableArguments"]

@@ -134,22 +134,51 @@ class TestEvents:
         assert record["s3"]["object"]["versionId"] == put["VersionId"]
 
 
-def test_a_policy_that_wants_tls_refuses_nobody_and_another_does(aws):
+@pytest.fixture
+def bucket(aws):
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="policies")
-
-    def allow_all_but(**statement):
-        denial = {"Effect": "Deny", "Principal": "*", "Resource": "arn:aws:s3:::policies/*", **statement}
-        s3.put_bucket_policy(
-            Bucket="policies", Policy=json.dumps({"Version": "2012-10-17", "Statement": [denial]})
-        )
-
-    allow_all_but(Action="s3:*", Condition={"Bool": {"aws:SecureTransport": "false"}})
-    s3.put_object(Bucket="policies", Key="a", Body=b"a")
-    assert s3.get_object(Bucket="policies", Key="a")["Body"].read() == b"a"
-    allow_all_but(Action="s3:PutObject")
-    with pytest.raises(ClientError):
-        s3.put_object(Bucket="policies", Key="a", Body=b"b")
+    yield "policies"
     s3.delete_bucket_policy(Bucket="policies")
-    s3.delete_object(Bucket="policies", Key="a")
+    for listed in s3.list_objects_v2(Bucket="policies").get("Contents", []):
+        s3.delete_object(Bucket="policies", Key=listed["Key"])
     s3.delete_bucket(Bucket="policies")
+
+
+def refusing(bucket, **statement):
+    """Return a policy that refuses to write, as far as the statement says."""
+    refusal = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [{**refusal, **statement}]})
+
+
+class TestPolicies:
+    """FakeBucket.get_permission."""
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            {"Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+            {"Principal": {"AWS": "arn:aws:iam::123456789012:role/producer"}},
+        ],
+    )
+    def test_a_refusal_of_others_refuses_not_all(self, aws, bucket, statement):
+        s3 = aws.client("s3")
+        s3.put_bucket_policy(Bucket=bucket, Policy=refusing(bucket, **statement))
+        s3.put_object(Bucket=bucket, Key="a", Body=b"1")
+        assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"1"
+
+    def test_a_refusal_of_all_holds(self, aws, bucket):
+        s3 = aws.client("s3")
+        s3.put_bucket_policy(Bucket=bucket, Policy=refusing(bucket))
+        with pytest.raises(ClientError) as refusal:
+            s3.put_object(Bucket=bucket, Key="a", Body=b"1")
+        assert code(refusal.value) in {"AccessDenied", "403"}
+
+
+def test_a_bucket_says_that_it_tells_eventbridge(aws, bucket):
+    """S3Response.get_bucket_notification."""
+    s3 = aws.client("s3")
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    assert "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket=bucket)

@@ -105,20 +105,26 @@ class TestQueues:
         sqs.send_message(QueueUrl=queue, MessageBody="one more")
         assert len(asked) < 20
 
-    def test_a_dead_letter_queue_tells_who_may_use_it(self, aws, queue):
-        sqs = aws.client("sqs")
-        asked = {"QueueUrl": queue, "AttributeNames": ["RedriveAllowPolicy"]}
-        assert "Attributes" not in sqs.get_queue_attributes(**asked)
-        allowed = json.dumps({"redrivePermission": "denyAll"})
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedriveAllowPolicy": allowed})
-        assert sqs.get_queue_attributes(**asked)["Attributes"] == {"RedriveAllowPolicy": allowed}
 
-    def test_a_redrive_policy_comes_back_as_it_was_set(self, aws, queue):
+class TestRedrive:
+    """Queue.attributes, Queue.BASE_ATTRIBUTES, Queue.redrive_allow_policy."""
+
+    def test_a_redrive_policy_comes_back_as_it_was(self, aws, queue):
         sqs = aws.client("sqs")
-        dead = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        policy = f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":3}}'
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": policy})
-        answer = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])
-        assert answer["Attributes"]["RedrivePolicy"] == policy
-        sqs.delete_queue(QueueUrl=dead)
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3}, separators=(",", ":"))
+        source = sqs.create_queue(QueueName="source", Attributes={"RedrivePolicy": policy})["QueueUrl"]
+        try:
+            found = sqs.get_queue_attributes(QueueUrl=source, AttributeNames=["RedrivePolicy"])["Attributes"]
+            assert found["RedrivePolicy"] == policy
+        finally:
+            sqs.delete_queue(QueueUrl=source)
+
+    def test_a_queue_says_who_may_redrive(self, aws, queue):
+        sqs = aws.client("sqs")
+        names = ["RedriveAllowPolicy"]
+        assert "Attributes" not in sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)
+        policy = json.dumps({"redrivePermission": "denyAll"})
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedriveAllowPolicy": policy})
+        found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+        assert found == {"RedriveAllowPolicy": policy}

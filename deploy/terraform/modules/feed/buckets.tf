@@ -1,36 +1,34 @@
-# Five buckets. One that was there keeps its settings, whoever made it.
+# Five buckets, each for one purpose, so that each role's rights can follow from the bucket.
 
 locals {
-  own_buckets = { for purpose, name in local.names : purpose => name if !contains(keys(var.existing_buckets), purpose) }
-
-  versioned = toset([for purpose in ["input", "manifest"] : purpose if contains(keys(local.own_buckets), purpose)])
-
-  # What is removed by itself: by purpose, rules of a name, a beginning of keys, and days.
-  expiries = {
-    input = var.input_days == 0 ? [] : [{ id = "input", prefix = var.input_prefix, days = var.input_days }]
-    manifest = [
-      # Manifests stay: what was loaded is known from them once the records are gone.
-      { id = "reports", prefix = "logs/", days = var.report_days },
-      { id = "told-by-runs", prefix = "pipes/", days = var.report_days },
-    ]
-    output     = []
-    quarantine = var.quarantine_days == 0 ? [] : [{ id = "quarantined", prefix = "", days = var.quarantine_days }]
-    # A run that goes on reads what it was started with, and a roll back what was there before.
-    scripts = []
+  buckets = {
+    for purpose, existing in {
+      input      = var.existing_buckets.input
+      manifest   = var.existing_buckets.manifest
+      output     = var.existing_buckets.output
+      quarantine = var.existing_buckets.quarantine
+      scripts    = var.existing_buckets.scripts
+    } : purpose => existing == null ? local.names["${purpose}_bucket"] : existing
   }
+  bucket_arns = { for purpose, name in local.buckets : purpose => "arn:${local.partition}:s3:::${name}" }
+  # Those that are made here.
+  own_buckets = toset([for purpose, name in local.buckets : purpose if var.existing_buckets[purpose] == null])
+  # Of the others the objects can be made again, or are never written over.
+  versioned_buckets = setintersection(local.own_buckets, ["input", "manifest", "scripts"])
+  is_protected      = var.deletion_protection == null ? local.is_prod : var.deletion_protection
 }
 
 resource "aws_s3_bucket" "this" {
   for_each = local.own_buckets
 
-  bucket        = each.value
-  force_destroy = !local.protect
+  bucket        = local.buckets[each.key]
+  force_destroy = !local.is_protected
 }
 
 resource "aws_s3_bucket_public_access_block" "this" {
-  for_each = aws_s3_bucket.this
+  for_each = local.own_buckets
 
-  bucket                  = each.value.id
+  bucket                  = aws_s3_bucket.this[each.key].id
   block_public_acls       = true
   block_public_policy     = true
   ignore_public_acls      = true
@@ -38,9 +36,9 @@ resource "aws_s3_bucket_public_access_block" "this" {
 }
 
 resource "aws_s3_bucket_ownership_controls" "this" {
-  for_each = aws_s3_bucket.this
+  for_each = local.own_buckets
 
-  bucket = each.value.id
+  bucket = aws_s3_bucket.this[each.key].id
 
   rule {
     object_ownership = "BucketOwnerEnforced"
@@ -48,9 +46,9 @@ resource "aws_s3_bucket_ownership_controls" "this" {
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
-  for_each = aws_s3_bucket.this
+  for_each = local.own_buckets
 
-  bucket = each.value.id
+  bucket = aws_s3_bucket.this[each.key].id
 
   rule {
     bucket_key_enabled = var.kms_key_arn != null
@@ -63,7 +61,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
 }
 
 resource "aws_s3_bucket_versioning" "this" {
-  for_each = local.versioned
+  for_each = local.versioned_buckets
 
   bucket = aws_s3_bucket.this[each.key].id
 
@@ -72,10 +70,29 @@ resource "aws_s3_bucket_versioning" "this" {
   }
 }
 
-resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  for_each = aws_s3_bucket.this
+locals {
+  # What is deleted after how many days, by bucket and prefix.
+  expirations = {
+    input = var.input_retention_days == 0 ? {} : {
+      input = { prefix = var.input_prefix, days = var.input_retention_days }
+    }
+    # Manifests stay: they tell what was loaded once the records have expired.
+    manifest = {
+      reports  = { prefix = "logs/", days = var.report_retention_days }
+      messages = { prefix = "pipes/", days = var.report_retention_days }
+    }
+    output = {}
+    quarantine = var.quarantine_retention_days == 0 ? {} : {
+      all = { prefix = "", days = var.quarantine_retention_days }
+    }
+    scripts = {}
+  }
+}
 
-  bucket = each.value.id
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  for_each = local.own_buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
 
   rule {
     id     = "incomplete-uploads"
@@ -84,24 +101,28 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     filter {
       prefix = ""
     }
+
     abort_incomplete_multipart_upload {
       days_after_initiation = 1
     }
   }
 
   dynamic "rule" {
-    for_each = contains(local.versioned, each.key) ? [1] : []
+    for_each = contains(local.versioned_buckets, each.key) ? [var.noncurrent_version_days] : []
 
     content {
-      id     = "former-versions"
+      id     = "noncurrent-versions"
       status = "Enabled"
 
       filter {
         prefix = ""
       }
+
       noncurrent_version_expiration {
-        noncurrent_days = var.noncurrent_days
+        noncurrent_days = rule.value
       }
+
+      # A delete marker with nothing behind it.
       expiration {
         expired_object_delete_marker = true
       }
@@ -109,190 +130,22 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   }
 
   dynamic "rule" {
-    for_each = local.expiries[each.key]
+    for_each = local.expirations[each.key]
 
     content {
-      id     = rule.value.id
+      id     = "expire-${rule.key}"
       status = "Enabled"
 
       filter {
         prefix = rule.value.prefix
       }
+
       expiration {
         days = rule.value.days
       }
     }
   }
 
-  # Rules about versions count once there are some.
+  # Rules about versions want versions.
   depends_on = [aws_s3_bucket_versioning.this]
-}
-
-resource "aws_s3_bucket_policy" "this" {
-  for_each = aws_s3_bucket.this
-
-  bucket = each.value.id
-  policy = each.key == "input" ? data.aws_iam_policy_document.input_bucket[0].json : data.aws_iam_policy_document.bucket[each.key].json
-
-  # S3 refuses a policy while it changes who may be public.
-  depends_on = [aws_s3_bucket_public_access_block.this]
-}
-
-data "aws_iam_policy_document" "bucket" {
-  for_each = local.own_buckets
-
-  statement {
-    sid       = "TlsOnly"
-    effect    = "Deny"
-    actions   = ["s3:*"]
-    resources = [local.bucket_arns[each.key], "${local.bucket_arns[each.key]}/*"]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-    condition {
-      test     = "Bool"
-      variable = "aws:SecureTransport"
-      values   = ["false"]
-    }
-  }
-}
-
-# What the input takes, and from whom.
-
-data "aws_iam_policy_document" "input_bucket" {
-  count = contains(keys(local.own_buckets), "input") ? 1 : 0
-
-  source_policy_documents = [data.aws_iam_policy_document.bucket["input"].json]
-
-  # Nobody but the producer has a customer's key (SSE-C): Glue could not read the object.
-  dynamic "statement" {
-    for_each = var.input_is_strict ? [1] : []
-
-    content {
-      sid       = "NoCustomersKeys"
-      effect    = "Deny"
-      actions   = ["s3:PutObject"]
-      resources = ["${local.bucket_arns.input}/*"]
-
-      principals {
-        type        = "*"
-        identifiers = ["*"]
-      }
-      condition {
-        test     = "Null"
-        variable = "s3:x-amz-server-side-encryption-customer-algorithm"
-        values   = ["false"]
-      }
-    }
-  }
-
-  dynamic "statement" {
-    for_each = var.input_is_strict ? [1] : []
-
-    content {
-      sid       = "NoForeignKmsKeys"
-      effect    = "Deny"
-      actions   = ["s3:PutObject"]
-      resources = ["${local.bucket_arns.input}/*"]
-
-      principals {
-        type        = "*"
-        identifiers = ["*"]
-      }
-      # Where none is named the bucket's own takes its place; without one of ours every key is foreign.
-      condition {
-        test     = "Null"
-        variable = "s3:x-amz-server-side-encryption-aws-kms-key-id"
-        values   = ["false"]
-      }
-      condition {
-        test     = "StringNotEquals"
-        variable = "s3:x-amz-server-side-encryption-aws-kms-key-id"
-        values   = [coalesce(var.kms_key_arn, "none")]
-      }
-    }
-  }
-
-  # What is archived can't be read at once, and what is rarely read costs at each read.
-  dynamic "statement" {
-    for_each = var.input_is_strict ? [1] : []
-
-    content {
-      sid       = "NoColdStorage"
-      effect    = "Deny"
-      actions   = ["s3:PutObject"]
-      resources = ["${local.bucket_arns.input}/*"]
-
-      principals {
-        type        = "*"
-        identifiers = ["*"]
-      }
-      condition {
-        test     = "StringNotEqualsIfExists"
-        variable = "s3:x-amz-storage-class"
-        values   = ["STANDARD", "INTELLIGENT_TIERING"]
-      }
-    }
-  }
-
-  dynamic "statement" {
-    for_each = var.input_is_strict ? [1] : []
-
-    content {
-      sid       = "NoAcls"
-      effect    = "Deny"
-      actions   = ["s3:PutObject", "s3:PutObjectAcl"]
-      resources = ["${local.bucket_arns.input}/*"]
-
-      principals {
-        type        = "*"
-        identifiers = ["*"]
-      }
-      # Uploads from other accounts say this one of habit, and where owners are enforced it says nothing.
-      condition {
-        test     = "StringNotEqualsIfExists"
-        variable = "s3:x-amz-acl"
-        values   = ["bucket-owner-full-control"]
-      }
-      condition {
-        test     = "Null"
-        variable = "s3:x-amz-acl"
-        values   = ["false"]
-      }
-    }
-  }
-
-  dynamic "statement" {
-    for_each = var.producers
-
-    content {
-      sid       = "Producer${substr(sha256(statement.key), 0, 12)}"
-      actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
-      resources = ["${local.bucket_arns.input}/${var.input_prefix}${statement.value}*"]
-
-      principals {
-        type        = "AWS"
-        identifiers = [statement.key]
-      }
-    }
-  }
-
-  # And nowhere else, whatever its own policies say.
-  dynamic "statement" {
-    for_each = var.producers
-
-    content {
-      sid           = "Only${substr(sha256(statement.key), 0, 12)}"
-      effect        = "Deny"
-      actions       = ["s3:PutObject"]
-      not_resources = ["${local.bucket_arns.input}/${var.input_prefix}${statement.value}*"]
-
-      principals {
-        type        = "AWS"
-        identifiers = [statement.key]
-      }
-    }
-  }
 }

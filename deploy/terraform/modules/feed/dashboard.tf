@@ -1,56 +1,79 @@
 locals {
-  # Rows of widgets: a title, and its lines of namespace, metric, statistic and dimensions.
-  widgets = [
-    { title = "Lambda: invocations, errors, throttles", lines = [
-      for metric in ["Invocations", "Errors", "Throttles"] : ["AWS/Lambda", metric, "Sum", local.builder]
-    ] },
-    { title = "Lambda: average duration, ms", lines = [["AWS/Lambda", "Duration", "Average", local.builder]] },
-    { title = "Lambda: most at once", lines = [["AWS/Lambda", "ConcurrentExecutions", "Maximum", local.builder]] },
-    { title = "DynamoDB: consumed reads and writes", lines = [
-      for metric in ["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"] : ["AWS/DynamoDB", metric, "Sum", local.tracking]
-    ] },
-    { title = "DynamoDB: user and system errors", lines = [
-      # User errors are counted for the account, not for a table.
-      ["AWS/DynamoDB", "UserErrors", "Sum", {}],
-      ["AWS/DynamoDB", "SystemErrors", "Sum", local.tracking],
-    ] },
-    { title = "Glue: tasks completed, failed, killed", lines = [
-      for metric in ["numCompletedTasks", "numFailedTasks", "numKilledTasks"] :
-      ["Glue", "glue.driver.aggregate.${metric}", "Sum", local.glue_counts]
-    ] },
-    { title = "Queue: waiting, oldest, put aside", lines = [
-      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", { QueueName = local.queue }],
-      ["AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", { QueueName = local.queue }],
-      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", { QueueName = local.dead_letter_queue }],
-    ] },
-    { title = "Oldest pending file, oldest waiting manifest, s", lines = [
-      for metric in ["oldest_pending_age_seconds", "oldest_waiting_manifest_age_seconds"] :
-      [local.own_namespace, metric, "Maximum", local.sweeper_says]
-    ] },
-  ]
+  lambda_widgets = [for function in ["manifest_builder", "sweeper"] : {
+    title = replace(function, "_", " ")
+    metrics = [
+      for metric, statistic in {
+        Invocations          = "Sum"
+        Errors               = "Sum"
+        Throttles            = "Sum"
+        Duration             = "Average"
+        ConcurrentExecutions = "Maximum"
+      } : ["AWS/Lambda", metric, "FunctionName", local.names[function], { stat = statistic, yAxis = metric == "Duration" ? "right" : "left" }]
+    ]
+  }]
+
+  widgets = concat(local.lambda_widgets, [
+    {
+      title = "queue"
+      metrics = [
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", local.names.queue, { stat = "Maximum" }],
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", local.names.dead_letter_queue, { stat = "Maximum", label = "dead letters" }],
+        ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", local.names.queue, { stat = "Maximum", yAxis = "right" }],
+      ]
+    },
+    {
+      title = "what waits, in seconds"
+      metrics = [
+        for metric in ["oldest_pending_age_seconds", "oldest_waiting_manifest_age_seconds"] :
+        ["NdjsonPipeline", metric, "service", local.sweeper_dimensions.service, "function", local.sweeper_dimensions.function, { stat = "Maximum" }]
+      ]
+    },
+    {
+      title = "tracking table: consumed capacity"
+      metrics = [
+        for metric in ["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"] :
+        ["AWS/DynamoDB", metric, "TableName", local.names.tracking_table, { stat = "Sum" }]
+      ]
+    },
+    {
+      title = "tracking table: errors"
+      metrics = concat(
+        [["AWS/DynamoDB", "UserErrors", { stat = "Sum", label = "user errors of the account" }]],
+        # This metric is of an operation, and there is none of all.
+        [
+          for operation in ["GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "TransactWriteItems"] :
+          ["AWS/DynamoDB", "SystemErrors", "TableName", local.names.tracking_table, "Operation", operation, { stat = "Sum" }]
+        ],
+      )
+    },
+    {
+      title = "Glue: tasks"
+      metrics = [
+        for metric in ["numCompletedTasks", "numFailedTasks", "numKilledTasks"] :
+        ["Glue", "glue.driver.aggregate.${metric}", "JobName", local.names.glue_job, "JobRunId", "ALL", "Type", "count", { stat = "Sum" }]
+      ]
+    },
+  ])
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  dashboard_name = "${local.prefix}-parquet-${var.environment}"
-
+  dashboard_name = local.names.dashboard
   dashboard_body = jsonencode({
-    widgets = [for number, widget in local.widgets : {
-      type   = "metric"
-      width  = 8
-      height = 6
-      x      = 8 * (number % 3)
-      y      = 6 * floor(number / 3)
-      properties = {
-        title  = widget.title
-        region = local.region
-        period = local.five_minutes
-        view   = "timeSeries"
-        metrics = [for line in widget.lines : concat(
-          [line[0], line[1]],
-          flatten([for name, value in line[3] : [name, value]]),
-          [{ stat = line[2] }],
-        )]
+    widgets = [
+      for position, widget in local.widgets : {
+        type   = "metric"
+        x      = 12 * (position % 2)
+        y      = 6 * floor(position / 2)
+        width  = 12
+        height = 6
+        properties = {
+          title   = widget.title
+          region  = local.region
+          period  = 300
+          view    = "timeSeries"
+          metrics = widget.metrics
+        }
       }
-    }]
+    ]
   })
 }

@@ -1,3 +1,5 @@
+# Every name follows from the environment, the account and the feed, as in ndjson_pipeline/deployment/names.py.
+
 data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
@@ -10,37 +12,39 @@ locals {
   # The attribute that both majors of the provider have: `name` and `region` are one's alone.
   region = data.aws_region.current.id
 
-  prefix  = var.feed == "" ? "ndjson" : "ndjson-${var.feed}"
-  protect = var.protect == null ? var.environment == "prod" : var.protect
+  is_prod   = var.environment == "prod"
+  prefix    = var.feed == "" ? "ndjson" : "ndjson-${var.feed}"
+  component = "${local.prefix}-parquet"
 
   names = {
-    for purpose in ["input", "manifest", "output", "quarantine", "scripts"] :
-    purpose => coalesce(lookup(var.existing_buckets, purpose, null), "${local.prefix}-${purpose}-sqs-${local.account}-${var.environment}")
+    input_bucket      = "${local.prefix}-input-sqs-${local.account}-${var.environment}"
+    manifest_bucket   = "${local.prefix}-manifest-sqs-${local.account}-${var.environment}"
+    output_bucket     = "${local.prefix}-output-sqs-${local.account}-${var.environment}"
+    quarantine_bucket = "${local.prefix}-quarantine-sqs-${local.account}-${var.environment}"
+    scripts_bucket    = "${local.prefix}-scripts-sqs-${local.account}-${var.environment}"
+    queue             = "${local.component}-events-${var.environment}"
+    dead_letter_queue = "${local.component}-events-dlq-${var.environment}"
+    tracking_table    = "${local.component}-sqs-file-tracking-${var.environment}"
+    metrics_table     = "${local.component}-metrics-${var.environment}"
+    manifest_builder  = "${local.component}-manifest-builder-${var.environment}"
+    sweeper           = "${local.component}-sweeper-${var.environment}"
+    generator         = "generate-${local.prefix}-${var.environment}"
+    glue_job          = "${local.component}-batch-job-${var.environment}"
+    alert_topic       = "${local.component}-alerts-${var.environment}"
+    input_events      = "${local.component}-input-${var.environment}"
+    dashboard         = "${local.component}-${var.environment}"
+    catalog_database  = replace("${local.component}-${var.environment}", "-", "_")
+    catalog_table     = "merged_parquet"
   }
-  queue             = "${local.prefix}-parquet-events-${var.environment}"
-  dead_letter_queue = "${local.prefix}-parquet-events-dlq-${var.environment}"
-  tracking_table    = "${local.prefix}-parquet-sqs-file-tracking-${var.environment}"
-  metrics_table     = "${local.prefix}-parquet-metrics-${var.environment}"
-  glue_job          = "${local.prefix}-parquet-batch-job-${var.environment}"
-  alert_topic       = "${local.prefix}-parquet-alerts-${var.environment}"
-  catalog_database  = replace("${local.prefix}-parquet-${var.environment}", "-", "_")
-  catalog_table     = "merged_parquet"
 
-  functions = {
-    manifest-builder = "${local.prefix}-parquet-manifest-builder-${var.environment}"
-    sweeper          = "${local.prefix}-parquet-sweeper-${var.environment}"
-    generator        = "generate-${local.prefix}-${var.environment}"
+  # ARNs that follow from names: a policy and the resource it speaks of would need each other otherwise.
+  arns = {
+    queue          = "arn:${local.partition}:sqs:${local.region}:${local.account}:${local.names.queue}"
+    alert_topic    = "arn:${local.partition}:sns:${local.region}:${local.account}:${local.names.alert_topic}"
+    tracking_table = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${local.names.tracking_table}"
+    metrics_table  = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${local.names.metrics_table}"
+    sweeper        = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.names.sweeper}"
+    glue_job       = "arn:${local.partition}:glue:${local.region}:${local.account}:job/${local.names.glue_job}"
+    sweeper_role   = "arn:${local.partition}:iam::${local.account}:role/${local.component}-sweeper-${var.environment}"
   }
-
-  # By name, so that a policy is known before what it is about has been made.
-  bucket_arns = { for purpose, name in local.names : purpose => "arn:${local.partition}:s3:::${name}" }
-  queue_arn   = "arn:${local.partition}:sqs:${local.region}:${local.account}:${local.queue}"
-  dlq_arn     = "arn:${local.partition}:sqs:${local.region}:${local.account}:${local.dead_letter_queue}"
-  topic_arn   = "arn:${local.partition}:sns:${local.region}:${local.account}:${local.alert_topic}"
-  table_arns = {
-    tracking = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${local.tracking_table}"
-    metrics  = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${local.metrics_table}"
-  }
-  function_arns = { for one, name in local.functions : one => "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${name}" }
-  job_arn       = "arn:${local.partition}:glue:${local.region}:${local.account}:job/${local.glue_job}"
 }

@@ -1,334 +1,304 @@
-# One role a component; what each may do follows its code's calls, and a test holds the one against the other.
+# One role a component, each with what its code calls and no more. What is on `*` says why.
 
 locals {
-  role_names = {
-    for component in ["manifest-builder", "sweeper", "generator", "glue", "scheduler"] :
-    component => "${local.prefix}-parquet-${component}-${var.environment}"
+  own_account = { StringEquals = { "aws:ResourceAccount" = local.account } }
+
+  role_services = merge(
+    {
+      manifest-builder = "lambda.amazonaws.com"
+      sweeper          = "lambda.amazonaws.com"
+      glue             = "glue.amazonaws.com"
+      scheduler        = "scheduler.amazonaws.com"
+    },
+    local.is_prod ? {} : { generator = "lambda.amazonaws.com" },
+  )
+  # Who may act as the service, besides that it must be for this account. Of Lambda the account alone: a function and
+  # the poller of its queue come with other ARNs.
+  role_sources = {
+    glue      = "arn:${local.partition}:glue:${local.region}:${local.account}:*"
+    scheduler = "arn:${local.partition}:scheduler:${local.region}:${local.account}:schedule-group/default"
   }
-  role_arns = { for component, name in local.role_names : component => "arn:${local.partition}:iam::${local.account}:role/${name}" }
-
-  tracking_index_arns = { for name, _ in local.indexes : name => "${local.table_arns.tracking}/index/${name}" }
-}
-
-# Each service passes the account on whose behalf it comes; the condition counts where it does.
-data "aws_iam_policy_document" "trust" {
-  for_each = toset(["lambda", "glue", "scheduler"])
-
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["${each.key}.amazonaws.com"]
-    }
-    # EventBridge Scheduler is documented to pass it. Lambda and Glue are not; a condition that they never met would
-    # keep them out.
-    condition {
-      test     = each.key == "scheduler" ? "StringEquals" : "StringEqualsIfExists"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
-    }
+  role_descriptions = {
+    manifest-builder = "Tracks input files, and cuts them into manifests"
+    sweeper          = "Flushes past dates, looks for lost events"
+    generator        = "Writes test input"
+    glue             = "Converts manifests to Parquet"
+    scheduler        = "Invokes the sweeper"
   }
 }
 
-resource "aws_iam_role" "function" {
-  for_each = local.function_settings
+resource "aws_iam_role" "this" {
+  for_each = local.role_services
 
-  name               = local.role_names[each.key]
-  description        = "${local.functions[each.key]}: ${each.value.description}"
-  assume_role_policy = data.aws_iam_policy_document.trust["lambda"].json
-}
-
-resource "aws_iam_role_policy" "function" {
-  for_each = local.function_settings
-
-  name = each.key
-  role = aws_iam_role.function[each.key].id
-  policy = {
-    manifest-builder = data.aws_iam_policy_document.manifest_builder.json
-    sweeper          = data.aws_iam_policy_document.sweeper.json
-    generator        = data.aws_iam_policy_document.generator.json
-  }[each.key]
-}
-
-# A bucket's name has no account in it: whoever takes the name of one that was deleted would be sent its objects.
-data "aws_iam_policy_document" "own_account" {
-  statement {
-    sid       = "OwnBucketsAlone"
-    effect    = "Deny"
-    actions   = ["s3:*"]
-    resources = ["*"]
-
-    condition {
-      test     = "StringNotEquals"
-      variable = "aws:ResourceAccount"
-      values   = [local.account]
-    }
-  }
-}
-
-# What builder and sweeper share: both cut batches and quarantine.
-
-data "aws_iam_policy_document" "ingest" {
-  source_policy_documents = [data.aws_iam_policy_document.own_account.json]
-
-  statement {
-    sid = "Track"
-    actions = [
-      "dynamodb:BatchGetItem",
-      "dynamodb:ConditionCheckItem",
-      "dynamodb:DeleteItem",
-      "dynamodb:GetItem",
-      "dynamodb:PutItem",
-      "dynamodb:Query",
-      "dynamodb:UpdateItem",
+  name        = "${local.component}-${each.key}-${var.environment}"
+  description = local.role_descriptions[each.key]
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect    = "Allow"
+        Principal = { Service = each.value }
+        Action    = "sts:AssumeRole"
+        Condition = merge(
+          { StringEquals = { "aws:SourceAccount" = local.account } },
+          contains(keys(local.role_sources), each.key) ? { ArnLike = { "aws:SourceArn" = local.role_sources[each.key] } } : {},
+        )
+      },
     ]
-    resources = [local.table_arns.tracking]
-  }
-  statement {
-    sid       = "FindPendingFiles"
-    actions   = ["dynamodb:Query"]
-    resources = [local.tracking_index_arns["pending-files"]]
-  }
-  statement {
-    sid       = "Count"
-    actions   = ["dynamodb:PutItem"]
-    resources = [local.table_arns.metrics]
-  }
-  # A version too: what an event was about may have been replaced.
-  statement {
-    sid       = "ReadInput"
-    actions   = ["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging"]
-    resources = ["${local.bucket_arns.input}/*"]
-  }
-  statement {
-    sid       = "RemoveRefused"
-    actions   = ["s3:DeleteObject"]
-    resources = ["${local.bucket_arns.input}/${var.input_prefix}*"]
-  }
-  statement {
-    sid       = "Quarantine"
-    actions   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"]
-    resources = ["${local.bucket_arns.quarantine}/*"]
-  }
-  statement {
-    sid       = "Manifests"
-    actions   = ["s3:GetObject", "s3:PutObject"]
-    resources = ["${local.bucket_arns.manifest}/manifests/*"]
-  }
-  statement {
-    sid       = "Report"
-    actions   = ["s3:PutObject"]
-    resources = ["${local.bucket_arns.manifest}/logs/lambda/*"]
-  }
-  # So that what is not there answers 404: without it S3 says 403, which could be anything.
-  statement {
-    sid       = "List"
-    actions   = ["s3:ListBucket"]
-    resources = [local.bucket_arns.input, local.bucket_arns.manifest, local.bucket_arns.quarantine]
-  }
-  statement {
-    sid       = "Alert"
-    actions   = ["sns:Publish"]
-    resources = [local.topic_arn]
-  }
+  })
+}
 
-  dynamic "statement" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
-
-    content {
-      sid       = "UseKey"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [statement.value]
+locals {
+  # An object of a bucket under an own key is read and written by that key, through the services that hold it.
+  uses_key = [for key in var.kms_key_arn == null ? [] : [var.kms_key_arn] : {
+    Sid      = "UseKey"
+    Effect   = "Allow"
+    Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    Resource = key
+    Condition = {
+      StringEquals = {
+        "kms:ViaService" = [for service in ["s3", "sqs", "sns", "dynamodb"] : "${service}.${local.region}.${data.aws_partition.current.dns_suffix}"]
+      }
     }
-  }
-}
+  }]
+  # The environment of a function under an own key is decrypted by the function's role.
+  uses_environment_key = [for key in var.kms_key_arn == null ? [] : [var.kms_key_arn] : {
+    Sid       = "DecryptEnvironment"
+    Effect    = "Allow"
+    Action    = "kms:Decrypt"
+    Resource  = key
+    Condition = { StringEquals = { "kms:ViaService" = "lambda.${local.region}.${data.aws_partition.current.dns_suffix}" } }
+  }]
 
-data "aws_iam_policy_document" "manifest_builder" {
-  source_policy_documents = [data.aws_iam_policy_document.ingest.json]
-
-  # The event source mapping's own calls, made by the function's role.
-  statement {
-    sid       = "ReceiveEvents"
-    actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-    resources = [local.queue_arn]
-  }
-  statement {
-    sid       = "WriteLog"
-    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${local.functions.manifest-builder}:*"]
-  }
-}
-
-data "aws_iam_policy_document" "sweeper" {
-  source_policy_documents = [data.aws_iam_policy_document.ingest.json]
-
-  statement {
-    sid       = "FindOpenDates"
-    actions   = ["dynamodb:Scan"]
-    resources = [local.tracking_index_arns["pending-files"]]
-  }
-  statement {
-    sid       = "FindWaitingManifests"
-    actions   = ["dynamodb:Query"]
-    resources = [local.tracking_index_arns["manifests-by-status"]]
-  }
-  statement {
-    sid       = "RemoveUncommitted"
-    actions   = ["s3:DeleteObject"]
-    resources = ["${local.bucket_arns.manifest}/manifests/*"]
-  }
-  statement {
-    sid       = "SendLostEvents"
-    actions   = ["sqs:SendMessage"]
-    resources = [local.queue_arn]
-  }
-  statement {
-    sid       = "WriteLog"
-    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${local.functions.sweeper}:*"]
-  }
-}
-
-data "aws_iam_policy_document" "generator" {
-  source_policy_documents = [data.aws_iam_policy_document.own_account.json]
-
-  statement {
-    sid       = "WriteInput"
-    actions   = ["s3:PutObject"]
-    resources = ["${local.bucket_arns.input}/${var.input_prefix}*"]
-  }
-  statement {
-    sid       = "WriteLog"
-    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${local.functions.generator}:*"]
+  # The groups are made by Terraform.
+  writes_function_log = {
+    for component, function in local.functions : component => [{
+      Sid      = "WriteLog"
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${function.name}:log-stream:*"
+    }]
   }
 
-  dynamic "statement" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+  # What builder and sweeper share: both cut manifests, both quarantine.
+  ingests = [
+    {
+      Sid       = "ReadAndQuarantineInput"
+      Effect    = "Allow"
+      Action    = ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging", "s3:DeleteObject"]
+      Resource  = "${local.bucket_arns.input}/${var.input_prefix}*"
+      Condition = local.own_account
+    },
+    {
+      Sid       = "KeepRefused"
+      Effect    = "Allow"
+      Action    = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload"]
+      Resource  = "${local.bucket_arns.quarantine}/*"
+      Condition = local.own_account
+    },
+    {
+      Sid       = "WriteManifests"
+      Effect    = "Allow"
+      Action    = ["s3:GetObject", "s3:PutObject"]
+      Resource  = "${local.bucket_arns.manifest}/manifests/*"
+      Condition = local.own_account
+    },
+    {
+      Sid       = "WriteReports"
+      Effect    = "Allow"
+      Action    = "s3:PutObject"
+      Resource  = "${local.bucket_arns.manifest}/logs/lambda/*"
+      Condition = local.own_account
+    },
+    {
+      # Without it a key that is gone is answered like one that is forbidden. No bound by prefix: a GetObject
+      # has none, and would be answered so all the same.
+      Sid       = "TellGoneFromForbidden"
+      Effect    = "Allow"
+      Action    = "s3:ListBucket"
+      Resource  = [local.bucket_arns.input, local.bucket_arns.manifest, local.bucket_arns.quarantine]
+      Condition = local.own_account
+    },
+    {
+      Sid    = "Track"
+      Effect = "Allow"
+      Action = [
+        "dynamodb:BatchGetItem",
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+      ]
+      Resource = local.arns.tracking_table
+    },
+    {
+      Sid      = "QueryPendingFiles"
+      Effect   = "Allow"
+      Action   = "dynamodb:Query"
+      Resource = "${local.arns.tracking_table}/index/pending-files"
+    },
+    {
+      Sid      = "Count"
+      Effect   = "Allow"
+      Action   = "dynamodb:PutItem"
+      Resource = local.arns.metrics_table
+    },
+    {
+      Sid      = "Alert"
+      Effect   = "Allow"
+      Action   = "sns:Publish"
+      Resource = local.arns.alert_topic
+    },
+  ]
 
-    content {
-      sid       = "UseKey"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [statement.value]
-    }
-  }
-}
+  policies = {
+    manifest-builder = concat(local.ingests, [
+      {
+        # The event source mapping's calls, which Lambda makes as this role.
+        Sid      = "ReceiveEvents"
+        Effect   = "Allow"
+        Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        Resource = local.arns.queue
+      },
+    ], local.writes_function_log["manifest-builder"], local.uses_key, local.uses_environment_key)
 
-# The timer.
+    sweeper = concat(local.ingests, [
+      {
+        Sid      = "FindWhatIsOpen"
+        Effect   = "Allow"
+        Action   = "dynamodb:Scan"
+        Resource = "${local.arns.tracking_table}/index/pending-files"
+      },
+      {
+        Sid      = "FindWaitingManifests"
+        Effect   = "Allow"
+        Action   = "dynamodb:Query"
+        Resource = "${local.arns.tracking_table}/index/manifests-by-status"
+      },
+      {
+        Sid       = "RemoveUncommittedManifests"
+        Effect    = "Allow"
+        Action    = "s3:DeleteObject"
+        Resource  = "${local.bucket_arns.manifest}/manifests/*"
+        Condition = local.own_account
+      },
+      {
+        Sid      = "SendLostEvents"
+        Effect   = "Allow"
+        Action   = "sqs:SendMessage"
+        Resource = local.arns.queue
+      },
+    ], local.writes_function_log["sweeper"], local.uses_key, local.uses_environment_key)
 
-resource "aws_iam_role" "scheduler" {
-  name               = local.role_names.scheduler
-  description        = "EventBridge Scheduler: calls ${local.functions.sweeper}"
-  assume_role_policy = data.aws_iam_policy_document.trust["scheduler"].json
-}
+    generator = concat([
+      {
+        Sid       = "WriteTestInput"
+        Effect    = "Allow"
+        Action    = "s3:PutObject"
+        Resource  = "${local.bucket_arns.input}/${var.input_prefix}*"
+        Condition = local.own_account
+      },
+    ], try(local.writes_function_log["generator"], []), local.uses_key, local.uses_environment_key)
 
-data "aws_iam_policy_document" "scheduler" {
-  statement {
-    sid       = "CallSweeper"
-    actions   = ["lambda:InvokeFunction"]
-    resources = [local.function_arns.sweeper]
-  }
-}
-
-resource "aws_iam_role_policy" "scheduler" {
-  name   = "scheduler"
-  role   = aws_iam_role.scheduler.id
-  policy = data.aws_iam_policy_document.scheduler.json
-}
-
-# The conversion. It writes schemas, output and rejects; manifests it only reads.
-
-resource "aws_iam_role" "glue" {
-  name               = local.role_names.glue
-  description        = "${local.glue_job}: converts what manifests list"
-  assume_role_policy = data.aws_iam_policy_document.trust["glue"].json
-}
-
-data "aws_iam_policy_document" "glue" {
-  source_policy_documents = [data.aws_iam_policy_document.own_account.json]
-
-  statement {
-    sid       = "ReadOwnCode"
-    actions   = ["s3:GetObject"]
-    resources = ["${local.bucket_arns.scripts}/glue_jobs/*"]
-  }
-  statement {
-    sid       = "ReadInput"
-    actions   = ["s3:GetObject", "s3:GetObjectVersion"]
-    resources = ["${local.bucket_arns.input}/${var.input_prefix}*"]
-  }
-  statement {
-    sid       = "ReadManifests"
-    actions   = ["s3:GetObject"]
-    resources = ["${local.bucket_arns.manifest}/manifests/*", "${local.bucket_arns.manifest}/pipes/*"]
-  }
-  statement {
-    sid       = "Schemas"
-    actions   = ["s3:GetObject", "s3:PutObject"]
-    resources = ["${local.bucket_arns.manifest}/schemas/*"]
-  }
-  statement {
-    sid       = "ReportAndTell"
-    actions   = ["s3:PutObject"]
-    resources = ["${local.bucket_arns.manifest}/logs/glue/*", "${local.bucket_arns.manifest}/pipes/*"]
-  }
-  statement {
-    sid       = "WriteOutput"
-    actions   = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"]
-    resources = ["${local.bucket_arns.output}/${local.output_folder}merged-parquet-*"]
-  }
-  statement {
-    sid       = "WriteRejected"
-    actions   = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"]
-    resources = ["${local.bucket_arns.quarantine}/rejected/*"]
-  }
-  # Leftovers of an earlier attempt; and so that what is not there answers 404.
-  statement {
-    sid       = "List"
-    actions   = ["s3:ListBucket"]
-    resources = [local.bucket_arns.input, local.bucket_arns.manifest, local.bucket_arns.output, local.bucket_arns.quarantine]
-  }
-  statement {
-    sid     = "FollowSchema"
-    actions = ["glue:GetTable", "glue:UpdateTable"]
-    resources = [
-      "arn:${local.partition}:glue:${local.region}:${local.account}:catalog",
-      "arn:${local.partition}:glue:${local.region}:${local.account}:database/${local.catalog_database}",
-      "arn:${local.partition}:glue:${local.region}:${local.account}:table/${local.catalog_database}/${local.catalog_table}",
+    scheduler = [
+      {
+        Sid      = "InvokeSweeper"
+        Effect   = "Allow"
+        Action   = "lambda:InvokeFunction"
+        Resource = local.arns.sweeper
+      },
     ]
-  }
-  # Glue's own: the groups are shared by all jobs of the account.
-  statement {
-    sid       = "WriteLog"
-    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws-glue/*"]
-  }
-  statement {
-    sid       = "WriteMetrics"
-    actions   = ["cloudwatch:PutMetricData"]
-    resources = ["*"] # The action knows no resource.
 
-    condition {
-      test     = "StringEquals"
-      variable = "cloudwatch:namespace"
-      values   = ["Glue"]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
-
-    content {
-      sid       = "UseKey"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [statement.value]
-    }
+    glue = concat([
+      {
+        Sid       = "ReadInput"
+        Effect    = "Allow"
+        Action    = ["s3:GetObject", "s3:GetObjectVersion"]
+        Resource  = "${local.bucket_arns.input}/${var.input_prefix}*"
+        Condition = local.own_account
+      },
+      {
+        Sid    = "ReadManifests"
+        Effect = "Allow"
+        Action = "s3:GetObject"
+        Resource = [
+          "${local.bucket_arns.manifest}/manifests/*",
+          "${local.bucket_arns.manifest}/pipes/*",
+          "${local.bucket_arns.manifest}/schemas/*",
+          "${local.bucket_arns.scripts}/*",
+        ]
+        Condition = local.own_account
+      },
+      {
+        Sid    = "WriteReports"
+        Effect = "Allow"
+        Action = "s3:PutObject"
+        Resource = [
+          "${local.bucket_arns.manifest}/logs/glue/*",
+          "${local.bucket_arns.manifest}/pipes/*",
+          "${local.bucket_arns.manifest}/schemas/*",
+        ]
+        Condition = local.own_account
+      },
+      {
+        Sid    = "WriteOutput"
+        Effect = "Allow"
+        Action = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+        Resource = [
+          "${local.bucket_arns.output}/${local.dataset_folder}merged-parquet-*",
+          "${local.bucket_arns.quarantine}/rejected/*",
+        ]
+        Condition = local.own_account
+      },
+      {
+        Sid       = "ListAndTellGoneFromForbidden"
+        Effect    = "Allow"
+        Action    = "s3:ListBucket"
+        Resource  = values(local.bucket_arns)
+        Condition = local.own_account
+      },
+      {
+        Sid      = "AskOfRun"
+        Effect   = "Allow"
+        Action   = "glue:GetJobRun"
+        Resource = local.arns.glue_job
+      },
+      {
+        Sid    = "KeepCatalogTable"
+        Effect = "Allow"
+        Action = ["glue:GetTable", "glue:UpdateTable"]
+        # A table's rights are asked of what it lies in, too.
+        Resource = [
+          "arn:${local.partition}:glue:${local.region}:${local.account}:catalog",
+          "arn:${local.partition}:glue:${local.region}:${local.account}:database/${local.names.catalog_database}",
+          "arn:${local.partition}:glue:${local.region}:${local.account}:table/${local.names.catalog_database}/${local.names.catalog_table}",
+        ]
+      },
+      {
+        # Glue makes its groups itself.
+        Sid      = "WriteLog"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws-glue/jobs/*"
+      },
+      {
+        # The action knows no resource.
+        Sid       = "WriteJobMetrics"
+        Effect    = "Allow"
+        Action    = "cloudwatch:PutMetricData"
+        Resource  = "*"
+        Condition = { StringEquals = { "cloudwatch:namespace" = "Glue" } }
+      },
+    ], local.uses_key)
   }
 }
 
-resource "aws_iam_role_policy" "glue" {
-  name   = "glue"
-  role   = aws_iam_role.glue.id
-  policy = data.aws_iam_policy_document.glue.json
+resource "aws_iam_role_policy" "this" {
+  for_each = aws_iam_role.this
+
+  name   = each.key
+  role   = each.value.id
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.policies[each.key] })
 }

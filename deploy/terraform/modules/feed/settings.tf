@@ -1,223 +1,308 @@
-variable "protect" {
-  type        = bool
-  description = "Whether tables refuse to be deleted, and buckets that hold objects too. Null: in prod."
-  default     = null
-}
+# What may be set, for all feeds or for one.
 
-variable "kms_key_arn" {
+# Ingest: each is the functions' environment variable of the same name in capitals.
+
+variable "input_prefix" {
   type        = string
-  description = "A key of your own that encrypts buckets, queues, tables and topic. Its policy has to let the roles of this module use it, and S3, SNS, EventBridge and CloudWatch send. Null: the services' own keys."
-  default     = null
-
-  validation {
-    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/", var.kms_key_arn))
-    error_message = "kms_key_arn must be the ARN of a key, not an alias."
-  }
-}
-
-# The buckets
-
-variable "existing_buckets" {
-  type        = map(string)
-  description = "Buckets that are there, by purpose: input, manifest, output, quarantine, scripts. The module leaves their settings alone, but for the input's notification."
-  default     = {}
+  description = "What every input key begins with. Objects elsewhere in the bucket are none of the pipeline's."
+  default     = "pipeline/input/"
   nullable    = false
 
   validation {
-    condition     = alltrue([for purpose in keys(var.existing_buckets) : contains(["input", "manifest", "output", "quarantine", "scripts"], purpose)])
-    error_message = "existing_buckets knows input, manifest, output, quarantine and scripts."
+    condition     = can(regex("^([A-Za-z0-9!_.=-]+/)+$", var.input_prefix))
+    error_message = "input_prefix must be folders, each ending in a slash, such as pipeline/input/."
   }
 }
 
-variable "input_days" {
-  type        = number
-  description = "After so many days an input file is removed; for so long a date can be converted again. 0: never."
-  default     = 30
-  nullable    = false
-
-  validation {
-    condition     = var.input_days >= 0 && floor(var.input_days) == var.input_days
-    error_message = "input_days must be a whole number of days, or 0."
-  }
-}
-
-variable "report_days" {
-  type        = number
-  description = "After so many days reports, and what runs told on the way, are removed from the manifest bucket; at least 2, for an attempt may take a day."
-  default     = 30
-  nullable    = false
-
-  validation {
-    condition     = var.report_days >= 2 && floor(var.report_days) == var.report_days
-    error_message = "report_days must be a whole number of at least 2."
-  }
-}
-
-variable "quarantine_days" {
-  type        = number
-  description = "After so many days refused files and rejected records are removed. 0: never."
-  default     = 90
-  nullable    = false
-
-  validation {
-    condition     = var.quarantine_days >= 0 && floor(var.quarantine_days) == var.quarantine_days
-    error_message = "quarantine_days must be a whole number of days, or 0."
-  }
-}
-
-variable "noncurrent_days" {
-  type        = number
-  description = "After so many days former versions of an object are removed, where versions are kept."
-  default     = 7
-  nullable    = false
-
-  validation {
-    condition     = var.noncurrent_days >= 1 && floor(var.noncurrent_days) == var.noncurrent_days
-    error_message = "noncurrent_days must be a whole number of at least 1."
-  }
-}
-
-variable "producers" {
-  type        = map(string)
-  description = "Who may write where: the ARN of a role or user, and the part of the key below the input prefix that its keys begin with (empty: anywhere below it). None: whom their own policies let."
-  default     = {}
-  nullable    = false
-
-  validation {
-    condition     = alltrue([for arn, _ in var.producers : can(regex("^arn:[^:]+:iam::[0-9]{12}:(role|user)/", arn))])
-    error_message = "producers must be ARNs of roles or users."
-  }
-}
-
-variable "input_is_strict" {
-  type        = bool
-  description = "Whether the input bucket refuses what could not be read or would cost: objects under a customer's key (SSE-C), under a foreign KMS key, in a cold storage class, or with an ACL."
-  default     = true
-  nullable    = false
-}
-
-# Events
-
-variable "event_route" {
-  type        = string
-  description = "How S3's events reach the queue: s3 (straight), sns (by a topic, which others may subscribe), eventbridge (by a rule)."
-  default     = "s3"
-  nullable    = false
-
-  validation {
-    condition     = contains(["s3", "sns", "eventbridge"], var.event_route)
-    error_message = "event_route must be s3, sns or eventbridge."
-  }
-}
-
-variable "manage_input_notifications" {
-  type        = bool
-  description = "Whether the input bucket's notifications are set here; S3 keeps one configuration a bucket, so that others are lost. False, for an existing bucket: its owner adds the queue, the topic, or EventBridge."
-  default     = true
-  nullable    = false
-}
-
-variable "redrive_principals" {
+variable "input_extensions" {
   type        = list(string)
-  description = "The ARNs of roles or users who may move messages back from the dead-letter queue: SQS sends them in their name, and nobody else of the account but the sweeper may send."
-  default     = []
+  description = "What the name of an input file ends in, one of these. A file with another is quarantined."
+  default     = [".ndjson", ".ndjson.gz"]
   nullable    = false
 
   validation {
-    condition     = alltrue([for arn in var.redrive_principals : can(regex("^arn:[^:]+:iam::[0-9]{12}:(role|user)/", arn))])
-    error_message = "redrive_principals must be ARNs of roles or users."
+    condition     = length(var.input_extensions) > 0 && alltrue([for one in var.input_extensions : can(regex("^([.][A-Za-z0-9_-]+)+$", one))])
+    error_message = "input_extensions must be extensions such as .ndjson: a dot, and letters, digits, _ and -."
   }
 }
 
-variable "max_receive_count" {
+variable "date_sources" {
+  type        = list(string)
+  description = "Where a file's date is looked for, in this order: in its name, in its path, or the time of its arrival."
+  default     = ["name"]
+  nullable    = false
+
+  validation {
+    condition     = length(var.date_sources) > 0 && alltrue([for one in var.date_sources : contains(["name", "path", "arrival"], one)])
+    error_message = "date_sources must be a list of name, path and arrival."
+  }
+}
+
+variable "partition_start_date" {
+  type        = string
+  description = "The first date that is taken. Files of earlier dates are quarantined."
+  default     = "2025-01-01"
+  nullable    = false
+
+  validation {
+    condition     = can(formatdate("YYYY-MM-DD", "${var.partition_start_date}T00:00:00Z"))
+    error_message = "partition_start_date must be a date as YYYY-MM-DD."
+  }
+}
+
+variable "max_files_per_manifest" {
   type        = number
-  description = "After so many receives SQS moves a message to the dead-letter queue."
+  description = "A batch is cut at this many pending files."
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.max_files_per_manifest >= 1 && var.max_files_per_manifest <= 10000 && floor(var.max_files_per_manifest) == var.max_files_per_manifest
+    error_message = "max_files_per_manifest must be a whole number from 1 to 10,000."
+  }
+}
+
+variable "min_files_for_partial_batch" {
+  type        = number
+  description = "A past date flushes at this many pending files."
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.min_files_for_partial_batch >= 1 && floor(var.min_files_for_partial_batch) == var.min_files_for_partial_batch
+    error_message = "min_files_for_partial_batch must be a whole number of at least 1."
+  }
+}
+
+variable "expected_file_size_mb" {
+  type        = number
+  description = "Files of another size are quarantined, give or take size_tolerance_percent; 1 MB is 1,048,576 bytes. 0 switches the check off."
+  default     = 3.5
+  nullable    = false
+
+  validation {
+    condition     = var.expected_file_size_mb >= 0
+    error_message = "expected_file_size_mb must be 0, or a size in MB."
+  }
+}
+
+variable "size_tolerance_percent" {
+  type        = number
+  description = "How far a file's size may lie from the expected, either way."
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.size_tolerance_percent >= 0
+    error_message = "size_tolerance_percent must not be negative."
+  }
+}
+
+variable "lock_ttl_seconds" {
+  type        = number
+  description = "How long a date's lock lives without its holder."
+  default     = 300
+  nullable    = false
+
+  validation {
+    condition     = var.lock_ttl_seconds >= 1 && floor(var.lock_ttl_seconds) == var.lock_ttl_seconds
+    error_message = "lock_ttl_seconds must be a whole number of at least 1."
+  }
+}
+
+variable "ttl_days" {
+  type        = number
+  description = "How long a record of the tracking table lives after it has ended."
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = var.ttl_days >= 1 && var.ttl_days <= 36500 && floor(var.ttl_days) == var.ttl_days
+    error_message = "ttl_days must be a whole number from 1 to 36,500."
+  }
+}
+
+variable "max_batch_age_seconds" {
+  type        = number
+  description = "A batch is cut once its oldest file is this old, too. 0 never does."
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.max_batch_age_seconds >= 0 && floor(var.max_batch_age_seconds) == var.max_batch_age_seconds
+    error_message = "max_batch_age_seconds must be 0 or a whole number of seconds."
+  }
+}
+
+variable "max_batch_mb" {
+  type        = number
+  description = "A batch is cut before it exceeds this, too. 0 never does."
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.max_batch_mb >= 0
+    error_message = "max_batch_mb must be 0, or a size in MB."
+  }
+}
+
+variable "late_flush_seconds" {
+  type        = number
+  description = "A past date of which something was cut less than this ago waits for a full batch, or for the sweep."
+  default     = 60
+  nullable    = false
+
+  validation {
+    condition     = var.late_flush_seconds >= 0 && floor(var.late_flush_seconds) == var.late_flush_seconds
+    error_message = "late_flush_seconds must be 0 or a whole number of seconds."
+  }
+}
+
+variable "refusal_alert_threshold" {
+  type        = number
+  description = "So many refused files within an hour are alerted. 0 never is."
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.refusal_alert_threshold >= 0 && floor(var.refusal_alert_threshold) == var.refusal_alert_threshold
+    error_message = "refusal_alert_threshold must be 0 or a whole number."
+  }
+}
+
+variable "audit_days" {
+  type        = number
+  description = "How many dates before today the sweeper's audit lists."
   default     = 3
   nullable    = false
 
   validation {
-    condition     = var.max_receive_count >= 3 && var.max_receive_count <= 1000
-    error_message = "max_receive_count must be 3 to 1000: a throttled poll uses up receives, too."
+    condition     = var.audit_days >= 0 && var.audit_days <= 30 && floor(var.audit_days) == var.audit_days
+    error_message = "audit_days must be a whole number from 0 to 30."
   }
 }
 
-# The Lambdas
+# The functions
+
+variable "lambda_runtime" {
+  type        = string
+  description = "The functions' Python. What is tested is 3.11."
+  default     = "python3.11"
+  nullable    = false
+
+  validation {
+    condition     = contains(["python3.11", "python3.12", "python3.13"], var.lambda_runtime)
+    error_message = "lambda_runtime must be python3.11, python3.12 or python3.13."
+  }
+}
 
 variable "lambda_memory_size" {
   type        = number
-  description = "Memory of the manifest builder, in MB; CPU follows it."
+  description = "Of each function, in MB."
   default     = 256
   nullable    = false
 
   validation {
-    condition     = var.lambda_memory_size >= 128 && var.lambda_memory_size <= 10240
-    error_message = "lambda_memory_size must be 128 to 10240."
+    condition     = var.lambda_memory_size >= 128 && var.lambda_memory_size <= 10240 && floor(var.lambda_memory_size) == var.lambda_memory_size
+    error_message = "lambda_memory_size must be a whole number from 128 to 10,240."
   }
 }
 
 variable "lambda_timeout" {
   type        = number
-  description = "After so many seconds an invocation of the manifest builder is ended; the queue hides a message six times as long."
+  description = "After how many seconds an invocation of the manifest builder is ended. A message is hidden for six times as long."
   default     = 60
   nullable    = false
 
   validation {
-    condition     = var.lambda_timeout >= 10 && var.lambda_timeout <= 900
-    error_message = "lambda_timeout must be 10 to 900."
+    condition     = var.lambda_timeout >= 10 && var.lambda_timeout <= 900 && floor(var.lambda_timeout) == var.lambda_timeout
+    error_message = "lambda_timeout must be a whole number from 10 to 900."
   }
 }
 
-variable "lambda_maximum_concurrency" {
+variable "sweeper_timeout" {
   type        = number
-  description = "So many manifest builders work at once."
-  default     = 10
+  description = "After how many seconds a sweep is ended; an audit that is not done goes on with the next."
+  default     = 300
   nullable    = false
 
   validation {
-    condition     = var.lambda_maximum_concurrency >= 2 && var.lambda_maximum_concurrency <= 1000
-    error_message = "lambda_maximum_concurrency must be 2 to 1000, SQS's bounds."
+    condition     = var.sweeper_timeout >= 30 && var.sweeper_timeout <= 900 && floor(var.sweeper_timeout) == var.sweeper_timeout
+    error_message = "sweeper_timeout must be a whole number from 30 to 900."
   }
 }
 
 variable "lambda_reserved_concurrency" {
   type        = number
-  description = "Taken from the account's concurrency for the manifest builder; not below lambda_maximum_concurrency, or throttled polls use up receives. -1: none is reserved; a new account has ten in all, and lets none be."
+  description = "How many invocations of the manifest builder the account keeps for it, and allows it. -1 reserves none: a new account has ten in all, and lets none be reserved."
+  default     = 50
+  nullable    = false
+
+  validation {
+    condition     = var.lambda_reserved_concurrency == -1 || (var.lambda_reserved_concurrency >= 2 && floor(var.lambda_reserved_concurrency) == var.lambda_reserved_concurrency)
+    error_message = "lambda_reserved_concurrency must be -1, or a whole number of at least 2."
+  }
+}
+
+variable "sweeper_reserved_concurrency" {
+  type        = number
+  description = "The same of the sweeper: a sweep, an audit beside it, and one by hand. -1 reserves none."
+  default     = 3
+  nullable    = false
+
+  validation {
+    condition     = var.sweeper_reserved_concurrency == -1 || (var.sweeper_reserved_concurrency >= 1 && floor(var.sweeper_reserved_concurrency) == var.sweeper_reserved_concurrency)
+    error_message = "sweeper_reserved_concurrency must be -1, or a whole number of at least 1."
+  }
+}
+
+variable "queue_max_concurrency" {
+  type        = number
+  description = "How many invocations the queue starts at once. Above the reserved concurrency they would be throttled, and throttled messages end in the dead-letter queue."
+  default     = 50
+  nullable    = false
+
+  validation {
+    condition     = var.queue_max_concurrency >= 2 && var.queue_max_concurrency <= 1000 && floor(var.queue_max_concurrency) == var.queue_max_concurrency
+    error_message = "queue_max_concurrency must be a whole number from 2 to 1,000."
+  }
+  validation {
+    condition     = var.lambda_reserved_concurrency == -1 || var.queue_max_concurrency <= var.lambda_reserved_concurrency
+    error_message = "queue_max_concurrency must not exceed lambda_reserved_concurrency: throttled polls use up a message's receives."
+  }
+}
+
+variable "queue_batch_size" {
+  type        = number
+  description = "How many messages an invocation gets at most."
   default     = 10
   nullable    = false
 
   validation {
-    condition     = var.lambda_reserved_concurrency == -1 || var.lambda_reserved_concurrency >= var.lambda_maximum_concurrency
-    error_message = "lambda_reserved_concurrency must be at least lambda_maximum_concurrency, or -1."
+    condition     = var.queue_batch_size >= 1 && var.queue_batch_size <= 10000 && floor(var.queue_batch_size) == var.queue_batch_size
+    error_message = "queue_batch_size must be a whole number from 1 to 10,000."
   }
 }
 
-variable "lambda_batch_size" {
+variable "queue_batching_window_seconds" {
   type        = number
-  description = "So many messages an invocation is given at most."
-  default     = 10
+  description = "How long messages are collected for an invocation. A larger window is cheaper and later."
+  default     = 5
   nullable    = false
 
   validation {
-    condition     = var.lambda_batch_size >= 1 && var.lambda_batch_size <= 100
-    error_message = "lambda_batch_size must be 1 to 100; more files than that an invocation can't do in its time."
+    condition     = var.queue_batching_window_seconds >= 0 && var.queue_batching_window_seconds <= 300 && floor(var.queue_batching_window_seconds) == var.queue_batching_window_seconds
+    error_message = "queue_batching_window_seconds must be a whole number from 0 to 300."
   }
-}
-
-variable "lambda_batching_window_seconds" {
-  type        = number
-  description = "So long SQS waits for a batch to fill; it must not be 0 for more than ten messages."
-  default     = 1
-  nullable    = false
-
   validation {
-    condition     = var.lambda_batching_window_seconds >= 0 && var.lambda_batching_window_seconds <= 300 && (var.lambda_batch_size <= 10 || var.lambda_batching_window_seconds > 0)
-    error_message = "lambda_batching_window_seconds must be 0 to 300, and above 0 where lambda_batch_size is above 10."
+    condition     = var.queue_batch_size <= 10 || var.queue_batching_window_seconds >= 1
+    error_message = "queue_batching_window_seconds must be at least 1 where queue_batch_size is above 10: Lambda demands it."
   }
 }
 
 variable "sweep_interval_minutes" {
   type        = number
-  description = "Once in so many minutes the sweeper flushes what is due, and finishes what crashed."
+  description = "How often the sweeper flushes what is due."
   default     = 1
   nullable    = false
 
@@ -229,348 +314,155 @@ variable "sweep_interval_minutes" {
 
 variable "audit_interval_minutes" {
   type        = number
-  description = "Once in so many minutes the sweeper also lists the input of recent dates, for events that were lost."
+  description = "How often the sweeper also lists the input of recent dates, for events that got lost."
   default     = 60
   nullable    = false
 
   validation {
-    condition     = var.audit_interval_minutes >= 2 && var.audit_interval_minutes <= 1440 && floor(var.audit_interval_minutes) == var.audit_interval_minutes
-    error_message = "audit_interval_minutes must be a whole number from 2 to 1440."
-  }
-}
-
-variable "sweeper_memory_size" {
-  type        = number
-  description = "Memory of the sweeper, in MB."
-  default     = 512
-  nullable    = false
-}
-
-variable "sweeper_timeout" {
-  type        = number
-  description = "After so many seconds a sweep is ended; what it did not reach it goes on with the next time."
-  default     = 240
-  nullable    = false
-
-  validation {
-    condition     = var.sweeper_timeout >= 60 && var.sweeper_timeout <= 900
-    error_message = "sweeper_timeout must be 60 to 900."
-  }
-}
-
-variable "log_days" {
-  type        = number
-  description = "So many days CloudWatch keeps the Lambdas' logs."
-  default     = 14
-  nullable    = false
-}
-
-# What ingest accepts, and how it batches
-
-variable "input_prefix" {
-  type        = string
-  description = "INPUT_PREFIX: what every input key begins with."
-  default     = "pipeline/input/"
-  nullable    = false
-
-  validation {
-    condition     = endswith(var.input_prefix, "/") && !startswith(var.input_prefix, "/")
-    error_message = "input_prefix must end in a slash, and not begin with one."
-  }
-}
-
-variable "input_extensions" {
-  type        = list(string)
-  description = "INPUT_EXTENSIONS: what the name of an input file ends in, one of these."
-  default     = [".ndjson", ".ndjson.gz"]
-  nullable    = false
-
-  validation {
-    condition     = length(var.input_extensions) > 0 && alltrue([for one in var.input_extensions : can(regex("^(\\.[A-Za-z0-9_-]+)+$", one))])
-    error_message = "input_extensions must be extensions such as .ndjson."
-  }
-}
-
-variable "date_sources" {
-  type        = list(string)
-  description = "DATE_SOURCES: where a file's date is looked for, in this order: name, path, arrival."
-  default     = ["name"]
-  nullable    = false
-
-  validation {
-    condition     = length(var.date_sources) > 0 && alltrue([for one in var.date_sources : contains(["name", "path", "arrival"], one)])
-    error_message = "date_sources must be of name, path and arrival."
-  }
-}
-
-variable "partition_start_date" {
-  type        = string
-  description = "PARTITION_START_DATE: files of earlier dates are refused; the first partition."
-  default     = "2025-01-01"
-  nullable    = false
-
-  validation {
-    condition     = can(formatdate("YYYY", "${var.partition_start_date}T00:00:00Z"))
-    error_message = "partition_start_date must be a date as YYYY-MM-DD."
-  }
-}
-
-variable "max_files_per_manifest" {
-  type        = number
-  description = "MAX_FILES_PER_MANIFEST: a batch is cut at so many pending files."
-  default     = 10
-  nullable    = false
-
-  validation {
-    condition     = var.max_files_per_manifest >= 1 && var.max_files_per_manifest <= 10000
-    error_message = "max_files_per_manifest must be 1 to 10000."
-  }
-}
-
-variable "min_files_for_partial_batch" {
-  type        = number
-  description = "MIN_FILES_FOR_PARTIAL_BATCH: a past date is flushed at so many."
-  default     = 1
-  nullable    = false
-
-  validation {
-    condition     = var.min_files_for_partial_batch >= 1
-    error_message = "min_files_for_partial_batch must be at least 1."
-  }
-}
-
-variable "max_batch_age_seconds" {
-  type        = number
-  description = "MAX_BATCH_AGE_SECONDS: a batch is cut once its oldest file is so old. 0: never."
-  default     = 0
-  nullable    = false
-
-  validation {
-    condition     = var.max_batch_age_seconds >= 0
-    error_message = "max_batch_age_seconds must be 0 or more."
-  }
-}
-
-variable "max_batch_mb" {
-  type        = number
-  description = "MAX_BATCH_MB: a batch is cut before it exceeds so much. 0: never."
-  default     = 0
-  nullable    = false
-
-  validation {
-    condition     = var.max_batch_mb >= 0
-    error_message = "max_batch_mb must be 0 or more."
-  }
-}
-
-variable "late_flush_seconds" {
-  type        = number
-  description = "LATE_FLUSH_SECONDS: a past date of which something was cut less than this ago waits for a full batch."
-  default     = 60
-  nullable    = false
-
-  validation {
-    condition     = var.late_flush_seconds >= 0
-    error_message = "late_flush_seconds must be 0 or more."
-  }
-}
-
-variable "expected_file_size_mb" {
-  type        = number
-  description = "EXPECTED_FILE_SIZE_MB: files of another size are refused. 0: of any size are taken."
-  default     = 3.5
-  nullable    = false
-
-  validation {
-    condition     = var.expected_file_size_mb >= 0
-    error_message = "expected_file_size_mb must be 0 or more."
-  }
-}
-
-variable "size_tolerance_percent" {
-  type        = number
-  description = "SIZE_TOLERANCE_PERCENT: how far a size may lie from the expected, either way."
-  default     = 10
-  nullable    = false
-
-  validation {
-    condition     = var.size_tolerance_percent >= 0
-    error_message = "size_tolerance_percent must be 0 or more."
-  }
-}
-
-variable "lock_ttl_seconds" {
-  type        = number
-  description = "LOCK_TTL_SECONDS: how long a date's lock lives without its holder."
-  default     = 300
-  nullable    = false
-
-  validation {
-    condition     = var.lock_ttl_seconds >= var.lambda_timeout
-    error_message = "lock_ttl_seconds must not be below lambda_timeout: a holder would outlive its lock in every slow invocation."
-  }
-}
-
-variable "ttl_days" {
-  type        = number
-  description = "TTL_DAYS: how long a record lives after it has ended."
-  default     = 30
-  nullable    = false
-
-  validation {
-    condition     = var.ttl_days >= 1 && var.ttl_days <= 36500
-    error_message = "ttl_days must be 1 to 36500."
-  }
-}
-
-variable "refusal_alert_threshold" {
-  type        = number
-  description = "REFUSAL_ALERT_THRESHOLD: so many refused files within an hour are alerted. 0: never."
-  default     = 10
-  nullable    = false
-
-  validation {
-    condition     = var.refusal_alert_threshold >= 0
-    error_message = "refusal_alert_threshold must be 0 or more."
-  }
-}
-
-variable "audit_days" {
-  type        = number
-  description = "AUDIT_DAYS: how many dates before today the sweeper's audit lists."
-  default     = 3
-  nullable    = false
-
-  validation {
-    condition     = var.audit_days >= 0 && var.audit_days <= 30
-    error_message = "audit_days must be 0 to 30."
+    condition     = var.audit_interval_minutes >= 5 && var.audit_interval_minutes <= 1440 && floor(var.audit_interval_minutes) == var.audit_interval_minutes
+    error_message = "audit_interval_minutes must be a whole number from 5 to 1,440."
   }
 }
 
 # The tables
 
+variable "dynamodb_on_demand" {
+  type        = bool
+  description = "Whether the tables are paid by the request. Dearer under steady load; nothing to plan for a few files a day."
+  default     = false
+  nullable    = false
+}
+
 variable "dynamodb_read_capacity" {
   type        = number
-  description = "Read units of each table and index; the least, where they scale."
+  description = "Read units a second of the tracking table and of each index, at least."
   default     = 5
   nullable    = false
 
   validation {
-    condition     = var.dynamodb_read_capacity >= 1
-    error_message = "dynamodb_read_capacity must be at least 1."
+    condition     = var.dynamodb_read_capacity >= 1 && floor(var.dynamodb_read_capacity) == var.dynamodb_read_capacity
+    error_message = "dynamodb_read_capacity must be a whole number of at least 1."
   }
 }
 
 variable "dynamodb_write_capacity" {
   type        = number
-  description = "Write units of each table and index; the least, where they scale."
+  description = "Write units a second of the tracking table and of each index, at least."
   default     = 25
   nullable    = false
 
   validation {
-    condition     = var.dynamodb_write_capacity >= 1
-    error_message = "dynamodb_write_capacity must be at least 1."
-  }
-}
-
-variable "dynamodb_max_read_capacity" {
-  type        = number
-  description = "The most read units that the tracking table and each index scale to."
-  default     = 200
-  nullable    = false
-
-  validation {
-    condition     = var.dynamodb_max_read_capacity >= var.dynamodb_read_capacity
-    error_message = "dynamodb_max_read_capacity must be at least dynamodb_read_capacity."
-  }
-}
-
-variable "dynamodb_max_write_capacity" {
-  type        = number
-  description = "The most write units that the tracking table and each index scale to."
-  default     = 1000
-  nullable    = false
-
-  validation {
-    condition     = var.dynamodb_max_write_capacity >= var.dynamodb_write_capacity
-    error_message = "dynamodb_max_write_capacity must be at least dynamodb_write_capacity."
+    condition     = var.dynamodb_write_capacity >= 1 && floor(var.dynamodb_write_capacity) == var.dynamodb_write_capacity
+    error_message = "dynamodb_write_capacity must be a whole number of at least 1."
   }
 }
 
 variable "enable_autoscaling" {
   type        = bool
-  description = "Whether the tracking table and its indexes scale."
+  description = "Whether the tables' and the indexes' capacity follows the load, up to dynamodb_max_read_capacity and dynamodb_max_write_capacity."
   default     = true
   nullable    = false
 }
 
-variable "dynamodb_on_demand" {
-  type        = bool
-  description = "Whether the tables are billed by request, and the capacities count for nothing."
-  default     = false
+variable "dynamodb_max_read_capacity" {
+  type        = number
+  description = "Read units a second that autoscaling goes up to."
+  default     = 500
   nullable    = false
+
+  validation {
+    condition     = var.dynamodb_max_read_capacity >= var.dynamodb_read_capacity
+    error_message = "dynamodb_max_read_capacity must not be below dynamodb_read_capacity."
+  }
 }
 
-# Glue
+variable "dynamodb_max_write_capacity" {
+  type        = number
+  description = "Write units a second that autoscaling goes up to. A date takes at most 1,000."
+  default     = 1000
+  nullable    = false
+
+  validation {
+    condition     = var.dynamodb_max_write_capacity >= var.dynamodb_write_capacity
+    error_message = "dynamodb_max_write_capacity must not be below dynamodb_write_capacity."
+  }
+}
+
+variable "deletion_protection" {
+  type        = bool
+  description = "Whether the tables refuse to be deleted, and buckets with objects in them too. Null: in prod."
+  default     = null
+}
+
+# The Glue job
 
 variable "glue_worker_type" {
   type        = string
-  description = "GLUE_WORKER_TYPE: of the job's workers."
+  description = "Of the Glue job's workers."
   default     = "G.1X"
   nullable    = false
 
   validation {
-    condition     = contains(["G.1X", "G.2X", "G.4X", "G.8X"], var.glue_worker_type)
-    error_message = "glue_worker_type must be G.1X, G.2X, G.4X or G.8X."
+    condition     = contains(["G.1X", "G.2X", "G.4X", "G.8X", "G.12X", "G.16X", "R.1X", "R.2X", "R.4X", "R.8X"], var.glue_worker_type)
+    error_message = "glue_worker_type must be one of Glue's, such as G.1X."
   }
 }
 
 variable "glue_number_of_workers" {
   type        = number
-  description = "GLUE_NUMBER_OF_WORKERS: a run is given at least so many, driver included."
+  description = "How many workers each run has at least, driver included."
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.glue_number_of_workers >= 2
-    error_message = "glue_number_of_workers must be at least 2: one of them is the driver."
+    condition     = var.glue_number_of_workers >= 2 && floor(var.glue_number_of_workers) == var.glue_number_of_workers
+    error_message = "glue_number_of_workers must be a whole number of at least 2."
   }
 }
 
 variable "glue_max_workers" {
   type        = number
-  description = "GLUE_MAX_WORKERS: a run is given at most so many, driver included."
+  description = "A run gets workers by its bytes, up to these."
   default     = 10
   nullable    = false
 
   validation {
-    condition     = var.glue_max_workers >= var.glue_number_of_workers
-    error_message = "glue_max_workers must be at least glue_number_of_workers."
+    condition     = var.glue_max_workers >= var.glue_number_of_workers && floor(var.glue_max_workers) == var.glue_max_workers
+    error_message = "glue_max_workers must be a whole number, and not below glue_number_of_workers."
   }
 }
 
 variable "glue_max_concurrent_runs" {
   type        = number
-  description = "GLUE_MAX_CONCURRENT_RUNS: so many runs go at once, in Glue and in Dagster's pool."
+  description = "How many runs of the job go at once: the job's MaxConcurrentRuns, and the places of the feed's pool in Dagster."
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.glue_max_concurrent_runs >= 1
-    error_message = "glue_max_concurrent_runs must be at least 1."
+    condition     = var.glue_max_concurrent_runs >= 1 && floor(var.glue_max_concurrent_runs) == var.glue_max_concurrent_runs
+    error_message = "glue_max_concurrent_runs must be a whole number of at least 1."
   }
 }
 
-variable "glue_is_flexible" {
-  type        = bool
-  description = "Whether runs are of the flexible class: cheaper by a third, and they may wait for their workers."
-  default     = false
+variable "glue_execution_class" {
+  type        = string
+  description = "STANDARD, or FLEX: a third cheaper, on spare capacity, so that a run may start late or be ended."
+  default     = "STANDARD"
   nullable    = false
+
+  validation {
+    condition     = contains(["STANDARD", "FLEX"], var.glue_execution_class)
+    error_message = "glue_execution_class must be STANDARD or FLEX."
+  }
+  validation {
+    condition     = var.glue_execution_class == "STANDARD" || contains(["G.1X", "G.2X"], var.glue_worker_type)
+    error_message = "glue_execution_class FLEX takes workers of G.1X and G.2X alone."
+  }
 }
 
 variable "compression_type" {
   type        = string
-  description = "--COMPRESSION_TYPE: of the Parquet."
+  description = "How the Parquet is compressed."
   default     = "snappy"
   nullable    = false
 
@@ -582,31 +474,31 @@ variable "compression_type" {
 
 variable "output_prefix" {
   type        = string
-  description = "--OUTPUT_PREFIX: a folder of the output bucket, without slashes around it. Empty: none."
+  description = "The folder above the dates' folders in the output bucket, without slashes at its ends. Empty: none."
   default     = ""
   nullable    = false
 
   validation {
-    condition     = !startswith(var.output_prefix, "/") && !endswith(var.output_prefix, "/")
-    error_message = "output_prefix must neither begin nor end with a slash."
+    condition     = can(regex("^([A-Za-z0-9_.=-]+(/[A-Za-z0-9_.=-]+)*)?$", var.output_prefix))
+    error_message = "output_prefix must be empty, or folders with slashes between them alone."
   }
 }
 
 variable "max_rejected_fraction" {
   type        = number
-  description = "--MAX_REJECTED_FRACTION: a manifest fails where more of its records are rejected. 1: it never does."
+  description = "A manifest of whose records more than this are rejected fails."
   default     = 0.5
   nullable    = false
 
   validation {
     condition     = var.max_rejected_fraction >= 0 && var.max_rejected_fraction <= 1
-    error_message = "max_rejected_fraction must be 0 to 1."
+    error_message = "max_rejected_fraction must be from 0 to 1."
   }
 }
 
 variable "on_missing" {
   type        = string
-  description = "--ON_MISSING: what becomes of a manifest that lists a file which can't be read for good: fail (the manifest, once the others are read) or skip."
+  description = "What becomes of a manifest with files that can't be read for good: fail loads the others and fails, skip loads the others."
   default     = "fail"
   nullable    = false
 
@@ -618,7 +510,7 @@ variable "on_missing" {
 
 variable "schema_mode" {
   type        = string
-  description = "--SCHEMA_MODE: whether the dataset may gain columns (evolve), or what is new goes to _rescued (freeze)."
+  description = "Whether the dataset may gain columns: evolve or freeze."
   default     = "evolve"
   nullable    = false
 
@@ -630,7 +522,7 @@ variable "schema_mode" {
 
 variable "target_file_mb" {
   type        = number
-  description = "--TARGET_FILE_MB: how large a Parquet file should be."
+  description = "How large an output file should be."
   default     = 128
   nullable    = false
 
@@ -640,56 +532,244 @@ variable "target_file_mb" {
   }
 }
 
-# Launching
+# When Dagster launches
 
 variable "launch_min_mb" {
   type        = number
-  description = "LAUNCH_MIN_MB: a date is launched once so much of it waits. 0: no such bound."
+  description = "A date is launched once so many MB of it wait. 0 sets no such bound."
   default     = 0
   nullable    = false
 
   validation {
     condition     = var.launch_min_mb >= 0
-    error_message = "launch_min_mb must be 0 or more."
+    error_message = "launch_min_mb must not be negative."
   }
 }
 
 variable "launch_max_wait_seconds" {
   type        = number
-  description = "LAUNCH_MAX_WAIT_SECONDS: a date is launched once its oldest manifest waited so long. 0: at once."
+  description = "A date is launched once its oldest manifest waited so long. 0 launches at once, or after 15 minutes where launch_min_mb is set."
   default     = 0
   nullable    = false
 
   validation {
     condition     = var.launch_max_wait_seconds >= 0
-    error_message = "launch_max_wait_seconds must be 0 or more."
+    error_message = "launch_max_wait_seconds must not be negative."
   }
 }
 
-# Alerts
+variable "dagster_url" {
+  type        = string
+  description = "Where the UI answers, for the links in alerts, such as https://dagster.example.com. Null gives none."
+  default     = null
+
+  validation {
+    condition     = var.dagster_url == null ? true : can(regex("^https?://[^/]+", var.dagster_url))
+    error_message = "dagster_url must be an address such as https://dagster.example.com."
+  }
+}
+
+# The buckets
+
+variable "existing_buckets" {
+  type = object({
+    input      = optional(string)
+    manifest   = optional(string)
+    output     = optional(string)
+    quarantine = optional(string)
+    scripts    = optional(string)
+  })
+  description = "Names of buckets that are there already, by their purpose. Nothing of them is changed but the input bucket's notifications; their encryption, policies and lifecycle are their owner's."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in values(var.existing_buckets) : name == null ? true : can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", name))])
+    error_message = "existing_buckets must be names of buckets."
+  }
+  validation {
+    condition     = length(distinct([for name in values(var.existing_buckets) : name if name != null])) == length([for name in values(var.existing_buckets) : name if name != null])
+    error_message = "existing_buckets must be a bucket of its own for each purpose: a function's rights follow from the bucket."
+  }
+}
+
+variable "kms_key_arn" {
+  type        = string
+  description = "A KMS key for buckets, tables, queues, topics and the functions' environment. Its policy must let S3, SNS, EventBridge and CloudWatch of this account use it, as far as they write to the queue or the topic. Null: AWS's own keys."
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/", var.kms_key_arn))
+    error_message = "kms_key_arn must be a key's ARN; an alias does not do."
+  }
+}
+
+variable "input_retention_days" {
+  type        = number
+  description = "After how many days an input file is deleted. 0 keeps them. What is deleted can't be converted again."
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.input_retention_days == 0 || (var.input_retention_days >= 8 && floor(var.input_retention_days) == var.input_retention_days)
+    error_message = "input_retention_days must be 0, or a whole number of at least 8: a week of trouble must not cost input."
+  }
+}
+
+variable "report_retention_days" {
+  type        = number
+  description = "After how many days reports and messages of runs in the manifest bucket are deleted."
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.report_retention_days >= 3 && floor(var.report_retention_days) == var.report_retention_days
+    error_message = "report_retention_days must be a whole number of at least 3."
+  }
+}
+
+variable "quarantine_retention_days" {
+  type        = number
+  description = "After how many days refused files and rejected records are deleted. 0 keeps them."
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.quarantine_retention_days >= 0 && floor(var.quarantine_retention_days) == var.quarantine_retention_days
+    error_message = "quarantine_retention_days must be 0 or a whole number."
+  }
+}
+
+variable "noncurrent_version_days" {
+  type        = number
+  description = "After how many days a version that was overwritten or deleted is gone for good."
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = var.noncurrent_version_days >= 1 && floor(var.noncurrent_version_days) == var.noncurrent_version_days
+    error_message = "noncurrent_version_days must be a whole number of at least 1."
+  }
+}
+
+variable "input_rules" {
+  type = object({
+    deny_customer_keys = optional(bool, true)
+    deny_foreign_keys  = optional(bool, true)
+    deny_cold_storage  = optional(bool, true)
+    deny_acls          = optional(bool, true)
+  })
+  description = "What the input bucket refuses, for the pipeline could not read it: objects under a key of the producer's own (SSE-C), under a KMS key other than kms_key_arn, in an archive class, with an ACL of their own."
+  default     = {}
+  nullable    = false
+}
+
+variable "producers" {
+  type        = map(string)
+  description = "Who writes input, as the ARN of a role or a user, and the folder below input_prefix that it may write to; an empty folder is all of it. A producer of the same account is also kept from the rest of the bucket."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for principal, _ in var.producers : can(regex("^arn:[^:]+:iam::[0-9]{12}:(role|user)/", principal))])
+    error_message = "producers must be ARNs of roles or users."
+  }
+  validation {
+    condition     = alltrue([for _, folder in var.producers : can(regex("^([A-Za-z0-9!_.=-]+/)*$", folder))])
+    error_message = "A producer's folder must be empty, or end in a slash, such as orders/."
+  }
+}
+
+# The events
+
+variable "event_route" {
+  type        = string
+  description = "How events of the input bucket come to the queue: s3 sends them itself; sns by a topic, where others want them too; eventbridge by a rule."
+  default     = "s3"
+  nullable    = false
+
+  validation {
+    condition     = contains(["s3", "sns", "eventbridge"], var.event_route)
+    error_message = "event_route must be s3, sns or eventbridge."
+  }
+}
+
+variable "manage_input_notifications" {
+  type        = bool
+  description = "Whether the input bucket's notifications are set here. There is one configuration a bucket: where an existing bucket has others, they would be gone; then false, and its owner adds the queue, the topic or EventBridge."
+  default     = true
+  nullable    = false
+}
+
+variable "redrive_principals" {
+  type        = list(string)
+  description = "Who, besides S3 and the sweeper, may send to the queue: ARNs of the roles of operators who move messages back from the dead-letter queue. * stands for any characters."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for one in var.redrive_principals : can(regex("^arn:[^:]+:iam::[0-9]{12}:(role|user)/.+", one))])
+    error_message = "redrive_principals must be ARNs of roles or users."
+  }
+}
+
+# Alerts and logs
 
 variable "alert_emails" {
   type        = list(string)
-  description = "Addresses that the alert topic is sent to; each has to confirm the mail that AWS sends."
+  description = "Who gets alerts and alarms by mail; each confirms once, by a link."
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for one in var.alert_emails : can(regex("^[^@\\s]+@[^@\\s]+$", one))])
-    error_message = "alert_emails must be e-mail addresses."
+    error_message = "alert_emails must be mail addresses."
   }
 }
 
-variable "oldest_pending_minutes" {
+variable "log_retention_days" {
   type        = number
-  description = "An alarm is raised once the oldest pending file is so old; a day's last files wait for midnight, so a day and some."
-  default     = 1500
+  description = "How long the functions' logs are kept."
+  default     = 14
   nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be one of those that CloudWatch Logs knows, such as 14, 30, 90 or 365."
+  }
 }
 
-variable "extra_wait_minutes" {
+variable "oldest_message_alarm_seconds" {
   type        = number
-  description = "An alarm is raised once a manifest has waited for so long beyond what the dial allows."
-  default     = 30
+  description = "Above this the age of the oldest message in the queue is alarmed."
+  default     = 900
   nullable    = false
+
+  validation {
+    condition     = var.oldest_message_alarm_seconds > 0
+    error_message = "oldest_message_alarm_seconds must be above 0."
+  }
+}
+
+variable "oldest_pending_file_alarm_seconds" {
+  type        = number
+  description = "Above this the age of the oldest pending file is alarmed. Null: an hour more than a file may wait, which is max_batch_age_seconds, or without it a day."
+  default     = null
+
+  validation {
+    condition     = var.oldest_pending_file_alarm_seconds == null ? true : var.oldest_pending_file_alarm_seconds > 0
+    error_message = "oldest_pending_file_alarm_seconds must be above 0."
+  }
+}
+
+variable "manifest_wait_grace_seconds" {
+  type        = number
+  description = "A manifest that waits longer for Glue than launch_min_mb and launch_max_wait_seconds allow, and this besides, is alarmed."
+  default     = 3600
+  nullable    = false
+
+  validation {
+    condition     = var.manifest_wait_grace_seconds >= 300
+    error_message = "manifest_wait_grace_seconds must be at least 300: a run takes its minutes."
+  }
 }

@@ -1,15 +1,7 @@
-# The tracking table with its indexes, and the counts.
+# The tracking table with its indexes (lambda_ingest/contract/records.py), and the metrics table.
 
 locals {
-  # Names and keys as lambda_ingest/contract/records.py has them; a test compares both with what the code makes.
-  indexes = {
-    pending-files       = { hash = "pending_date", range = "created_at", attributes = ["file_size_mb"] }
-    manifests-by-status = { hash = "status", range = "file_count", attributes = null }
-    alerts-pending      = { hash = "alert_pending", range = "file_key", attributes = null }
-    retries-due         = { hash = "retry_at", range = "file_key", attributes = null }
-    failed-manifests    = { hash = "failed_date", range = "file_key", attributes = null }
-  }
-  attributes = {
+  tracking_attributes = {
     date_prefix   = "S"
     file_key      = "S"
     pending_date  = "S"
@@ -20,28 +12,64 @@ locals {
     retry_at      = "S"
     failed_date   = "S"
   }
-  read_capacity  = var.dynamodb_on_demand ? null : var.dynamodb_read_capacity
-  write_capacity = var.dynamodb_on_demand ? null : var.dynamodb_write_capacity
-  scales         = var.enable_autoscaling && !var.dynamodb_on_demand
+  # A row is in an index if it has both of its keys. Only manifests carry file_count, which keeps files out.
+  tracking_indexes = {
+    pending-files       = { hash_key = "pending_date", range_key = "created_at", attributes = ["file_size_mb"] }
+    manifests-by-status = { hash_key = "status", range_key = "file_count", attributes = null }
+    alerts-pending      = { hash_key = "alert_pending", range_key = "file_key", attributes = null }
+    retries-due         = { hash_key = "retry_at", range_key = "file_key", attributes = null }
+    failed-manifests    = { hash_key = "failed_date", range_key = "file_key", attributes = null }
+  }
+}
 
-  # What scales: the table, and each index, which throttles the table's writes where it can't follow.
-  scaled = local.scales ? merge(
-    { table = { resource = "table/${local.tracking_table}", dimension = "table" } },
-    { for name, _ in local.indexes : name => { resource = "table/${local.tracking_table}/index/${name}", dimension = "index" } },
-  ) : {}
+# Autoscaling moves the capacity. Ignoring what it does would also ignore an index that a later version adds, so
+# what the tables have now is looked up instead.
+
+data "aws_dynamodb_tables" "present" {}
+
+data "aws_dynamodb_table" "present" {
+  for_each = toset([for name in values(local.scaled_tables) : name if local.is_autoscaled && contains(local.present_tables, name)])
+
+  name = each.value
+}
+
+locals {
+  is_autoscaled = var.enable_autoscaling && !var.dynamodb_on_demand
+  # Null where there are none.
+  present_tables = data.aws_dynamodb_tables.present.names == null ? toset([]) : data.aws_dynamodb_tables.present.names
+  scaled_tables  = { tracking = local.names.tracking_table, metrics = local.names.metrics_table }
+
+  # By `{table}` and `{table}/{index}`: what is there now.
+  present_capacity = merge([
+    for name, table in data.aws_dynamodb_table.present : merge(
+      { (name) = { read = table.read_capacity, write = table.write_capacity } },
+      { for index in table.global_secondary_index : "${name}/${index.name}" => { read = index.read_capacity, write = index.write_capacity } },
+    )
+  ]...)
+
+  # By the same, whatever has a capacity of its own: what it is to have now. On demand there is none.
+  capacity = {
+    for key in concat(
+      [local.names.tracking_table, local.names.metrics_table],
+      [for index, _ in local.tracking_indexes : "${local.names.tracking_table}/${index}"],
+      ) : key => var.dynamodb_on_demand ? { read = null, write = null } : {
+      read                                       = max(var.dynamodb_read_capacity, min(var.dynamodb_max_read_capacity, try(local.present_capacity[key].read, 0)))
+      write                                      = max(var.dynamodb_write_capacity, min(var.dynamodb_max_write_capacity, try(local.present_capacity[key].write, 0)))
+    }
+  }
 }
 
 resource "aws_dynamodb_table" "tracking" {
-  name                        = local.tracking_table
+  name                        = local.names.tracking_table
   billing_mode                = var.dynamodb_on_demand ? "PAY_PER_REQUEST" : "PROVISIONED"
-  read_capacity               = local.read_capacity
-  write_capacity              = local.write_capacity
   hash_key                    = "date_prefix"
   range_key                   = "file_key"
-  deletion_protection_enabled = local.protect
+  read_capacity               = local.capacity[local.names.tracking_table].read
+  write_capacity              = local.capacity[local.names.tracking_table].write
+  deletion_protection_enabled = local.is_protected
 
   dynamic "attribute" {
-    for_each = local.attributes
+    for_each = local.tracking_attributes
 
     content {
       name = attribute.key
@@ -50,16 +78,16 @@ resource "aws_dynamodb_table" "tracking" {
   }
 
   dynamic "global_secondary_index" {
-    for_each = local.indexes
+    for_each = local.tracking_indexes
 
     content {
       name               = global_secondary_index.key
-      hash_key           = global_secondary_index.value.hash
-      range_key          = global_secondary_index.value.range
+      hash_key           = global_secondary_index.value.hash_key
+      range_key          = global_secondary_index.value.range_key
       projection_type    = global_secondary_index.value.attributes == null ? "ALL" : "INCLUDE"
       non_key_attributes = global_secondary_index.value.attributes
-      read_capacity      = local.read_capacity
-      write_capacity     = local.write_capacity
+      read_capacity      = local.capacity["${local.names.tracking_table}/${global_secondary_index.key}"].read
+      write_capacity     = local.capacity["${local.names.tracking_table}/${global_secondary_index.key}"].write
     }
   }
 
@@ -73,24 +101,19 @@ resource "aws_dynamodb_table" "tracking" {
   }
 
   server_side_encryption {
-    enabled     = true
+    enabled     = var.kms_key_arn != null
     kms_key_arn = var.kms_key_arn
-  }
-
-  lifecycle {
-    # What scaling has set is not to be taken back.
-    ignore_changes = [read_capacity, write_capacity, global_secondary_index]
   }
 }
 
 resource "aws_dynamodb_table" "metrics" {
-  name                        = local.metrics_table
+  name                        = local.names.metrics_table
   billing_mode                = var.dynamodb_on_demand ? "PAY_PER_REQUEST" : "PROVISIONED"
-  read_capacity               = local.read_capacity
-  write_capacity              = local.write_capacity
   hash_key                    = "metric_type"
   range_key                   = "timestamp"
-  deletion_protection_enabled = local.protect
+  read_capacity               = local.capacity[local.names.metrics_table].read
+  write_capacity              = local.capacity[local.names.metrics_table].write
+  deletion_protection_enabled = local.is_protected
 
   attribute {
     name = "metric_type"
@@ -112,67 +135,52 @@ resource "aws_dynamodb_table" "metrics" {
   }
 
   server_side_encryption {
-    enabled     = true
+    enabled     = var.kms_key_arn != null
     kms_key_arn = var.kms_key_arn
   }
 }
 
-resource "aws_appautoscaling_target" "reads" {
-  for_each = local.scaled
-
-  service_namespace  = "dynamodb"
-  resource_id        = each.value.resource
-  scalable_dimension = "dynamodb:${each.value.dimension}:ReadCapacityUnits"
-  min_capacity       = var.dynamodb_read_capacity
-  max_capacity       = var.dynamodb_max_read_capacity
-
-  depends_on = [aws_dynamodb_table.tracking]
-}
-
-resource "aws_appautoscaling_target" "writes" {
-  for_each = local.scaled
-
-  service_namespace  = "dynamodb"
-  resource_id        = each.value.resource
-  scalable_dimension = "dynamodb:${each.value.dimension}:WriteCapacityUnits"
-  min_capacity       = var.dynamodb_write_capacity
-  max_capacity       = var.dynamodb_max_write_capacity
-
-  depends_on = [aws_dynamodb_table.tracking]
-}
-
-resource "aws_appautoscaling_policy" "reads" {
-  for_each = local.scaled
-
-  name               = "${local.tracking_table}-${each.key}-reads"
-  policy_type        = "TargetTrackingScaling"
-  service_namespace  = aws_appautoscaling_target.reads[each.key].service_namespace
-  resource_id        = aws_appautoscaling_target.reads[each.key].resource_id
-  scalable_dimension = aws_appautoscaling_target.reads[each.key].scalable_dimension
-
-  target_tracking_scaling_policy_configuration {
-    target_value = 70
-
-    predefined_metric_specification {
-      predefined_metric_type = "DynamoDBReadCapacityUtilization"
+locals {
+  # By `{resource}:{dimension}`. An index that lags throttles the table's writes, so each follows the load too.
+  scaled = local.is_autoscaled ? merge([
+    for key, _ in local.capacity : {
+      for direction in ["Read", "Write"] : "${key}:${direction}" => {
+        resource_id = "table/${replace(key, "/", "/index/")}"
+        dimension   = "dynamodb:${strcontains(key, "/") ? "index" : "table"}:${direction}CapacityUnits"
+        metric      = "DynamoDB${direction}CapacityUtilization"
+        lowest      = direction == "Read" ? var.dynamodb_read_capacity : var.dynamodb_write_capacity
+        highest     = direction == "Read" ? var.dynamodb_max_read_capacity : var.dynamodb_max_write_capacity
+      }
     }
-  }
+  ]...) : {}
 }
 
-resource "aws_appautoscaling_policy" "writes" {
+resource "aws_appautoscaling_target" "capacity" {
   for_each = local.scaled
 
-  name               = "${local.tracking_table}-${each.key}-writes"
+  service_namespace  = "dynamodb"
+  resource_id        = each.value.resource_id
+  scalable_dimension = each.value.dimension
+  min_capacity       = each.value.lowest
+  max_capacity       = each.value.highest
+
+  depends_on = [aws_dynamodb_table.tracking, aws_dynamodb_table.metrics]
+}
+
+resource "aws_appautoscaling_policy" "capacity" {
+  for_each = local.scaled
+
+  name               = "${each.value.metric}:${each.value.resource_id}"
   policy_type        = "TargetTrackingScaling"
-  service_namespace  = aws_appautoscaling_target.writes[each.key].service_namespace
-  resource_id        = aws_appautoscaling_target.writes[each.key].resource_id
-  scalable_dimension = aws_appautoscaling_target.writes[each.key].scalable_dimension
+  service_namespace  = aws_appautoscaling_target.capacity[each.key].service_namespace
+  resource_id        = aws_appautoscaling_target.capacity[each.key].resource_id
+  scalable_dimension = aws_appautoscaling_target.capacity[each.key].scalable_dimension
 
   target_tracking_scaling_policy_configuration {
     target_value = 70
 
     predefined_metric_specification {
-      predefined_metric_type = "DynamoDBWriteCapacityUtilization"
+      predefined_metric_type = each.value.metric
     }
   }
 }

@@ -1,0 +1,72 @@
+"""Application Auto Scaling: the tags of its targets."""
+
+import functools
+import json
+from typing import Any
+
+import moto.applicationautoscaling.responses as autoscaling
+
+from ndjson_pipeline.local_aws.moto_patches.registry import Services, replaces
+
+_HANDLER = autoscaling.ApplicationAutoScalingResponse
+
+
+@replaces(_HANDLER, "register_scalable_target")
+def _targets_keep_the_tags_they_come_with(original: Any, _services: Services) -> Any:
+    """Stock moto drops the tags of RegisterScalableTarget."""
+
+    @functools.wraps(original)
+    def register_scalable_target(handler: Any) -> str:
+        answer: str = original(handler)
+        _tags(handler, json.loads(answer)["ScalableTargetARN"]).update(handler._get_param("Tags") or {})
+        return answer
+
+    return register_scalable_target
+
+
+@replaces(_HANDLER, "list_tags_for_resource")
+def _tags_are_listed(_original: Any, _services: Services) -> Any:
+    """Stock moto has no ListTagsForResource, which Terraform asks of each target."""
+
+    def list_tags_for_resource(handler: Any) -> str:
+        return json.dumps({"Tags": _tags(handler, handler._get_param("ResourceARN"))})
+
+    return list_tags_for_resource
+
+
+@replaces(_HANDLER, "tag_resource")
+def _targets_are_tagged(_original: Any, _services: Services) -> Any:
+    """Stock moto has no TagResource here."""
+
+    def tag_resource(handler: Any) -> str:
+        _tags(handler, handler._get_param("ResourceARN")).update(handler._get_param("Tags"))
+        return "{}"
+
+    return tag_resource
+
+
+@replaces(_HANDLER, "untag_resource")
+def _tags_are_taken_off(_original: Any, _services: Services) -> Any:
+    """Stock moto has no UntagResource here."""
+
+    def untag_resource(handler: Any) -> str:
+        tags = _tags(handler, handler._get_param("ResourceARN"))
+        for name in handler._get_param("TagKeys"):
+            tags.pop(name, None)
+        return "{}"
+
+    return untag_resource
+
+
+def _tags(handler: Any, arn: str) -> dict[str, str]:
+    """Return a target's tags, to read and to change.
+
+    Raises:
+        AWSValidationException: there is no such target.
+    """
+    for by_resource in handler.applicationautoscaling_backend.targets.values():
+        for target in by_resource.values():
+            if target.arn == arn:
+                tags: dict[str, str] = target.__dict__.setdefault("tags", {})
+                return tags
+    raise autoscaling.AWSValidationException(f"No scalable target of ARN {arn}")
