@@ -23,7 +23,6 @@ from lambda_ingest.audit.progress import AuditCursors, Position, Progress, TimeI
 from lambda_ingest.audit.unreferenced import UnreferencedManifests
 from lambda_ingest.aws.log import logger
 from lambda_ingest.batches.planning import is_past
-from lambda_ingest.batches.waiting import oldest_waiting
 from lambda_ingest.contract.dates import parse_utc_timestamp, utc_date
 from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.settings import DateSource
@@ -94,7 +93,6 @@ def sweep(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) ->
     moved = Moved()
     _part(invocation, failed, "quarantine", lambda: _move_refused(invocation, moved, whole_seconds))
     alerted = _part(invocation, failed, "refusals", invocation.runtime.refusals.publish_due)
-    waiting = _part(invocation, failed, "waiting manifests", lambda: _longest_wait(runtime, now))
     answer: dict[str, Any] = {
         "open_dates": flush.dates,
         "flushed": flush.flushed,
@@ -129,8 +127,8 @@ def _flush_open_dates(invocation: Invocation, now: datetime) -> OpenDates:
     result = OpenDates()
     open_dates = invocation.runtime.pending.open_dates()
     if open_dates:
-        tracked = parse_utc_timestamp(min(open_dates.values()))
-        result.oldest_pending_age_seconds = _seconds_between(tracked, now)
+        age = now - parse_utc_timestamp(min(open_dates.values()))
+        result.oldest_pending_age_seconds = Decimal(str(max(age.total_seconds(), 0.0)))
     for date_prefix in open_dates:
         result.dates.append(date_prefix)
         cuts = invocation.cut_date(date_prefix, invocation.runtime.cutter.cut_and_finish)
@@ -154,16 +152,6 @@ def _flush_open_dates(invocation: Invocation, now: datetime) -> OpenDates:
             result.left.append(date_prefix)
             logger.warning("A past date keeps pending files", date_prefix=date_prefix)
     return result
-
-
-def _longest_wait(runtime: Runtime, now: datetime) -> Decimal:
-    """Return for how many seconds the manifest has waited that waits longest; 0 where none does."""
-    committed = oldest_waiting(runtime.table, now)
-    return Decimal(0) if committed is None else _seconds_between(committed, now)
-
-
-def _seconds_between(earlier: datetime, later: datetime) -> Decimal:
-    return Decimal(str(max((later - earlier).total_seconds(), 0.0)))
 
 
 def _move_refused(invocation: Invocation, moved: Moved, whole_seconds: float) -> None:

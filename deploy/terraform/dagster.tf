@@ -1,5 +1,11 @@
 # The Dagster that all feeds share. What is null here keeps the module's default.
 
+locals {
+  # Where alerts lead to: the UI that is deployed here has its name before it is there.
+  deployed_url = var.deploy_dagster && var.dagster.ui_host != null ? "https://${var.dagster.ui_host}" : null
+  dagster_url  = var.dagster_url != null ? var.dagster_url : local.deployed_url
+}
+
 module "dagster" {
   count  = var.deploy_dagster ? 1 : 0
   source = "./modules/dagster"

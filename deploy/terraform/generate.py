@@ -115,6 +115,11 @@ def root_feeds(settings: Sequence[Declared]) -> str:
     return _WRITTEN + _FEEDS.replace("<optional>", optional).replace("<passed>", passed)
 
 
+def _for_all(name: str) -> str:
+    """Return what a setting is of a feed that says nothing; the UI that is deployed here has its name already."""
+    return f"local.{name}" if name == "dagster_url" else f"var.{name}"
+
+
 def _optional(one: Declared) -> str:
     return "\n  ".join(one.attributes["type"].splitlines())
 

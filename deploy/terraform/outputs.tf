@@ -1,8 +1,3 @@
-output "code_locations" {
-  description = "Of each feed what its code location needs, whatever runs it: name, variables, and what its role may do."
-  value       = { for key, feed in module.feed : key => feed.code_location }
-}
-
 output "buckets" {
   description = "Of each feed the buckets' names by their purpose: input, manifest, output, quarantine, scripts. Glue's files of the package are uploaded to scripts."
   value       = { for key, feed in module.feed : key => feed.buckets }

@@ -53,8 +53,8 @@ variable "package_directory" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for file in ["lambda.zip", "glue/arguments.json"] : fileexists("${var.package_directory}/${file}")])
-    error_message = "package_directory has no lambda.zip or no glue/arguments.json; run make package first."
+    condition     = alltrue([for file in ["lambda.zip", "glue/job.json"] : fileexists("${var.package_directory}/${file}")])
+    error_message = "package_directory has no lambda.zip or no glue/job.json; run make package first."
   }
 }
 

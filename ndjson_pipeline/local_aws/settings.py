@@ -25,8 +25,6 @@ class LocalAwsSettings:
         feeds: the names of the feeds whose resources there are; an empty one is the feed that has none.
             Without any, it is an empty AWS, in which others make what they like.
         region: where everything is.
-        creates_resources: whether `create_resources` makes them; else there are none, and whoever makes some,
-            as Terraform does, has them come alive by `LocalAws.adopt`.
         resources: what `create_resources` may be told.
         manifest_builder_handler: Python entry point behind the queue, `package.module.function`.
         sweeper_handler: Python entry point behind the timer.
@@ -52,7 +50,6 @@ class LocalAwsSettings:
     environment: str = "dev"
     feeds: tuple[str, ...] = ("",)
     region: str = DEFAULT_REGION
-    creates_resources: bool = True
     resources: ResourceSettings = field(default_factory=ResourceSettings)
     manifest_builder_handler: str = "lambda_ingest.manifest_builder.handler"
     sweeper_handler: str = "lambda_ingest.sweeper.handler"

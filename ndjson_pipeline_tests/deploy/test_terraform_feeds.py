@@ -13,19 +13,16 @@ import pytest
 
 from lambda_ingest.contract import settings as shared_settings
 from ndjson_pipeline.deployment import settings as pipeline_settings
+from ndjson_pipeline.deployment.archives import archive
 from ndjson_pipeline.deployment.deadlines import GLUE_TIMEOUT
 from ndjson_pipeline.deployment.names import Names
-from ndjson_pipeline.deployment.packaging import (
-    GLUE_MODULES_KEY,
-    GLUE_SCRIPT_KEY,
-    glue_modules_zip,
-    glue_script_path,
-    lambda_zip,
-)
+from ndjson_pipeline.deployment.packaging import installed_glue_package
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings
 from ndjson_pipeline_tests.deploy.described import Description, described
 from ndjson_pipeline_tests.deploy.terraform_command import LOCAL_PROVIDER, Terraform, require_terraform
 from ndjson_pipeline_tests.local_aws.conftest import eventually
+from ndjson_pipeline_tests.permissions import record
+from ndjson_pipeline_tests.permissions.policies import Allowance, allowances, missing, unused
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 
@@ -33,7 +30,6 @@ ROOT = Path(__file__).resolve().parents[2]
 TERRAFORM = ROOT / "deploy" / "terraform"
 FEED = TERRAFORM / "modules" / "feed"
 SECOND = "orders"
-MODULES = {"--scriptLocation": GLUE_SCRIPT_KEY, "--extra-py-files": GLUE_MODULES_KEY}
 
 
 @dataclass(frozen=True)
@@ -57,20 +53,33 @@ class Deployment:
     def names(self, feed: str = "") -> Names:
         return Names("dev", self.aws.names.account, feed)
 
+    def granted(self, component: str) -> Iterator[Allowance]:
+        """Yield what the role of the unnamed feed's component allows."""
+        if component == "code-location":
+            yield from allowances(self.outputs["code_locations"][""]["policy_json"])
+            return
+        iam = self.aws.client("iam")
+        role = f"ndjson-parquet-{component}-dev"
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            yield from allowances(json.dumps(policy))
+
 
 def lay_root(folder: Path) -> Path:
     """Lay the root with a package beside it, and the local AWS's provider over its own."""
     package = folder / "build"
     (package / "glue").mkdir(parents=True)
-    (package / "lambda.zip").write_bytes(lambda_zip())
-    (package / "glue" / "arguments.json").write_text(json.dumps(MODULES))
+    # Functions run from the project's folder here; another test runs what is in the real archive.
+    (package / "lambda.zip").write_bytes(archive([("lambda_ingest/__init__.py", b"")]))
+    (package / "glue" / "job.json").write_text(json.dumps(installed_glue_package().description()))
     root = folder / "terraform"
-    shutil.copytree(TERRAFORM, root, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "dagster*"))
+    shutil.copytree(TERRAFORM, root, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
     settings = "\n".join(f"  {name} = {json.dumps(value)}" for name, value in LOCAL_PROVIDER.items())
     (root / "override.tf").write_text(f'provider "aws" {{\n{settings}\n}}\n')
     feeds = {"": {}, SECOND: {"dynamodb_on_demand": True, "event_route": "eventbridge", "launch_min_mb": 9}}
     variables = {
         "package_directory": str(package),
+        "deploy_dagster": False,
         "region": "us-east-1",
         "expected_file_size_mb": 0,
         "feeds": feeds,
@@ -97,7 +106,7 @@ def deployment(
     root = lay_root(folder)
     with LocalAws(
         directory=folder / "aws",
-        settings=LocalAwsSettings(creates_resources=False, iam_managed_policies=True),
+        settings=LocalAwsSettings(feeds=(), iam_managed_policies=True),
     ) as aws:
         terraform = Terraform(root, aws.client_environment())
         terraform.init()
@@ -112,9 +121,8 @@ def deployment(
 
 
 def upload(aws: LocalAws, bucket: str) -> None:
-    s3 = aws.client("s3")
-    s3.put_object(Bucket=bucket, Key=GLUE_SCRIPT_KEY, Body=glue_script_path().read_bytes())
-    s3.put_object(Bucket=bucket, Key=GLUE_MODULES_KEY, Body=glue_modules_zip())
+    for file in installed_glue_package().files:
+        aws.client("s3").put_object(Bucket=bucket, Key=file.key, Body=file.content)
 
 
 def test_it_validates_and_is_formatted(deployment: Deployment) -> None:
@@ -313,6 +321,86 @@ def test_every_alarm_of_the_contract_tells_the_topic(deployment: Deployment) -> 
         }
         topic = deployment.outputs["alert_topic_arns"][feed]
         assert all(alarm["AlarmActions"] == [topic] for alarm in found.values())
+
+
+# What no call of the product's asks for, by component and action, with the reason.
+BESIDE = {
+    "manifest-builder": {
+        "logs:CreateLogStream": "Lambda writes the log",
+        "logs:PutLogEvents": "Lambda writes the log",
+        "sqs:ReceiveMessage": "the event source mapping polls by the function's role",
+        "sqs:DeleteMessage": "likewise",
+        "sqs:GetQueueAttributes": "likewise",
+        "sqs:ChangeMessageVisibility": "likewise, where a batch fails in part",
+        "s3:ListBucket": "what is not there answers 404 by it, and 403 without",
+    },
+    "sweeper": {
+        "logs:CreateLogStream": "Lambda writes the log",
+        "logs:PutLogEvents": "Lambda writes the log",
+        "s3:ListBucket": "what is not there answers 404 by it, and 403 without",
+    },
+    "generator": {
+        "logs:CreateLogStream": "Lambda writes the log",
+        "logs:PutLogEvents": "Lambda writes the log",
+    },
+    "glue": {
+        "logs:CreateLogGroup": "Glue writes the log",
+        "logs:CreateLogStream": "Glue writes the log",
+        "logs:PutLogEvents": "Glue writes the log",
+        "cloudwatch:PutMetricData": "Glue writes the job's metrics",
+        "s3:ListBucket": "what is not there answers 404 by it, and 403 without",
+    },
+    "code-location": {
+        "s3:ListBucket": "what is not there answers 404 by it, and 403 without",
+    },
+}
+# Glue reads the job's own code by the job's role.
+OWN_CODE = Allowance("s3:GetObject", "arn:aws:s3:::ndjson-scripts-sqs-123456789012-dev/glue_jobs/*")
+
+
+@pytest.mark.parametrize("component", sorted(BESIDE))
+def test_a_role_allows_what_its_component_calls_and_nothing_else(
+    deployment: Deployment, component: str
+) -> None:
+    needs, granted = record.read()[component], list(deployment.granted(component))
+    names = deployment.names()
+    assert granted, f"{component} has no policy"
+    assert missing(needs, granted, names) == []
+    left = [one for one in unused(needs, granted, names) if one.action not in BESIDE[component]]
+    assert [one for one in left if one != OWN_CODE] == []
+    assert not [one for one in granted if "*" in one.action]
+
+
+def test_what_is_allowed_beside_is_allowed(deployment: Deployment) -> None:
+    for component, actions in BESIDE.items():
+        assert set(actions) <= {one.action for one in deployment.granted(component)}, component
+
+
+def test_nothing_is_allowed_on_everything_but_what_knows_no_resource(deployment: Deployment) -> None:
+    everything = {
+        one.action for component in BESIDE for one in deployment.granted(component) if one.resource == "*"
+    }
+    assert everything == {"cloudwatch:PutMetricData"}
+
+
+def test_each_place_has_its_one_writer(deployment: Deployment) -> None:
+    names = deployment.names()
+    writers = {
+        f"{names.manifest_bucket}/manifests/a": {"manifest-builder", "sweeper"},
+        f"{names.manifest_bucket}/schemas/a": {"glue"},
+        f"{names.output_bucket}/merged-parquet-2026-01-30/a": {"glue"},
+        f"{names.scripts_bucket}/glue_jobs/a": set(),
+        f"{names.input_bucket}/pipeline/input/a": {"generator"},
+    }
+    for place, expected in writers.items():
+        found = {
+            component
+            for component in BESIDE
+            if any(
+                one.covers("s3:PutObject", f"arn:aws:s3:::{place}") for one in deployment.granted(component)
+            )
+        }
+        assert found == expected, place
 
 
 def test_a_second_stream_shares_nothing_with_the_first(deployment: Deployment) -> None:

@@ -6,11 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from lambda_ingest import sweeper
 from lambda_ingest.audit.dates import recent_dates
-from lambda_ingest.contract.items import to_item
 from lambda_ingest.errors import SweepEventError
 from ndjson_pipeline_tests.lambda_ingest.harness import NOON, TODAY, Ingest, names
 from ndjson_pipeline_tests.lambda_ingest.stubs import Counting, Failing

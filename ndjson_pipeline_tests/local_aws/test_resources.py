@@ -11,7 +11,6 @@ from moto import mock_aws
 
 from lambda_ingest.contract.keys import split_s3_uri
 from lambda_ingest.contract.records import MANIFESTS_BY_STATUS_INDEX, PENDING_FILES_INDEX
-from ndjson_pipeline.deployment import packaging
 from ndjson_pipeline.local_aws import ResourceSettings, create_resources, lambda_environment
 from ndjson_pipeline.local_aws.errors import MissingResourceError
 

@@ -82,7 +82,7 @@ class TimerPump:
             if event is None:
                 event = scheduled_event(self._account, self._region, self._function_name, datetime.now(UTC))
             try:
-                invocation = self._runtime.invoke(self._function_name, payload)
+                invocation = self._runtime.invoke(self._function_name, event)
             except (LocalAwsError, OSError) as error:
                 # A timer goes on whatever happens to one invocation.
                 _logger.warning("%s not invoked: %s", self._function_name, error)

@@ -6,7 +6,17 @@ moto for the whole process.
 
 # Each service's module registers its patches as it is imported; their order is of no account, because each
 # replaces an attribute of its own.
-from ndjson_pipeline.local_aws.moto_patches import autoscaling, dynamodb, functions, glue, s3, sqs  # noqa: F401
+from ndjson_pipeline.local_aws.moto_patches import (  # noqa: F401
+    autoscaling,
+    dynamodb,
+    ec2,
+    ecs,
+    functions,
+    glue,
+    rds,
+    s3,
+    sqs,
+)
 from ndjson_pipeline.local_aws.moto_patches.registry import PATCHES, Services, apply, remove
 
 __all__ = ["PATCHES", "Services", "apply", "remove"]

@@ -36,7 +36,6 @@ from ndjson_pipeline.local_aws.functions.timer_pump import TimerPump
 from ndjson_pipeline.local_aws.glue.runs import GlueRuns, GlueSettings
 from ndjson_pipeline.local_aws.log_shipping import LogShipper
 from ndjson_pipeline.local_aws.resources import create_resources
-from ndjson_pipeline.local_aws.server.adoption import functions_of, queue_pumps_of, timer_pumps_of
 from ndjson_pipeline.local_aws.server.gate import Gate
 from ndjson_pipeline.local_aws.settings import LocalAwsSettings, project_directory
 
@@ -117,23 +116,6 @@ class LocalAws:
         """
         return self.runtime.invoke(function_name(self.names, function), {} if payload is None else payload)
 
-    def run_what_others_made(self) -> None:
-        """Run the functions that are there, and let queues and schedules call them as they are set up.
-
-        For what was made by others, in an AWS that has no feeds of its own (`LocalAwsSettings.feeds`).
-        """
-        runtime, region = self.runtime, self.settings.region
-        runtime.register(functions_of(self.client))
-        pumps: list[QueuePump | TimerPump] = [
-            *queue_pumps_of(self.client, runtime, region),
-            *timer_pumps_of(self.client, runtime, ACCOUNT, region),
-        ]
-        for pump in pumps:
-            self._exits.callback(pump.join)
-        for pump in pumps:
-            pump.start()
-            self._exits.callback(pump.stop)
-
     @property
     def runtime(self) -> LambdaRuntime:
         """What runs the functions."""
@@ -191,17 +173,17 @@ class LocalAws:
         exits.callback(shipper.stop)
         exits.callback(glue_runs.stop)
         self._runtime = runtime
-        if settings.creates_resources:
+        for names in self.feeds:
             create_resources(
                 settings.environment,
+                feed=names.feed,
                 settings=settings.resources,
                 clients=clients,
                 input_prefix=settings.shared().input_prefix,
+                partition_start_date=settings.shared().partition_start_date,
             )
-            runtime.register(self._functions(clients))
-            self._pump(exits, self._pumps(clients, runtime))
-        else:
-            exits.callback(runtime.stop)
+            runtime.register(self._functions(clients, names))
+        self._pump(exits, [pump for names in self.feeds for pump in self._pumps(clients, runtime, names)])
         _logger.info("local AWS at %s, files in %s", self._endpoint_url, self.directory)
 
     def adopt(self) -> None:

@@ -11,7 +11,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ndjson_pipeline.deployment import packaging
-from ndjson_pipeline.deployment.archives import archive
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings
 from ndjson_pipeline_tests.local_aws.conftest import eventually, process_exists
 from ndjson_pipeline_tests.local_aws.glue_script import replace_script, script_place

@@ -1,13 +1,15 @@
 # The conversion job.
 
 locals {
-  packaged_arguments = jsondecode(file("${var.package_directory}/glue/arguments.json"))
-  # Of these the package says keys in the scripts bucket; of all others their values.
-  arguments_of_keys = ["--scriptLocation", "--extra-py-files", "--additional-python-modules"]
+  # Keys in the scripts bucket, as make package writes them.
+  packaged        = jsondecode(file("${var.package_directory}/glue/job.json"))
+  scripts         = "s3://${local.buckets.scripts}"
+  script_location = "${local.scripts}/${local.packaged.script}"
   placed_arguments = {
-    for name, value in local.packaged_arguments : name => !contains(local.arguments_of_keys, name) ? value : join(",", [
-      for key in split(",", value) : "s3://${local.buckets.scripts}/${trimspace(key)}"
-    ])
+    "--scriptLocation"                  = local.script_location
+    "--extra-py-files"                  = "${local.scripts}/${local.packaged.modules}"
+    "--additional-python-modules"       = join(",", [for wheel in local.packaged.wheels : "${local.scripts}/${wheel}"])
+    "--python-modules-installer-option" = local.packaged.installer_option
   }
 
   # All but a run's own: its manifests, its identity and attempts, and Pipes (ndjson_pipeline/glue/runs.py). Whoever
@@ -36,7 +38,7 @@ locals {
       # Each of these brings code or files of the caller's choice along. A zip is an archive of classes, too, with
       # none in it.
       "--extra-jars"      = local.placed_arguments["--extra-py-files"]
-      "--extra-files"     = local.placed_arguments["--scriptLocation"]
+      "--extra-files"     = local.script_location
       "--user-jars-first" = "false"
       "--conf"            = "spark.sql.session.timeZone=UTC"
     },
@@ -58,7 +60,7 @@ resource "aws_glue_job" "this" {
   command {
     name            = "glueetl"
     python_version  = "3"
-    script_location = local.placed_arguments["--scriptLocation"]
+    script_location = local.script_location
   }
 
   execution_property {

@@ -24,11 +24,11 @@ variable "feed" {
 
 variable "package_directory" {
   type        = string
-  description = "What `make package` wrote: lambda.zip, and glue/arguments.json, which says what the Glue job is given of the scripts bucket."
+  description = "What `make package` wrote: lambda.zip, and glue/job.json, which says what the Glue job is given of the scripts bucket."
   nullable    = false
 
   validation {
-    condition     = alltrue([for file in ["lambda.zip", "glue/arguments.json"] : fileexists("${var.package_directory}/${file}")])
-    error_message = "package_directory has no lambda.zip or no glue/arguments.json; run make package first."
+    condition     = alltrue([for file in ["lambda.zip", "glue/job.json"] : fileexists("${var.package_directory}/${file}")])
+    error_message = "package_directory has no lambda.zip or no glue/job.json; run make package first."
   }
 }
