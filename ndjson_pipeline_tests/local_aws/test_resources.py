@@ -11,6 +11,7 @@ from moto import mock_aws
 
 from lambda_ingest.contract.keys import split_s3_uri
 from lambda_ingest.contract.records import MANIFESTS_BY_STATUS_INDEX, PENDING_FILES_INDEX
+from ndjson_pipeline.deployment import packaging
 from ndjson_pipeline.local_aws import ResourceSettings, create_resources, lambda_environment
 from ndjson_pipeline.local_aws.errors import MissingResourceError
 
@@ -113,7 +114,8 @@ def test_glue_job():
     assert (job["WorkerType"], job["NumberOfWorkers"]) == ("G.1X", 2)
     assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 2}
     assert (job["MaxRetries"], job["Timeout"]) == (0, 60)
-    assert job["Command"]["ScriptLocation"] == f"s3://{names.scripts_bucket}/glue_jobs/ndjson_to_parquet.py"
+    package = packaging.installed_glue_package()
+    assert job["Command"]["ScriptLocation"] == package.script_location(names.scripts_bucket)
     # A run may give its own beside these, and none of these.
     assert job["NonOverridableArguments"] == {
         "--INPUT_BUCKET": names.input_bucket,
@@ -142,7 +144,7 @@ def test_what_the_job_names_is_uploaded():
     names = create_resources()
     s3, glue = client("s3"), client("glue")
     job = glue.get_job(JobName=names.glue_job)["Job"]
-    arguments = job["DefaultArguments"]
+    arguments = job["NonOverridableArguments"]
     uris = [
         job["Command"]["ScriptLocation"],
         arguments["--extra-py-files"],
