@@ -116,7 +116,7 @@ def root_feeds(settings: Sequence[Declared]) -> str:
 
 
 def _for_all(name: str) -> str:
-    """Return what a setting is of a feed that says nothing; the UI that is deployed here has a name by now."""
+    """Return what a setting is of a feed that says nothing; the UI that is deployed here has a name."""
     return f"local.{name}" if name == "dagster_url" else f"var.{name}"
 
 

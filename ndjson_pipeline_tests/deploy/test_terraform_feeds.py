@@ -390,9 +390,7 @@ def test_each_place_has_its_one_writer(deployment: Deployment) -> None:
         found = {
             component
             for component in BESIDE
-            if any(
-                one.covers("s3:PutObject", f"arn:aws:s3:::{place}") for one in deployment.granted(component)
-            )
+            if any(one.covers("s3:PutObject", f"arn:aws:s3:::{place}") for one in granted[component])
         }
         assert found == expected, place
 

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import moto.applicationautoscaling.responses as autoscaling
+from moto.applicationautoscaling.exceptions import AWSValidationException
 
 from ndjson_pipeline.local_aws.moto_patches.registry import Services, replaces
 
@@ -69,4 +70,4 @@ def _tags(handler: Any, arn: str) -> dict[str, str]:
             if target.arn == arn:
                 tags: dict[str, str] = target.__dict__.setdefault("tags", {})
                 return tags
-    raise autoscaling.AWSValidationException(f"No scalable target of ARN {arn}")
+    raise AWSValidationException(f"No scalable target of ARN {arn}")
