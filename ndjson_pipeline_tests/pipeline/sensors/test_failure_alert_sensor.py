@@ -18,6 +18,7 @@ from dagster._core.test_utils import create_run_for_test
 from lambda_ingest.contract.items import to_item
 from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import manifest_record_key
+from ndjson_pipeline.claims.dagster_runs import handed_over_tags
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.retries import FailureKind
@@ -452,6 +453,15 @@ def test_a_run_that_is_executed_again_is_alerted_itself(world: World) -> None:
     world.tick()
     world.tick()
     assert [alert["DagsterRunId"] for alert in world.published] == [first, again.run_id]
+
+
+def test_a_run_that_a_deployment_interrupted_is_no_alert_and_its_manifests_failures_are(world: World) -> None:
+    quiet, with_a_failure = (world.run(dg.DagsterRunStatus.FAILURE) for _ in range(2))
+    for run_id in (quiet, with_a_failure):
+        world.instance.add_run_tags(run_id, handed_over_tags(run_id))
+    world.failed(1, with_a_failure)
+    world.tick()
+    assert [alert["DagsterRunId"] for alert in world.published] == [with_a_failure]
 
 
 def test_a_tick_says_what_it_did(world: World) -> None:
