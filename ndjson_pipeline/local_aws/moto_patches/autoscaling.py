@@ -10,7 +10,6 @@ from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from ndjson_pipeline.local_aws.moto_patches.registry import Services, replaces
 
 
-
 @replaces(ApplicationAutoScalingResponse, "register_scalable_target")
 def _targets_keep_the_tags_they_come_with(original: Any, _services: Services) -> Any:
     """Stock moto drops the tags of RegisterScalableTarget."""
