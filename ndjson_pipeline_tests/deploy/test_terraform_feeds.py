@@ -19,7 +19,13 @@ from ndjson_pipeline.deployment.names import Names
 from ndjson_pipeline.deployment.packaging import installed_glue_package
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings
 from ndjson_pipeline_tests.deploy.described import Description, described
-from ndjson_pipeline_tests.deploy.terraform_command import LOCAL_PROVIDER, Terraform, require_terraform
+from ndjson_pipeline_tests.deploy.policies import Request, allows, refuses
+from ndjson_pipeline_tests.deploy.terraform_command import (
+    LOCAL_PROVIDER,
+    Terraform,
+    TerraformError,
+    require_terraform,
+)
 from ndjson_pipeline_tests.local_aws.conftest import eventually
 from ndjson_pipeline_tests.permissions import record
 from ndjson_pipeline_tests.permissions.policies import Allowance, allowances, missing, unused
@@ -30,6 +36,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TERRAFORM = ROOT / "deploy" / "terraform"
 FEED = TERRAFORM / "modules" / "feed"
 SECOND = "orders"
+SHOP = "arn:aws:iam::123456789012:role/shop"
+OPERATOR = "arn:aws:iam::123456789012:role/operator"
+STRANGER = "arn:aws:iam::123456789012:role/stranger"
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,8 @@ def lay_root(folder: Path) -> Path:
         "expected_file_size_mb": 0,
         "feeds": feeds,
         "alert_emails": ["nobody@example.com"],
-        "producers": {"arn:aws:iam::123456789012:role/shop": "shop/"},
+        "producers": {SHOP: "shop/"},
+        "redrive_principals": [OPERATOR],
     }
     (root / "test.auto.tfvars.json").write_text(json.dumps(variables))
     return root
@@ -459,6 +469,100 @@ def test_manifests_and_schemas_have_their_own_writers(deployment: Deployment) ->
             assert f"arn:aws:s3:::{bucket}/*" not in resources
             assert not any("-scripts-" in one for one in resources)
     assert writers == {"manifests/": {"manifest-builder", "sweeper"}, "schemas/": {"glue"}}
+
+
+@pytest.mark.parametrize(
+    ("context", "refused"),
+    [
+        ({}, []),
+        ({"aws:SecureTransport": "false"}, ["DenyPlainHttp"]),
+        ({"s3:x-amz-server-side-encryption-customer-algorithm": "AES256"}, ["DenyCustomerKeys"]),
+        ({"s3:x-amz-server-side-encryption": "aws:kms"}, []),
+        ({"s3:x-amz-server-side-encryption-aws-kms-key-id": "arn:aws:kms:x:1:key/2"}, ["DenyForeignKeys"]),
+        ({"s3:x-amz-storage-class": "GLACIER"}, ["DenyColdStorage"]),
+        ({"s3:x-amz-storage-class": "DEEP_ARCHIVE"}, ["DenyColdStorage"]),
+        ({"s3:x-amz-storage-class": "GLACIER_IR"}, []),
+        ({"s3:x-amz-acl": "public-read"}, ["DenyAclsOfObjects"]),
+        ({"s3:x-amz-acl": "bucket-owner-full-control"}, []),
+    ],
+)
+def test_the_input_bucket_refuses_what_could_not_be_read(
+    deployment: Deployment, context: dict[str, str], refused: list[str]
+) -> None:
+    key = f"arn:aws:s3:::{deployment.names().input_bucket}/pipeline/input/shop/a.ndjson"
+    for principal in (SHOP, STRANGER):
+        request = Request("s3:PutObject", key, principal, context)
+        assert refuses(bucket_policy(deployment), request) == refused
+
+
+def test_a_producer_has_its_folder(deployment: Deployment) -> None:
+    policy, bucket = bucket_policy(deployment), f"arn:aws:s3:::{deployment.names().input_bucket}"
+    own = Request("s3:PutObject", f"{bucket}/pipeline/input/shop/a.ndjson", SHOP)
+    assert allows(policy, own) == ["AllowProducer0"]
+    for key in ("pipeline/input/a.ndjson", "pipeline/input/shopping/a.ndjson", "elsewhere/a.ndjson"):
+        request = Request("s3:PutObject", f"{bucket}/{key}", SHOP)
+        assert allows(policy, request) == []
+        assert refuses(policy, request) == ["BoundProducer0"]
+        assert refuses(policy, Request("s3:PutObject", f"{bucket}/{key}", STRANGER)) == []
+
+
+def bucket_policy(deployment: Deployment) -> dict[str, Any]:
+    s3 = deployment.aws.client("s3")
+    document: dict[str, Any] = json.loads(
+        s3.get_bucket_policy(Bucket=deployment.names().input_bucket)["Policy"]
+    )
+    return document
+
+
+@pytest.mark.parametrize("feed", ["", SECOND])
+def test_the_queue_takes_messages_of_its_bucket_and_the_sweeper_alone(
+    deployment: Deployment, feed: str
+) -> None:
+    names, sqs = deployment.names(feed), deployment.aws.client("sqs")
+    attributes = sqs.get_queue_attributes(
+        QueueUrl=deployment.outputs["queues"][feed]["events"], AttributeNames=["Policy", "QueueArn"]
+    )["Attributes"]
+    policy, queue = json.loads(attributes["Policy"]), attributes["QueueArn"]
+
+    def sent(principal: str | None, **context: str) -> Request:
+        return Request("sqs:SendMessage", queue, principal, context)
+
+    rule = f"arn:aws:events:us-east-1:123456789012:rule/{names.prefix}-parquet-input-dev"
+    source = rule if feed else f"arn:aws:s3:::{names.input_bucket}"
+    own = sent(None, **{"aws:SourceArn": source, "aws:SourceAccount": "123456789012"})
+    assert allows(policy, own) == ["InputBucketSendsEvents"]
+    assert refuses(policy, own) == []
+    for context in (
+        {"aws:SourceArn": "arn:aws:s3:::another", "aws:SourceAccount": "123456789012"},
+        {"aws:SourceArn": source, "aws:SourceAccount": "210987654321"},
+    ):
+        assert allows(policy, sent(None, **context)) == []
+    sweeper = f"arn:aws:iam::123456789012:role/{names.prefix}-parquet-sweeper-dev"
+    assert [refuses(policy, sent(one)) for one in (sweeper, OPERATOR)] == [[], []]
+    assert refuses(policy, sent(STRANGER)) == ["NobodyElseSends"]
+
+
+def test_wrong_settings_are_refused_by_name(deployment: Deployment) -> None:
+    """All of them at once, before anything is asked of AWS."""
+    wrong = {
+        "queue_max_concurrency": "51",
+        "glue_execution_class": "FLEX",
+        "glue_worker_type": "G.4X",
+        "max_files_per_manifest": "10001",
+        "input_prefix": "pipeline",
+        "partition_start_date": "2025-13-01",
+        "dynamodb_max_write_capacity": "24",
+        "feeds": "{ Orders = {} }",
+        "producers": '{ "arn:aws:iam::123456789012:role/shop" = "shop" }',
+    }
+    with pytest.raises(TerraformError) as refused:
+        deployment.terraform.run(
+            "plan", "-no-color", *(f"-var={name}={value}" for name, value in wrong.items())
+        )
+    text = str(refused.value)
+    missing = [name for name in wrong if f'variable "{name}"' not in text]
+    # The class is wrong by the type of the workers, which is right by itself.
+    assert missing == ["glue_worker_type"]
 
 
 def test_destroying_leaves_nothing(deployment: Deployment) -> None:

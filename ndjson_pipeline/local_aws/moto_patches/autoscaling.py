@@ -4,15 +4,13 @@ import functools
 import json
 from typing import Any
 
-import moto.applicationautoscaling.responses as autoscaling
 from moto.applicationautoscaling.exceptions import AWSValidationException
+from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 
 from ndjson_pipeline.local_aws.moto_patches.registry import Services, replaces
 
-_HANDLER = autoscaling.ApplicationAutoScalingResponse
 
-
-@replaces(_HANDLER, "register_scalable_target")
+@replaces(ApplicationAutoScalingResponse, "register_scalable_target")
 def _targets_keep_the_tags_they_come_with(original: Any, _services: Services) -> Any:
     """Stock moto drops the tags of RegisterScalableTarget."""
 
@@ -25,7 +23,7 @@ def _targets_keep_the_tags_they_come_with(original: Any, _services: Services) ->
     return register_scalable_target
 
 
-@replaces(_HANDLER, "list_tags_for_resource")
+@replaces(ApplicationAutoScalingResponse, "list_tags_for_resource")
 def _tags_are_listed(_original: Any, _services: Services) -> Any:
     """Stock moto has no ListTagsForResource, which Terraform asks of each target."""
 
@@ -35,7 +33,7 @@ def _tags_are_listed(_original: Any, _services: Services) -> Any:
     return list_tags_for_resource
 
 
-@replaces(_HANDLER, "tag_resource")
+@replaces(ApplicationAutoScalingResponse, "tag_resource")
 def _targets_are_tagged(_original: Any, _services: Services) -> Any:
     """Stock moto has no TagResource here."""
 
@@ -46,7 +44,7 @@ def _targets_are_tagged(_original: Any, _services: Services) -> Any:
     return tag_resource
 
 
-@replaces(_HANDLER, "untag_resource")
+@replaces(ApplicationAutoScalingResponse, "untag_resource")
 def _tags_are_taken_off(_original: Any, _services: Services) -> Any:
     """Stock moto has no UntagResource here."""
 
