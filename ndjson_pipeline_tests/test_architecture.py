@@ -29,7 +29,7 @@ FLOORS = {
         ["jobs"],
         ["assets"],
         ["conversion", "cli", "webserver", "bill"],
-        ["resources", "laptop"],
+        ["resources", "laptop", "smoke"],
         ["glue", "local_aws"],
         ["claims", "deployment"],
         ["errors", "concurrency", "browser_requests"],
