@@ -40,8 +40,8 @@ def lost_for_good(observation: Observation) -> list[str]:
 def problems_of(plan: SmokePlan, observation: Observation) -> list[str]:
     """Return what is wrong at the end; empty where the deployment did what it should.
 
-    One run is asked for where the files fill one batch and lie in one manifest alone. At most one run of a date
-    waits at a time, and takes what waits when it starts, so that several manifests may become several runs.
+    One run is asked for where the files fill one batch and lie in one manifest alone. At most one run of a
+    date waits at a time, and takes what waits when it starts, so several manifests may become several runs.
     """
     found = lost_for_good(observation)
     if not all_completed(observation):
