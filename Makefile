@@ -6,6 +6,9 @@
 # make bench   what things cost; asserts nothing
 # make check   lint and types
 # make lock    requirements.lock and deploy/locks anew from pyproject.toml
+# make package what a deployment brings, into build/: Lambda zip, Glue job with wheels, image context
+# make deploy ENV=dev   package, plan, ask, upload, apply, reload, smoke; YES=1 asks nothing, IMAGE=... builds none
+# make destroy ENV=dev  take all of it away, after it was said what and asked
 # make audit   known vulnerabilities of what the locks pin, where their database can be reached; checkov over the Terraform
 
 PYTHON ?= python3.11
@@ -13,7 +16,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test soak bench check format lock audit package clean
+.PHONY: help setup demo dev test soak bench check format lock audit package deploy destroy clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -82,6 +85,16 @@ audit: setup
 
 package: setup
 	@$(BIN)/python -m deploy.driver package
+
+ENVIRONMENT = --environment $(or $(ENV),$(error pass ENV=dev or ENV=prod)) $(if $(IMAGE),--image $(IMAGE))
+
+deploy: setup
+	@$(BIN)/python -m deploy.driver deploy $(ENVIRONMENT) $(if $(YES),--yes) $(if $(UI_URL),--ui-url $(UI_URL)) \
+		$(if $(SMOKE),$(if $(filter 0,$(SMOKE)),--no-smoke,--smoke))
+
+destroy: setup
+	@$(BIN)/python -m deploy.driver destroy $(ENVIRONMENT) $(if $(DELETE_DATA),--delete-data) \
+		$(if $(CONFIRM),--confirm $(CONFIRM))
 
 clean:
 	rm -rf .venv .local build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

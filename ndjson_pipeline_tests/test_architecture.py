@@ -29,7 +29,7 @@ FLOORS = {
         ["jobs"],
         ["assets"],
         ["conversion", "cli", "webserver", "code_server", "bill"],
-        ["resources", "laptop"],
+        ["resources", "laptop", "smoke"],
         ["glue", "local_aws"],
         ["claims", "deployment"],
         ["history"],

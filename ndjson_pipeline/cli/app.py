@@ -105,6 +105,36 @@ def generate(
     )
 
 
+@app.command()
+def smoke(
+    environment: Annotated[
+        str | None, typer.Option("--env", help="dev or prod; what NDJSON_ENVIRONMENT names without it.")
+    ] = None,
+    feed: Annotated[str | None, typer.Option(help="The feed's name; the stream without one.")] = None,
+    endpoint_url: Annotated[
+        str | None, typer.Option(help="Where AWS answers; the real one without it.")
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="The deployment's region.")] = None,
+    files: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="How many; as many as fill one batch without it.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the end.")] = 900.0,
+) -> None:
+    """Send one batch of today through a deployment; exits with 3 where it does not come out right."""
+    from ndjson_pipeline.cli.smoke import run  # noqa: PLC0415 - each command loads what it needs
+
+    raise typer.Exit(
+        run(
+            environment=environment,
+            feed=feed,
+            endpoint_url=endpoint_url,
+            region=region,
+            files=files,
+            timeout=timeout,
+        )
+    )
+
+
 def main() -> None:
     """Run a command; an error that the pipeline can name is a sentence, not a stack."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

@@ -94,7 +94,8 @@ class Terraform:
         text = self.run(
             "plan", "-input=false", "-no-color", "-detailed-exitcode", "-parallelism=20", statuses=(0, 2)
         )
-        return "" if "No changes." in text else text
+        # What comes before tells what was looked at.
+        return "" if "No changes." in text else text[text.find("Terraform will perform") :]
 
     def destroy(self) -> None:
         """Take everything away."""

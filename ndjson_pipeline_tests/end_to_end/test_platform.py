@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -205,3 +207,27 @@ def test_real_data_comes_out_row_for_row(done: Running, now: datetime) -> None:
     dates = sorted({file.date_prefix for file in files})
     assert done.rows_by_source(*dates) == done.expected_rows(files)
     assert sum(record.records_processed or 0 for record in records) == sum(f.record_count for f in files)
+
+
+@pytest.mark.timeout(200)
+def test_a_smoke_test_sends_one_batch_through_one_run(done: Running) -> None:
+    done.await_no_run(60)
+    before = {record.name for record in done.records(f"{utc_now():%Y-%m-%d}")}
+    smoke = subprocess.run(
+        [str(Path(sys.executable).parent / "ndjson-pipeline"), "smoke", "--env", "dev", "--timeout", "150"],
+        env={**os.environ, **done.platform.environment, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=190 * PATIENCE,
+        check=False,
+    )
+    assert smoke.returncode == 0, smoke.stdout + smoke.stderr
+    (record,) = [one for one in done.records(f"{utc_now():%Y-%m-%d}") if one.name not in before]
+    assert (record.file_count, record.attempt) == (10, 1)
+    assert "10 manifested" in smoke.stdout
+    assert "1 completed" in smoke.stdout
+    assert str(record.dagster_run_id) in smoke.stdout
+    assert f"{record.records_processed:,}" in smoke.stdout
+    assert "all is well" in smoke.stdout
+    # It says what it leaves, for it takes nothing away.
+    assert f"Left there: 10 files in {done.deployment.names.input_bucket}" in smoke.stdout

@@ -1,4 +1,4 @@
-"""Lambda's Invoke, answered by the local runtime."""
+"""What Lambda answers of the local runtime's functions: Invoke and GetFunctionConfiguration."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ _logger = logging.getLogger(__name__)
 
 
 class FunctionInvoker:
-    """Answers Invoke for the functions that the runtime knows."""
+    """Answers for the functions that the runtime knows."""
 
     def __init__(self, runtime: LambdaRuntime) -> None:
         self._runtime = runtime
@@ -60,6 +60,29 @@ class FunctionInvoker:
             answer_headers["x-amz-function-error"] = invocation.function_error
         return 200, answer_headers, json.dumps(invocation.payload).encode()
 
+    def configuration(self, path: str) -> Answer | None:
+        """Tell how a function is set, as GetFunctionConfiguration does.
+
+        Args:
+            path: of the request, `/2015-03-31/functions/{name or ARN}/configuration`.
+
+        Returns:
+            Status, headers and body of the answer; None where the runtime does not know the function.
+        """
+        function = self._runtime.function(_function_name(path))
+        if function is None:
+            return None
+        document = {
+            "FunctionName": function.name,
+            "FunctionArn": function.arn,
+            "Handler": function.handler,
+            "Timeout": round(function.timeout_seconds),
+            "MemorySize": function.memory_mb,
+            "Version": VERSION,
+            "Environment": {"Variables": dict(function.variables)},
+        }
+        return 200, {"status": 200, "content-type": "application/json"}, json.dumps(document).encode()
+
     def _invoke_later(self, function_name: str, event: Any) -> None:
         try:
             self._runtime.invoke(function_name, event)
@@ -69,7 +92,7 @@ class FunctionInvoker:
 
 
 def _function_name(path: str) -> str:
-    """Return the name in `.../functions/{name or ARN}/invocations`, without a version."""
+    """Return the name in `.../functions/{name or ARN}/{what}`, without a version."""
     given = unquote(path.rstrip("/").rsplit("/", 2)[-2])
     parts = given.split(":")
     return parts[6] if given.startswith("arn:") else parts[0]

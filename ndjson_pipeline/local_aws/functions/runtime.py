@@ -66,6 +66,10 @@ class LambdaRuntime:
         """Tell whether there is a function of that name."""
         return function_name in self._functions
 
+    def function(self, function_name: str) -> LambdaFunction | None:
+        """Return what is known of a function."""
+        return self._functions.get(function_name)
+
     def invoke(self, function_name: str, event: Any) -> Invocation:
         """Run a function with an event, and wait for it.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import moto.awslambda.responses
 import moto.sqs.models
+from moto.awslambda.exceptions import UnknownFunctionException
 
 from ndjson_pipeline.local_aws.moto_patches.registry import Services, replaces
 
@@ -32,3 +33,20 @@ def _functions_run_in_processes(original: Any, services: Services) -> Any:
         return services.functions.answer(handler.path, handler.headers, handler.body) or original(handler)
 
     return invoke
+
+
+@replaces(moto.awslambda.responses.LambdaResponse, "get_function_configuration")
+def _functions_tell_how_they_are_set(original: Any, services: Services) -> Any:
+    """Stock moto knows no function that was not made by its own CreateFunction."""
+
+    @functools.wraps(original)
+    def get_function_configuration(handler: Any) -> Any:
+        try:
+            return original(handler)
+        except UnknownFunctionException:
+            answer = services.functions.configuration(handler.path)
+            if answer is None:
+                raise
+            return answer
+
+    return get_function_configuration

@@ -1,6 +1,9 @@
-"""Lambda's event source mappings put right: the test fails where its patch is missing."""
+"""Lambda put right: each test fails where its patch is missing."""
 
 import json
+from unittest import mock
+
+import pytest
 
 
 def test_an_event_source_mapping_is_inert(aws, queue):
@@ -24,3 +27,15 @@ def test_an_event_source_mapping_is_inert(aws, queue):
     assert message["Attributes"]["ApproximateReceiveCount"] == "1"
     stored = functions.get_event_source_mapping(UUID=mapping["UUID"])
     assert stored["EventSourceArn"] == arn
+
+
+def test_a_function_that_runs_here_tells_how_it_is_set(aws):
+    functions, name = aws.client("lambda"), aws.names.manifest_builder_function
+    configuration = functions.get_function_configuration(FunctionName=name)
+    assert configuration["Handler"] == "lambda_ingest.manifest_builder.handler"
+    assert configuration["Environment"]["Variables"]["INPUT_BUCKET"] == aws.names.input_bucket
+    assert functions.get_function_configuration(
+        FunctionName=configuration["FunctionArn"]
+    ) == configuration | {"ResponseMetadata": mock.ANY}
+    with pytest.raises(functions.exceptions.ResourceNotFoundException):
+        functions.get_function_configuration(FunctionName="no-such-function")
