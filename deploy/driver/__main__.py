@@ -91,7 +91,7 @@ def image_variables(options: argparse.Namespace, packages: Packages) -> dict[str
     The image is the one that was asked for, else the one that the environment's file names, else the one that
     is built: Terraform takes exactly one of the two variables.
     """
-    variables = {"build_folder": str(packages.folder)}
+    variables = {"package_directory": str(packages.folder)}
     if options.image:
         return variables | {"dagster_image": options.image}
     named = options.terraform / f"{options.environment}.tfvars"

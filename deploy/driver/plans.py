@@ -82,12 +82,12 @@ class Plan:
     @property
     def feeds(self) -> tuple[str, ...]:
         """The streams that there will be; one may have the empty name."""
-        return tuple(sorted(self.outputs.get("feeds") or {}))
+        return tuple(sorted(self.outputs.get("buckets") or {}))
 
     @property
     def scripts_buckets(self) -> tuple[str, ...]:
         """Each feed's bucket of the Glue job's files."""
-        return tuple(self.outputs["feeds"][feed]["buckets"][SCRIPTS] for feed in self.feeds)
+        return tuple(self.outputs["buckets"][feed][SCRIPTS] for feed in self.feeds)
 
     @property
     def needs_image(self) -> bool:

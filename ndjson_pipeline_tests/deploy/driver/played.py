@@ -35,12 +35,12 @@ def change(address: str, *actions: str, **attributes: Any) -> dict[str, Any]:
 def document(*changes: Mapping[str, Any], feeds: Sequence[str] = ("",), **variables: Any) -> dict[str, Any]:
     """A plan, as `terraform show -json` prints it."""
     given = {"region": REGION, "deploy_dagster": True, **variables}
-    named = {feed: {"buckets": {one: bucket(one, feed) for one in ("input", "scripts")}} for feed in feeds}
+    named = {feed: {one: bucket(one, feed) for one in ("input", "scripts")} for feed in feeds}
     dagster = {"repository_url": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/ndjson-dagster-dev"}
     return {
         "variables": {name: {"value": value} for name, value in given.items()},
         "resource_changes": list(changes),
-        "output_changes": {"feeds": {"after": named}, "dagster": {"after": dagster}},
+        "output_changes": {"buckets": {"after": named}, "dagster": {"after": dagster}},
     }
 
 

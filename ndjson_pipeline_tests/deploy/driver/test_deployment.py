@@ -242,7 +242,7 @@ def removed(purpose: str, *, force: bool = True) -> dict[str, Any]:
     )
 
 
-FEEDS = {"feeds": {"": {"buckets": {"scripts": bucket("scripts"), "input": bucket("input")}}}}
+FEEDS = {"buckets": {"": {"scripts": bucket("scripts"), "input": bucket("input")}}}
 
 
 def test_an_environment_goes_once_its_name_is_typed(account: Account) -> None:
