@@ -33,6 +33,8 @@ LONG_FILES = (
     "test_terraform_dagster",
     "test_spark",
     "test_three_days",
+    "test_with_terraform",
+    "test_packages",
     "test_death",
     "test_interleavings",
     "test_model",

@@ -113,6 +113,10 @@ def test_only_the_laptop_knows_the_local_aws() -> None:
     assert wrong == []
 
 
+def test_nothing_imports_what_deploys() -> None:
+    assert [arrow for arrow in arrows() if f"{arrow[1]}.".startswith("deploy.")] == []
+
+
 @pytest.mark.parametrize("package", sorted(FLOORS))
 def test_no_arrow_runs_up(package: str) -> None:
     height = {place: -level for level, floor in enumerate(FLOORS[package]) for place in floor}

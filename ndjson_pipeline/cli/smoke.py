@@ -14,7 +14,7 @@ from lambda_ingest.contract.text import printable
 from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.deployment.names import Names
 from ndjson_pipeline.deployment.settings import ENVIRONMENT_VARIABLE
-from ndjson_pipeline.errors import PipelineError
+from ndjson_pipeline.errors import PipelineError, SettingsError
 from ndjson_pipeline.smoke.observation import Observation
 from ndjson_pipeline.smoke.plan import SmokePlanError
 from ndjson_pipeline.smoke.run import SmokeResult, run_smoke
@@ -47,7 +47,7 @@ def run(
                 status.update(f"files: {_counted(counts)}; manifests: {_counted(stages)}")
 
             result = run_smoke(deployment, files=files, timeout_seconds=timeout, now=utc_now(), tell=tell)
-    except SmokePlanError as error:
+    except (SmokePlanError, SettingsError) as error:
         sys.stderr.write(f"ndjson-pipeline: {error}\n")
         return USAGE
     except (BotoCoreError, ClientError) as error:

@@ -18,7 +18,7 @@ import pyarrow.dataset as pads
 import pytest
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from deploy.driver.image_context import LAPTOP
+from deploy.driver.image_context import DOCKERFILE, LAPTOP
 from deploy.driver.lambda_zip import AWS_SERVICES
 from deploy.driver.packages import ROOT, Packages
 from lambda_ingest.contract.clock import utc_now
@@ -93,6 +93,20 @@ def test_the_image_gets_what_it_runs_and_nothing_of_a_laptop(packages: Packages)
         "ndjson_pipeline/deployment/instance/production.yaml",
     } <= names
     assert [name for name in names if name.startswith(LAPTOP) or "tests" in name] == []
+
+
+@pytest.mark.skipif(not (ROOT / DOCKERFILE).is_file(), reason="there is no Dockerfile in this tree")
+def test_the_context_holds_what_the_dockerfile_copies(packages: Packages) -> None:
+    text = (packages.image_context / DOCKERFILE).read_text().replace("\\\n", " ")
+    copied = {
+        source
+        for line in text.splitlines()
+        if line.startswith("COPY ") and "--from=" not in line
+        for source in line.split()[1:-1]
+        if not source.startswith("--")
+    }
+    assert copied
+    assert [source for source in copied if not (packages.image_context / source).exists()] == []
 
 
 def clients_made(folder: Path) -> set[str]:

@@ -22,7 +22,7 @@ def scratch(tmp_path: Path) -> Path:
     return folder
 
 
-def run(scratch: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def run(scratch: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment.pop("NDJSON_TRACEBACK", None)
     return subprocess.run(
@@ -31,7 +31,7 @@ def run(scratch: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
         text=True,
         timeout=60 * PATIENCE,
         check=False,
-        env={**environment, "TMPDIR": str(scratch), "COLUMNS": "200"},
+        env={**environment, "TMPDIR": str(scratch), "COLUMNS": "200", **variables},
     )
 
 
@@ -103,3 +103,22 @@ def test_an_option_out_of_range_is_told_with_the_range(scratch: Path) -> None:
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "--files" in done.stderr
+
+
+def test_a_smoke_test_of_what_can_not_be_is_wrong_usage(scratch: Path) -> None:
+    done = run(scratch, "smoke", "--env", "nowhere")
+    assert done.returncode == 2
+    assert "NDJSON_ENVIRONMENT must be one of dev, prod" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_smoke_test_that_aws_does_not_let_in_is_one_sentence(scratch: Path) -> None:
+    none = str(scratch / "none")
+    nobody = {
+        "AWS_CONFIG_FILE": none,
+        "AWS_SHARED_CREDENTIALS_FILE": none,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    done = run(scratch, "smoke", "--env", "dev", "--region", "us-east-1", **nobody)
+    assert_one_sentence(done)
+    assert "AWS did not do what was asked: Unable to locate credentials" in done.stderr
