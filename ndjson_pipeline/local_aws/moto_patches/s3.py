@@ -5,6 +5,7 @@ import itertools
 import json
 import threading
 import time
+import uuid
 from typing import Any
 from urllib.parse import unquote, urlparse
 from xml.etree import ElementTree
@@ -12,6 +13,7 @@ from xml.etree import ElementTree
 import moto.s3.models
 import moto.s3.notifications
 import moto.s3.responses
+from moto.events.models import events_backends
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.exceptions import PreconditionFailed
 
@@ -48,6 +50,50 @@ def _events_have_all_their_fields(original: Any, _services: Services) -> Any:
         return event
 
     return get_s3_event
+
+
+@replaces(moto.s3.notifications, "_send_event_bridge_message")
+def _eventbridge_is_told_as_s3_tells_it(_original: Any, _services: Services) -> Any:
+    """Stock moto writes `eTag` for `etag`, a version where there are none, and the same ids in every event.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    """
+    sequence = itertools.count(time.time_ns())
+
+    def send_event_bridge_message(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
+        stored = {
+            "key": key.name,
+            "size": key.size,
+            "etag": key.etag.strip('"'),
+            "sequencer": f"{next(sequence):018X}",
+        }
+        if bucket.is_versioned:
+            stored["version-id"] = key.version_id
+        event: Any = {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": moto.s3.notifications._detail_type(event_name),
+            "source": "aws.s3",
+            "account": account_id,
+            # The target writes it as text.
+            "time": time.time(),
+            "region": bucket.region_name,
+            "resources": [bucket.arn],
+            "detail": {
+                "version": "0",
+                "bucket": {"name": bucket.name},
+                "object": stored,
+                "request-id": "LOCAL",
+                "requester": account_id,
+                "source-ip-address": "127.0.0.1",
+                "reason": event_name.partition(":")[2],
+            },
+        }
+        for event_bus in events_backends[account_id][bucket.region_name].event_buses.values():
+            for rule in event_bus.rules.values():
+                rule.send_to_targets(event, transform_input=False)
+
+    return send_event_bridge_message
 
 
 @replaces(moto.s3.responses.S3Response, "copy_object")

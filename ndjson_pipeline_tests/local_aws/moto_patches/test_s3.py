@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from datetime import datetime
 
 import pytest
 from botocore.exceptions import ClientError
@@ -182,3 +183,26 @@ def test_a_bucket_says_that_it_tells_eventbridge(aws, bucket):
         Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
     )
     assert "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket=bucket)
+
+
+def test_eventbridge_is_told_as_s3_tells_it(aws, bucket, queue):
+    """moto.s3.notifications._send_event_bridge_message."""
+    s3, sqs, events = aws.client("s3"), aws.client("sqs"), aws.client("events")
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="input", EventPattern=json.dumps({"source": ["aws.s3"]}))
+    events.put_targets(Rule="input", Targets=[{"Id": "queue", "Arn": arn}])
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    try:
+        etag = s3.put_object(Bucket=bucket, Key="a b+c", Body=b"12")["ETag"].strip('"')
+        (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    finally:
+        events.remove_targets(Rule="input", Ids=["queue"])
+        events.delete_rule(Name="input")
+    event = json.loads(message["Body"])
+    assert event["detail-type"] == "Object Created"
+    assert datetime.fromisoformat(event["time"]).tzinfo is not None
+    stored = event["detail"]["object"]
+    assert stored.pop("sequencer")
+    assert stored == {"key": "a b+c", "size": 2, "etag": etag}
