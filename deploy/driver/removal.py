@@ -73,8 +73,8 @@ class Removal:
             self._tools.say(f"With all that is in {', '.join(data)}.")
 
     def _scripts_buckets(self) -> set[str]:
-        feeds = self._terraform.outputs().get("buckets") or {}
-        return {buckets[SCRIPTS] for buckets in feeds.values()}
+        buckets = self._terraform.outputs().get("buckets") or {}
+        return {of_feed[SCRIPTS] for of_feed in buckets.values()}
 
     def _ask(self) -> str:
         return self._tools.ask(f"Type {self._environment} to take it away: ")
