@@ -542,6 +542,35 @@ def test_the_queue_takes_messages_of_its_bucket_and_the_sweeper_alone(
     assert refuses(policy, sent(STRANGER)) == ["NobodyElseSends"]
 
 
+def test_in_prod_nothing_that_holds_data_can_be_deleted(deployment: Deployment) -> None:
+    planned = planned_by(deployment.terraform, "prod")
+    buckets = [one for one in planned if one["type"] == "aws_s3_bucket"]
+    tables = [one for one in planned if one["type"] == "aws_dynamodb_table"]
+    assert (len(buckets), len(tables)) == (10, 4)
+    assert {bucket["values"]["force_destroy"] for bucket in buckets} == {False}
+    assert {table["values"]["deletion_protection_enabled"] for table in tables} == {True}
+    functions = {one["values"]["function_name"] for one in planned if one["type"] == "aws_lambda_function"}
+    assert not any("generate" in name for name in functions)
+
+
+def test_in_dev_the_size_check_is_off(deployment: Deployment) -> None:
+    planned = planned_by(deployment.terraform, "dev")
+    sizes = {
+        one["values"]["environment"][0]["variables"]["EXPECTED_FILE_SIZE_MB"]
+        for one in planned
+        if one["type"] == "aws_lambda_function"
+    }
+    assert sizes == {"0"}
+
+
+def planned_by(terraform: Terraform, environment: str) -> list[dict[str, Any]]:
+    """Return the feeds' resources as a plan with an environment's file has them."""
+    plan = f"{environment}.plan"
+    terraform.run("plan", "-input=false", "-no-color", f"-var-file={environment}.tfvars", f"-out={plan}")
+    values = json.loads(terraform.run("show", "-json", plan))["planned_values"]["root_module"]
+    return [one for module in values["child_modules"] for one in module["resources"]]
+
+
 def test_wrong_settings_are_refused_by_name(deployment: Deployment) -> None:
     """All of them at once, before anything is asked of AWS."""
     wrong = {

@@ -92,12 +92,17 @@ def _hidden_messages_ask_for_the_time_once(_original: Any, _services: Services) 
 
 @replaces(moto.sqs.models.Queue, "_set_attributes")
 def _a_queue_keeps_its_policy(original: Any, _services: Services) -> Any:
-    """Stock moto erases a queue's policy when any other attribute is set."""
+    """Stock moto erases a queue's policy when any other attribute is set.
+
+    And it keeps a RedriveAllowPolicy that is set to nothing, as the text that it is not.
+    """
 
     @functools.wraps(original)
     def set_attributes(queue: Any, attributes: dict[str, Any], now: float | None = None) -> None:
         if "Policy" not in attributes:
             attributes = {**attributes, "Policy": queue.policy}
+        if attributes.get("RedriveAllowPolicy") == "":
+            attributes = {**attributes, "RedriveAllowPolicy": None}
         original(queue, attributes, now)
 
     return set_attributes

@@ -128,3 +128,5 @@ class TestRedrive:
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedriveAllowPolicy": policy})
         found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
         assert found == {"RedriveAllowPolicy": policy}
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedriveAllowPolicy": ""})
+        assert "Attributes" not in sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)
