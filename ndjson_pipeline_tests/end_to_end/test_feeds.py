@@ -13,7 +13,6 @@ import pytest
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import IN_FLIGHT
 from ndjson_pipeline.deployment.feed import FEED_TAG, Feed
-from ndjson_pipeline.deployment.packaging import GLUE_SCRIPT_KEY
 from ndjson_pipeline.laptop.dagster_process import daemon_command
 from ndjson_pipeline.laptop.demo.input_files import InputFile
 from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS
@@ -22,6 +21,7 @@ from ndjson_pipeline.laptop.workspace import definitions_of, location_name
 from ndjson_pipeline_tests.end_to_end.conftest import Running, past
 from ndjson_pipeline_tests.end_to_end.light_glue import install_light_glue
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
+from ndjson_pipeline_tests.local_aws.glue_script import replace_script
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable
 
 pytestmark = [pytest.mark.daemon, pytest.mark.timeout(300)]
@@ -73,11 +73,9 @@ def both(starting: LocalPlatform, scratch: Path) -> Iterator[Both]:
         healthy, failing = (Running(starting, starting.deployment(feed), instance) for feed in FEEDS)
         (scratch / "deaths").mkdir()
         install_light_glue(healthy.deployment, scratch / "deaths")
-        failing.deployment.s3.put_object(
-            Bucket=failing.deployment.names.scripts_bucket,
-            Key=GLUE_SCRIPT_KEY,
-            Body=FAILING_SCRIPT.format(let_go=str(scratch / "let-go")).encode(),
-        )
+        of_failing = failing.deployment
+        script = FAILING_SCRIPT.format(let_go=str(scratch / "let-go")).encode()
+        replace_script(of_failing.s3, of_failing.glue, of_failing.names.glue_job, script)
         starting.await_sensors(instance)
         yield Both(healthy, failing, healthy.subscribe_to_alerts(), failing.subscribe_to_alerts())
 
