@@ -341,7 +341,6 @@ BESIDE = {
         "sqs:ReceiveMessage": "the event source mapping polls by the function's role",
         "sqs:DeleteMessage": "likewise",
         "sqs:GetQueueAttributes": "likewise",
-        "sqs:ChangeMessageVisibility": "likewise, where a batch fails in part",
         "s3:ListBucket": "what is not there answers 404 by it, and 403 without",
     },
     "sweeper": {

@@ -51,6 +51,8 @@ def arns_of(need: Need, names: Names, region: str = "us-east-1") -> list[str]:
         KeyError: the need is about something that has no ARN here yet.
     """
     kind, _, place = need.resource.partition("/")
+    if kind == "function":
+        return [f"arn:aws:lambda:{region}:{names.account}:function:{_function(names, place)}"]
     if kind in _BUCKETS:
         bucket = f"arn:aws:s3:::{getattr(names, f'{kind}_bucket')}"
         # What an input key begins with is a setting; the policies have the default.
@@ -72,7 +74,6 @@ def arns_of(need: Need, names: Names, region: str = "us-east-1") -> list[str]:
             f"{catalog}:database/{names.catalog_database}",
             f"{catalog}:table/{names.catalog_database}/{names.catalog_table}",
         ],
-        "function": [f"arn:aws:lambda:{at}:function:{_function(names, place)}"],
         "*": ["*"],
     }
     return known[kind]
