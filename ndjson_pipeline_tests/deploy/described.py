@@ -24,6 +24,7 @@ def described(client: Callable[[str], Any], names: Names) -> dict[str, Descripti
         "topic": {"arn": _topic(client("sns"), names.alert_topic)},
         "log groups": _log_groups(client("logs"), names),
         "Glue job": _glue_job(client("glue"), names.glue_job),
+        "catalog": _catalog_table(client("glue"), names),
     }
 
 
@@ -111,3 +112,21 @@ def _glue_job(glue: Any, name: str) -> Description:
         "WorkerType",
     )
     return {field: job.get(field) or None for field in fields}
+
+
+def _catalog_table(glue: Any, names: Names) -> Description:
+    table = glue.get_table(DatabaseName=names.catalog_database, Name=names.catalog_table)["Table"]
+    storage = table["StorageDescriptor"]
+    return {
+        "type": table["TableType"],
+        "parameters": table["Parameters"],
+        "partitions": _columns(table["PartitionKeys"]),
+        "columns": _columns(storage["Columns"]),
+        "location": storage["Location"],
+        "formats": (storage["InputFormat"], storage["OutputFormat"]),
+        "SerDe": (storage["SerdeInfo"]["SerializationLibrary"], storage["SerdeInfo"]["Parameters"]),
+    }
+
+
+def _columns(columns: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(column["Name"], column["Type"]) for column in columns]

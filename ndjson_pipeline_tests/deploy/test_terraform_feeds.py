@@ -165,6 +165,7 @@ def test_capacity_that_autoscaling_raised_stays(deployment: Deployment) -> None:
         "buckets",
         "topic",
         "log groups",
+        "catalog",
     ],
 )
 def test_what_the_local_aws_makes_is_what_terraform_makes(deployment: Deployment, resource: str) -> None:
