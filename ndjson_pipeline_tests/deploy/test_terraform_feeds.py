@@ -287,8 +287,11 @@ def test_a_file_that_is_put_comes_out_as_parquet(deployment: Deployment) -> None
     folder = parameters["storage.location.template"].replace(f"${{{key}}}", day)
     bucket, _, prefix = folder.removeprefix("s3://").partition("/")
     assert f"s3://{bucket}/" == table["StorageDescriptor"]["Location"]
-    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/")["Contents"]
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]
+    assert prefix.endswith("/")
     assert [file["Key"].rpartition(".")[2] for file in listed] == ["parquet"]
+    columns = {each["Name"]: each["Type"] for each in table["StorageDescriptor"]["Columns"]}
+    assert columns["n"] == "bigint"
 
 
 def test_an_event_comes_by_eventbridge_too(deployment: Deployment) -> None:

@@ -27,7 +27,7 @@ resource "aws_glue_catalog_table" "merged_parquet" {
     "projection.${local.partition_key}.range"         = "${var.partition_start_date},NOW+1DAY"
     "projection.${local.partition_key}.interval"      = "1"
     "projection.${local.partition_key}.interval.unit" = "DAYS"
-    "storage.location.template"                       = "s3://${local.buckets.output}/${local.dataset_folder}merged-parquet-$${${local.partition_key}}"
+    "storage.location.template"                       = "s3://${local.buckets.output}/${local.dataset_folder}merged-parquet-$${${local.partition_key}}/"
     schema_version                                    = "0"
     left_out                                          = "{}"
   }
