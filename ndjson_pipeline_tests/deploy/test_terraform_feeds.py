@@ -177,10 +177,7 @@ def test_the_glue_job_is_the_same_but_for_what_a_laptop_has_no_use_for(
 ) -> None:
     local, made = deployment.made_locally["Glue job"], deployment.made["Glue job"]
     local_arguments, arguments = local["NonOverridableArguments"], made["NonOverridableArguments"]
-    # The package decides how the modules come to a Glue that has none of them; a laptop's Python has them.
-    there_alone = {"--additional-python-modules", "--CATALOG_DATABASE", "--CATALOG_TABLE"}
-    wanted = {name: value for name, value in local_arguments.items() if name not in there_alone}
-    assert {name: arguments.get(name) for name in wanted} == wanted
+    assert {name: arguments.get(name) for name in local_arguments} == local_arguments
     assert {name: value for name, value in made.items() if name != "NonOverridableArguments"} == {
         name: value for name, value in local.items() if name != "NonOverridableArguments"
     }
