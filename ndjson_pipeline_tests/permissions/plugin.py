@@ -10,6 +10,8 @@ from ndjson_pipeline_tests.permissions import record
 from ndjson_pipeline_tests.permissions.recording import Needs, Recorder
 
 _OUTPUT = "aws_needs"
+# There several components work in one process, and one acts in the middle of another's call.
+_MANY_AT_ONCE = ("/end_to_end/", "/proofs/")
 
 
 class CallRecord:
@@ -30,10 +32,10 @@ class CallRecord:
         self._patch.undo()
 
     @pytest.hookimpl(trylast=True)
-    def pytest_runtest_teardown(self) -> None:
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         """Fail the test in which a component made a call that is not on record."""
         unknown, self._recorder.unknown = self._recorder.unknown, []
-        if unknown and not self._is_writing:
+        if unknown and not self._is_writing and not any(part in item.nodeid for part in _MANY_AT_ONCE):
             told = "; ".join(f"{component}: {need.action} on {need.resource}" for component, need in unknown)
             pytest.fail(
                 f"calls that are not on record: {told}. Where they are meant, give the role the right in "

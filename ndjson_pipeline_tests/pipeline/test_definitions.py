@@ -100,10 +100,17 @@ def test_the_environment_names_the_feed_whose_code_location_it_is(
             "__ASSET_JOB",
             "audit_input_listing",
             "convert_manifests",
+            "purge_history",
             "reprocess_failed_manifests",
             "sweep_now",
         ],
-        "sensors": ["failure_alert_sensor", "lambda_report_sensor", "manifest_sensor", "reconcile_sensor"],
+        "sensors": [
+            "failure_alert_sensor",
+            "handover_sensor",
+            "lambda_report_sensor",
+            "manifest_sensor",
+            "reconcile_sensor",
+        ],
         "tags": tags,
         "checks": [f"{prefix}merged_parquet"],
     }

@@ -116,7 +116,10 @@ def test_the_script_gets_the_arguments_of_job_and_run(glue):
         "--MANIFEST_BUCKET": glue.aws.names.manifest_bucket,
         "--OUTPUT_BUCKET": glue.aws.names.output_bucket,
         "--QUARANTINE_BUCKET": glue.aws.names.quarantine_bucket,
-        "--COMPRESSION_TYPE": "zstd",
+        # The job's own can't be given.
+        "--COMPRESSION_TYPE": "snappy",
+        "--CATALOG_DATABASE": glue.aws.names.catalog_database,
+        "--CATALOG_TABLE": glue.aws.names.catalog_table,
         **packaging.installed_glue_package().arguments(glue.aws.names.scripts_bucket),
         "--MANIFEST_PATH": "s3://a/b c",
         "--JOB_NAME": glue.job,
@@ -129,6 +132,17 @@ def test_the_script_imports_from_the_zip_and_talks_to_this_aws(glue):
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("only_in_the_zip.py", "ANSWER = 42\n")
     glue.s3.put_object(Bucket=glue.aws.names.scripts_bucket, Key="other.zip", Body=buffer.getvalue())
+    # The project's own job lets nobody bring a zip along.
+    glue.client.create_job(
+        Name="with-a-zip",
+        Role="role",
+        Command=glue.client.get_job(JobName=glue.job)["Job"]["Command"],
+        DefaultArguments={"--extra-py-files": f"s3://{glue.aws.names.scripts_bucket}/other.zip"},
+        GlueVersion="5.1",
+        WorkerType="G.1X",
+        NumberOfWorkers=2,
+    )
+    glue.job = "with-a-zip"
     run = glue.finish(
         """
         import os, boto3, only_in_the_zip
@@ -136,7 +150,6 @@ def test_the_script_imports_from_the_zip_and_talks_to_this_aws(glue):
         print(only_in_the_zip.ANSWER, bucket.startswith("ndjson-"), os.environ["AWS_ACCESS_KEY_ID"])
         print(os.environ["JAVA_HOME"])
         """,
-        Arguments={"--extra-py-files": f"s3://{glue.aws.names.scripts_bucket}/other.zip"},
     )
     assert run["JobRunState"] == "SUCCEEDED", run
     first, java_home = glue.output(run["Id"]).splitlines()

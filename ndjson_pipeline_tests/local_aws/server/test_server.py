@@ -58,10 +58,15 @@ def test_state_ends_with_it(tmp_path):
 
 
 def test_moto_has_its_own_behaviour_afterwards(tmp_path):
-    before = [vars(patch.owner).get(patch.attribute) for patch in moto_patches.PATCHES]
+    absent = object()
+
+    def present():
+        return [vars(patch.owner).get(patch.attribute, absent) for patch in moto_patches.PATCHES]
+
+    before = present()
     with LocalAws(directory=tmp_path, settings=QUIET):
-        during = [vars(patch.owner).get(patch.attribute) for patch in moto_patches.PATCHES]
-    assert [vars(patch.owner).get(patch.attribute) for patch in moto_patches.PATCHES] == before
+        during = present()
+    assert present() == before
     assert not [pair for pair in zip(before, during, strict=True) if pair[0] is pair[1]]
     with mock_aws():
         assert boto3.client("s3", region_name="us-east-1").list_buckets()["Buckets"] == []

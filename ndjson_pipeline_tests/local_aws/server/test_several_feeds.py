@@ -94,7 +94,7 @@ def test_settings_reach_a_server_in_a_process_of_its_own() -> None:
     assert process.names == Names("dev", "123456789012", "orders")
 
 
-@pytest.mark.parametrize("feeds", [(), ("orders", "orders"), ("", "")])
+@pytest.mark.parametrize("feeds", [("orders", "orders"), ("", "")])
 def test_a_feed_is_there_once(feeds: tuple[str, ...]) -> None:
     with pytest.raises(LocalAwsError, match="feeds must name each feed once"):
         LocalAwsSettings(feeds=feeds)
