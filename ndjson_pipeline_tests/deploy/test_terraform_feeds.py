@@ -365,7 +365,7 @@ BESIDE = {
     },
     "code-location": {
         "s3:ListBucket": "what is not there answers 404 by it, and 403 without",
-        # A run's process and the daemon's make these, on platforms that the tests start as processes of their own.
+        # A run's process and the daemon's make these, on platforms that are processes of their own.
         "glue:BatchStopJobRun": "a run that is stopped",
         "glue:GetJobRun": "a run that watches",
         "glue:GetJobRuns": "a run that looks for what was begun",

@@ -32,7 +32,7 @@ _UNKNOWN = ""
 
 Needs = dict[str, set[Need]]
 
-# What tests do in the middle of the product's own calls: a producer who writes meanwhile, a Glue that converts.
+# What tests do in the middle of the product's own calls: a producer that writes, a Glue that converts.
 _OF_TESTS = frozenset(
     {
         ("manifest-builder", Need("s3:PutObject", "input/*")),
