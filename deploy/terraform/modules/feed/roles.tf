@@ -13,7 +13,8 @@ locals {
     local.is_prod ? {} : { generator = "lambda.amazonaws.com" },
   )
   # Who may act as the service, besides that it must be for this account. Of Lambda the account alone: a function and
-  # the poller of its queue come with other ARNs.
+  # the poller of its queue come with other ARNs. EventBridge Scheduler is documented to say for whom it comes; of
+  # Lambda and Glue it counts where they say it, for a condition that they never met would keep them out.
   role_sources = {
     glue      = "arn:${local.partition}:glue:${local.region}:${local.account}:*"
     scheduler = "arn:${local.partition}:scheduler:${local.region}:${local.account}:schedule-group/default"
@@ -40,8 +41,10 @@ resource "aws_iam_role" "this" {
         Principal = { Service = each.value }
         Action    = "sts:AssumeRole"
         Condition = merge(
-          { StringEquals = { "aws:SourceAccount" = local.account } },
-          contains(keys(local.role_sources), each.key) ? { ArnLike = { "aws:SourceArn" = local.role_sources[each.key] } } : {},
+          { (each.key == "scheduler" ? "StringEquals" : "StringEqualsIfExists") = { "aws:SourceAccount" = local.account } },
+          contains(keys(local.role_sources), each.key) ? {
+            (each.key == "scheduler" ? "ArnLike" : "ArnLikeIfExists") = { "aws:SourceArn" = local.role_sources[each.key] }
+          } : {},
         )
       },
     ]
