@@ -26,6 +26,7 @@ _COMPONENTS: dict[str, str | None] = {
     "ndjson_pipeline.local_aws": None,
     "ndjson_pipeline.laptop": None,
     "ndjson_pipeline.cli": None,
+    "ndjson_pipeline.smoke": None,
     "ndjson_pipeline": "code-location",
 }
 _UNKNOWN = ""
