@@ -66,9 +66,6 @@ class Prices:
         read_million: a million read units on demand.
         dpu_hour: of a Glue run; of the flexible class it is 0.29.
         log_gb: written to CloudWatch.
-        metric_month: a metric of one's own.
-        alarm_month: an alarm.
-        dashboard_month: a dashboard.
     """
 
     lambda_gb_second: float = 0.0000133334
@@ -81,9 +78,6 @@ class Prices:
     read_million: float = 0.125
     dpu_hour: float = LIST_PRICE_USD
     log_gb: float = 0.50
-    metric_month: float = 0.30
-    alarm_month: float = 0.10
-    dashboard_month: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +90,6 @@ class Load:
         dial_minutes: `LAUNCH_MAX_WAIT_SECONDS`, in minutes; 0 launches at once.
         files_per_manifest: `MAX_FILES_PER_MANIFEST`.
         places: how many Glue runs go at once.
-        output_share: bytes of Parquet for each byte of NDJSON.
         input_days: how long input is kept.
         lambda_gb: memory of the manifest builder.
         invocation_seconds: how long an invocation of ten files takes.
@@ -107,7 +100,6 @@ class Load:
     dial_minutes: float = 0.0
     files_per_manifest: int = 10
     places: int = 2
-    output_share: float = 0.2
     input_days: float = 30.0
     lambda_gb: float = 0.25
     invocation_seconds: float = 0.5

@@ -95,7 +95,6 @@ def test_the_image_gets_what_it_runs_and_nothing_of_a_laptop(packages: Packages)
     assert [name for name in names if name.startswith(LAPTOP) or "tests" in name] == []
 
 
-@pytest.mark.skipif(not (ROOT / DOCKERFILE).is_file(), reason="there is no Dockerfile in this tree")
 def test_the_context_holds_what_the_dockerfile_copies(packages: Packages) -> None:
     text = (packages.image_context / DOCKERFILE).read_text().replace("\\\n", " ")
     copied = {

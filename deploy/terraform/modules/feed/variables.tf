@@ -20,6 +20,10 @@ variable "feed" {
     condition     = can(regex("^([a-z][a-z0-9-]{0,19})?$", var.feed))
     error_message = "feed must be empty, or a small letter and up to 19 small letters, digits and hyphens."
   }
+  validation {
+    condition     = var.feed != "glue"
+    error_message = "feed must not be glue: the pool of the feed without a name is called so, and both would share its places."
+  }
 }
 
 variable "package_directory" {
