@@ -102,16 +102,11 @@ def double_problem(number: Whole | Fraction) -> Reason | None:
         return Reason.OUT_OF_RANGE
     found = digits_of(number)
     count = len(found.digits)
-    if not count:
-        return None
-    if count > _MOST_DIGITS or not value:
+    if count > _MOST_DIGITS or (count and not value):
         return Reason.NOT_EXACT
     # The shortest text of a double is not always its rounding to as many digits: of 2^-24 it is not.
-    shortest = digits_of(Fraction(repr(value)))
-    if (shortest.digits, shortest.exponent) == (found.digits, found.exponent):
-        return None
-    printed, _, power = f"{value:.{count - 1}e}".partition("e")
-    is_same = printed.replace(".", "") == found.digits and int(power) == found.exponent + count - 1
+    printed = (digits_of(Fraction(text)) for text in (repr(value), f"{value:.{max(0, count - 1)}e}"))
+    is_same = any(each[1:] == found[1:] for each in printed)
     return None if is_same else Reason.NOT_EXACT
 
 
