@@ -17,7 +17,7 @@ PIPES_CONTEXT: Final = "dagster-pipes-context"
 PIPES_MESSAGES: Final = "dagster-pipes-messages"
 DEFAULT_TARGET_FILE_MB: Final = 128.0
 DEFAULT_MAX_REJECTED_FRACTION: Final = 0.5
-# A few thousand signals of a machine are members like any others; ids as names are told apart before (schema).
+# A few thousand signals of a machine are members like any others; ids as names are told apart before.
 DEFAULT_MAX_OBJECT_MEMBERS: Final = 6_000
 DEFAULT_MAX_COLUMNS: Final = 10_000
 # How a deployment writes that there is no path, since Glue takes no empty argument: the value itself.

@@ -416,7 +416,7 @@ def test_results_that_lack_files_fail_the_manifest(lake, announcer):
 
 
 def test_what_nobody_expected_after_converting_harms_one_manifest(lake, run, monkeypatch, caplog):
-    def fail(client, bucket, stem, written):
+    def fail(client, bucket, stem, written, confirm):
         if "000001" in stem:
             raise RuntimeError(f"secret {stem}"[:6])
         return []
