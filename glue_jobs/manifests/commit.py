@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from glue_jobs.errors import CommitHeldError, OutputReplacedError, OutputWriteError
 from glue_jobs.manifests.marker import COMMITTED, GIVEN_UP, CommitMarker, Holding
-from glue_jobs.writing.leftovers import list_objects, remove, remove_others
+from glue_jobs.writing.leftovers import list_objects, remove
 from glue_jobs.writing.names import output_stem, rejects_stem
 from lambda_ingest.contract.text import printable
 
@@ -112,22 +112,25 @@ class _Commit:
                 self._marker.keep()
                 self._etags[result.task.output_key] = result.upload.complete(self._client)
                 self._work.completed.add(result.task.output_key)
+        self._remove_other_output()
+        self._remove_old_rejects()
+        return True
+
+    def _remove_other_output(self) -> None:
+        bucket = self._arguments.output_bucket
+        self._marker.keep()
+        found = list_objects(self._client, bucket, self._stem)
+        stale = {key: etag for key, etag in found.items() if key not in self._etags}
+        if stale or any(found.get(key) != etag for key, etag in self._etags.items()):
+            self._marker.confirm()
         try:
-            removed = remove_others(
-                self._client,
-                self._arguments.output_bucket,
-                self._stem,
-                self._work.completed,
-                self._marker.confirm,
-            )
+            remove(self._client, bucket, stale)
         except OutputReplacedError:
             # Says who did it.
             self._marker.confirm()
             raise
-        for key in removed:
-            logger.info("removed s3://%s/%s of an earlier attempt", self._arguments.output_bucket, key)
-        self._remove_old_rejects()
-        return True
+        for key in stale:
+            logger.info("removed s3://%s/%s of an earlier attempt", bucket, key)
 
     def _may_complete(self) -> bool:
         """Return whether the output is to be made visible, although files may be missing."""
@@ -172,6 +175,10 @@ class _Commit:
         wanted = {result.rejects_key for result in self._work.results if result.rejects_key is not None}
         stem = rejects_stem(self._arguments.output_prefix, self._manifest.name)
         try:
-            remove_others(self._client, bucket, stem, wanted, self._marker.confirm)
+            found = list_objects(self._client, bucket, stem)
+            stale = {key: etag for key, etag in found.items() if key not in wanted}
+            if stale:
+                self._marker.confirm()
+            remove(self._client, bucket, stale)
         except OutputWriteError as error:
             logger.warning("rejected records of an earlier attempt stay: %s", error)

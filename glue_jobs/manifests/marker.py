@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Some hundred requests. A run that dies holds up one with other names for so long, its own retry not at all.
-HELD_FOR: Final = timedelta(minutes=5)
-# In the second half the marker is looked at before each step: clocks differ, and a request may hang.
+# Longer than a request with all of its tries. A run that dies holds up one with other names for so long, and
+# its own retry not at all.
+HELD_FOR: Final = timedelta(minutes=15)
+# In the second half the marker is asked for before each step: what is under way then ends within the time.
 _SURE_FOR: Final = HELD_FOR / 2
 HELD: Final = "held"
 COMMITTED: Final = "committed"

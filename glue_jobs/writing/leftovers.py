@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from glue_jobs.errors import OutputReplacedError, OutputWriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Mapping
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -31,32 +31,6 @@ def list_objects(client: S3Client, bucket: str, stem: str) -> dict[str, str]:
     except (ClientError, BotoCoreError) as error:
         raise OutputWriteError(f"s3://{bucket}/{stem}* can't be listed: {error}") from error
     return found
-
-
-def remove_others(
-    client: S3Client, bucket: str, stem: str, wanted: Collection[str], confirm: Callable[[], None]
-) -> list[str]:
-    """Remove objects that an earlier attempt wrote under names of its own.
-
-    Args:
-        client: S3.
-        bucket: the bucket.
-        stem: what the keys of all of a manifest's objects begin with.
-        wanted: keys of this attempt.
-        confirm: raises where another run is at the manifest by now; called where something is to be removed.
-
-    Returns:
-        The removed keys.
-
-    Raises:
-        OutputReplacedError: one was written anew since it was listed.
-        OutputWriteError: S3 kept one; the manifest's rows would be there twice.
-    """
-    stale = {key: etag for key, etag in list_objects(client, bucket, stem).items() if key not in wanted}
-    if stale:
-        confirm()
-        remove(client, bucket, stale)
-    return list(stale)
 
 
 def remove(client: S3Client, bucket: str, objects: Mapping[str, str]) -> None:

@@ -151,7 +151,10 @@ def _deletions_of_several_look_at_their_conditions(original: Any, _services: Ser
         if document.find(f"{namespace}Object") is None:
             status, headers, answer = 200, {}, ElementTree.Element("DeleteResult")
         else:
-            response.body = ElementTree.tostring(document, encoding="unicode")
+            # moto reads the body by plain names.
+            response.body = ElementTree.tostring(
+                document, encoding="unicode", default_namespace=namespace.strip("{}") or None
+            )
             status, headers, body = original(response, bucket_name, authenticated)
             answer = ElementTree.fromstring(body)
         prefix = answer.tag.rpartition("}")[0] + "}" if answer.tag.startswith("{") else ""
