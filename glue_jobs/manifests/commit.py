@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from glue_jobs.errors import CommitHeldError, OutputReplacedError, OutputWriteError
 from glue_jobs.manifests.marker import COMMITTED, GIVEN_UP, CommitMarker, Holding
+from glue_jobs.manifests.work import named
 from glue_jobs.writing.leftovers import list_objects, remove
 from glue_jobs.writing.names import output_stem, rejects_stem
-from lambda_ingest.contract.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from glue_jobs.arguments import JobArguments
     from glue_jobs.manifests.work import ManifestWork
     from lambda_ingest.contract.manifest import Manifest
-
-# The report names more of them.
-_MOST_NAMED: Final = 20
 
 logger = logging.getLogger(__name__)
 
@@ -137,9 +134,7 @@ class _Commit:
         missing = self._work.missing
         if not missing:
             return True
-        named = "; ".join(printable(f"{note.uri}: {note.reason}") for note in missing[:_MOST_NAMED])
-        more = f"; and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
-        described = f"{len(missing)} of {len(self._manifest.files)} files missing: {named}{more}"
+        described = f"{len(missing)} of {len(self._manifest.files)} files missing: {named(missing)}"
         logger.warning("%s: %s", self._work.uri, described)
         if self._arguments.skips_missing:
             return True
