@@ -63,6 +63,14 @@ class OutputWriteError(GlueJobError):
     """An object of the run cannot be written, completed or removed."""
 
 
+class OutputReplacedError(OutputWriteError):
+    """An object that was to be removed is another one by now; it stays."""
+
+
+class CommitHeldError(GlueJobError):
+    """Another run makes a manifest's output visible under other names, or has done so meanwhile."""
+
+
 class SparkRunError(GlueJobError):
     """Spark did not start, or lost the job."""
 

@@ -301,7 +301,8 @@ class _Run:
 
     def _commit(self, work: ManifestWork) -> None:
         try:
-            commit(self._arguments, self._environment.s3, work)
+            environment = self._environment
+            commit(self._arguments, environment.s3, work, environment.now, environment.unique())
         except GlueJobError as error:
             work.error = str(error)
         except Exception as error:  # noqa: BLE001 - one manifest harms only itself

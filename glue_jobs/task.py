@@ -79,6 +79,7 @@ class PartResult:
         records_read: lines that are not blank.
         records_written: rows of the Parquet file, as its footer counts them.
         records_rejected: lines that are no records.
+        rejected_bytes: what they take of the files in S3; where a file's rest could not be read, that too.
         records_rescued: rows of which something did not fit its column.
         input_bytes: read from S3.
         upload: the Parquet file, not visible yet; None where there were no rows.
@@ -96,6 +97,7 @@ class PartResult:
     records_read: int = 0
     records_written: int = 0
     records_rejected: int = 0
+    rejected_bytes: int = 0
     records_rescued: int = 0
     input_bytes: int = 0
     upload: Upload | None = None

@@ -80,6 +80,7 @@ class ManifestOutcome:
         rejected_files: S3 URIs of the objects that keep the rejected records; empty where nothing keeps them.
         missing_files: files that could not be read for good, with the reason.
         unreadable_files: files of which a part could not be read as lines, with the reason.
+        rejected_bytes: what rejected lines take of the files, with the rest of unreadable ones.
         unchecked: what of the manifest nobody gave the means to check, each as a sentence.
         error_message: why it failed; None where it is done.
     """
@@ -96,6 +97,7 @@ class ManifestOutcome:
     rejected_files: tuple[str, ...] = ()
     missing_files: tuple[FileNote, ...] = ()
     unreadable_files: tuple[FileNote, ...] = ()
+    rejected_bytes: int = 0
     unchecked: tuple[str, ...] = ()
     error_message: str | None = None
 
@@ -198,6 +200,7 @@ def build_report(job: JobInfo, outcome: RunOutcome, seconds: float, now: datetim
         "processing_summary": {
             "records_processed": sum(manifest.records_processed for manifest in manifests),
             "records_rejected": sum(manifest.records_rejected for manifest in manifests),
+            "rejected_bytes": sum(manifest.rejected_bytes for manifest in manifests),
             "records_rescued": sum(manifest.records_rescued for manifest in manifests),
             "parquet_files_created": len(files),
             "input_size_mb": _megabytes(input_bytes),
@@ -294,6 +297,7 @@ def _manifest_entry(manifest: ManifestOutcome) -> dict[str, Any]:
         "records_read": manifest.records_read,
         "records_processed": manifest.records_processed,
         "records_rejected": manifest.records_rejected,
+        "rejected_bytes": manifest.rejected_bytes,
         "records_rescued": manifest.records_rescued,
         "parquet_files_created": len(manifest.parquet_files),
         "input_size_mb": _megabytes(manifest.input_bytes),

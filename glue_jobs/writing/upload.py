@@ -40,15 +40,18 @@ class Upload:
     etags: tuple[str, ...]
     size: int
 
-    def complete(self, client: S3Client) -> None:
+    def complete(self, client: S3Client) -> str:
         """Make the object visible, in place of one of that name; it may be done twice.
+
+        Returns:
+            Its ETag.
 
         Raises:
             OutputWriteError: S3 refuses.
         """
         parts = [{"ETag": etag, "PartNumber": number} for number, etag in enumerate(self.etags, start=1)]
         try:
-            client.complete_multipart_upload(
+            answer = client.complete_multipart_upload(
                 Bucket=self.bucket,
                 Key=self.key,
                 UploadId=self.upload_id,
@@ -56,6 +59,7 @@ class Upload:
             )
         except (ClientError, BotoCoreError) as error:
             raise OutputWriteError(f"s3://{self.bucket}/{self.key} can't be completed: {error}") from error
+        return answer["ETag"]
 
     def abort(self, client: S3Client) -> None:
         """Give the object up; failing to is logged, since nobody sees what is left."""

@@ -416,12 +416,12 @@ def test_results_that_lack_files_fail_the_manifest(lake, announcer):
 
 
 def test_what_nobody_expected_after_converting_harms_one_manifest(lake, run, monkeypatch, caplog):
-    def fail(client, bucket, stem, written):
+    def fail(client, bucket, stem):
         if "000001" in stem:
             raise RuntimeError(f"secret {stem}"[:6])
-        return []
+        return {}
 
-    monkeypatch.setattr(commit, "remove_others", fail)
+    monkeypatch.setattr(commit, "list_objects", fail)
     uris = [lake.manifest([numbers(lake, "a", 0, 1)], 1), lake.manifest([numbers(lake, "b", 0, 1)], 2)]
     with caplog.at_level(logging.INFO), pytest.raises(ManifestsFailedError, match="1 of 2 manifests failed"):
         run(*uris)

@@ -33,6 +33,7 @@ DONE = ManifestOutcome(
     (ParquetFile("s3://o/1", MB, 9, "s3://m/1"),),
     ("s3://q/1",),
     (FileNote("s3://i/1", "gone"),),
+    rejected_bytes=77,
 )
 FAILED = ManifestOutcome("s3://m/2", error_message="absent")
 
@@ -50,6 +51,7 @@ def test_has_the_shape_of_the_contract():
         "processing_summary": {
             "records_processed": 9,
             "records_rejected": 1,
+            "rejected_bytes": 77,
             "records_rescued": 2,
             "parquet_files_created": 1,
             "input_size_mb": 4.0,
@@ -71,6 +73,7 @@ def test_has_the_shape_of_the_contract():
                 "records_read": 10,
                 "records_processed": 9,
                 "records_rejected": 1,
+                "rejected_bytes": 77,
                 "records_rescued": 2,
                 "parquet_files_created": 1,
                 "input_size_mb": 4.0,
@@ -88,6 +91,7 @@ def test_has_the_shape_of_the_contract():
                 "records_read": 0,
                 "records_processed": 0,
                 "records_rejected": 0,
+                "rejected_bytes": 0,
                 "records_rescued": 0,
                 "parquet_files_created": 0,
                 "input_size_mb": 0.0,
