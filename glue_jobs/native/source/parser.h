@@ -636,7 +636,9 @@ struct Parser {
     bool is_void;
     const Why why = rescue(p, n->depth + 1, &f, met, is_void);
     if (why) return why;
-    if (met.deepest > MOST_COLUMN_DEPTH || met.has_constant || met.has_lone) return UNKNOWN;
+    // Levels from the record to the value, and those in it.
+    const int nesting = met.deepest ? met.deepest - n->depth - 1 : 0;
+    if (n->depth + 2 + nesting > MOST_COLUMN_DEPTH) return DEPTH;
     const int64_t place = tallies.place_of(n->id, kept, static_cast<int32_t>(length));
     tallies.all.p[place].is_in_rest = 1;
     if (!is_void) tallies.add(place, line_number);
