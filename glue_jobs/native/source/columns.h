@@ -51,29 +51,31 @@ struct Names {
 };
 
 struct Node {
-  Kind kind;
-  Source source;
-  uint8_t precision, scale;
-  bool is_final;  // what does not fit goes to the rest; otherwise the line is left
-  bool is_open;   // of a struct: a new name may become a member, so the line is left
-  bool has_bitmap;
-  bool is_plain;  // its name stands in JSON as it is
-  int depth;      // brackets that are open around its value
-  int32_t id, index;
-  int64_t length, nulls;
-  Room<uint8_t> valid;    // a bitmap, once there is a null
-  Room<uint8_t> bits;     // BOOLEAN
-  Room<int64_t> words;    // INT64, FLOAT64, TIMESTAMP; DECIMAL two of them
-  Room<int32_t> offsets;  // STRING, JSON, LIST, MAP; of DATE its days
-  Text chars;             // STRING, JSON
-  const char *name;
-  uint32_t name_length;
-  uint32_t kid_count;
-  Node **kids;      // LIST its item; MAP a struct of key and value; STRUCT its members
-  Node **followers; // STRUCT: which member followed member i last; the last one tells the first
-  Names members, closed;
+  // What each value needs comes first, in as few cache lines as may be.
   char head[16];    // the name's first 16 bytes with its closing quote, to compare at once
   Mask head_mask;
+  uint32_t name_length;
+  int32_t index;
+  Kind kind;
+  bool is_final;    // what does not fit goes to the rest; otherwise the line is left
+  bool is_open;     // of a struct: a new name may become a member, so the line is left
+  bool has_bitmap;
+  bool is_plain;    // its name stands in JSON as it is
+  Source source;
+  uint8_t precision, scale;
+  int64_t length, nulls;
+  Room<int32_t> offsets;  // STRING, JSON, LIST, MAP; of DATE its days
+  Text chars;             // STRING, JSON
+  Room<int64_t> words;    // INT64, FLOAT64, TIMESTAMP; DECIMAL two of them
+  Room<uint8_t> bits;     // BOOLEAN
+  Room<uint8_t> valid;    // a bitmap, once there is a null
+  const char *name;
+  uint32_t kid_count;
+  int32_t id;
+  int depth;        // brackets that are open around its value
+  Node **kids;      // LIST its item; MAP a struct of key and value; STRUCT its members
+  Node **followers; // STRUCT: which plain member followed member i last; the last one tells the first
+  Names members, closed;
   void *held;       // what its hand-over needs, from when that is prepared
 };
 
@@ -108,10 +110,9 @@ inline void clear_bits(uint8_t *bits, int64_t from, int64_t to) {
   for (from += whole * 8; from < to; from++) bits[from >> 3] &= static_cast<uint8_t>(~(1u << (from & 7)));
 }
 
-// Nulls up to a length.
-__attribute__((noinline)) inline void pad(Node *n, int64_t to) {
+// Nulls up to a length, many at once.
+__attribute__((noinline)) inline void pad_far(Node *n, int64_t to) {
   const int64_t from = n->length;
-  if (from >= to) return;
   const size_t count = static_cast<size_t>(to - from);
   switch (n->kind) {
     case Kind::BOOLEAN:
@@ -145,7 +146,40 @@ __attribute__((noinline)) inline void pad(Node *n, int64_t to) {
   n->length = to;
 }
 
-inline void add_null(Node *n) { pad(n, n->length + 1); }
+inline void add_null(Node *n) {
+  const int64_t at = n->length;
+  switch (n->kind) {
+    case Kind::BOOLEAN:
+      n->bits.reserve(static_cast<size_t>(at / 8 + 1));
+      n->bits.p[at >> 3] &= static_cast<uint8_t>(~(1u << (at & 7)));
+      break;
+    case Kind::INT64: case Kind::FLOAT64: case Kind::TIMESTAMP:
+      n->words.reserve(static_cast<size_t>(at + 1));
+      n->words.p[at] = 0;
+      break;
+    case Kind::DECIMAL:
+      n->words.reserve(static_cast<size_t>(2 * at + 2));
+      n->words.p[2 * at] = n->words.p[2 * at + 1] = 0;
+      break;
+    case Kind::DATE:
+      n->offsets.reserve(static_cast<size_t>(at + 1));
+      n->offsets.p[at] = 0;
+      break;
+    case Kind::STRING: case Kind::JSON: case Kind::LIST: case Kind::MAP:
+      n->offsets.reserve(static_cast<size_t>(at + 2));
+      n->offsets.p[at] = static_cast<int32_t>(is_nested(n) ? n->kids[0]->length : n->chars.length);
+      break;
+    case Kind::STRUCT: break;
+  }
+  mark(n, false);
+  n->length++;
+}
+
+// Nulls up to a length.
+inline void pad(Node *n, int64_t to) {
+  if (to - n->length > 8) return pad_far(n, to);
+  while (n->length < to) add_null(n);
+}
 
 // Forgets what came at and after a length.
 inline void cut(Node *n, int64_t length) {

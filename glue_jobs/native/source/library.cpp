@@ -85,6 +85,7 @@ struct Reader {
     }
     if (builder->room < static_cast<int64_t>(length) + 64) builder->room = length + 64;
   }
+  static void follow(Node *n, uint32_t place, Node *next) { n->followers[place] = next->is_plain ? next : nullptr; }
   Node *node(int depth) {
     Node *n = bare(static_cast<Kind>(p[0]), depth);
     n->is_final = p[1] & 1;
@@ -127,9 +128,9 @@ struct Reader {
     n->followers = static_cast<Node **>(block((count + 1) * sizeof(Node *)));
     for (uint32_t i = 0; i < count; i++) {
       n->members.add(n->kids[i]->name, n->kids[i]->name_length);
-      n->followers[i] = n->kids[(i + 1) % count];
+      follow(n, i, n->kids[(i + 1) % count]);
     }
-    if (count) n->followers[count] = n->kids[0];
+    if (count) follow(n, count, n->kids[0]);
     return n;
   }
 };

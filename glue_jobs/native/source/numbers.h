@@ -177,6 +177,8 @@ inline Fit fraction_as_double(const Number &number, double &out) {
 constexpr double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                            1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 constexpr int MOST_TENS = 22;
+// Of the reciprocals below; numbers of 16 and 17 digits between 1e-11 and 1 have as many.
+constexpr int MOST_TENTHS = 27;
 constexpr uint64_t EXACT_WHOLE = 1ull << 53;
 constexpr uint64_t FIFTEEN_DIGITS = 1'000'000'000'000'000;
 constexpr uint64_t SEVENTEEN_DIGITS = 100'000'000'000'000'000;
@@ -187,15 +189,15 @@ struct Tenth {
   int b;
 };
 struct Tenths {
-  Tenth of[MOST_TENS + 1];
+  Tenth of[MOST_TENTHS + 1];
 };
 constexpr Tenths make_tenths() {
   Tenths made{};
   uint128 power = 1;
-  for (int k = 0; k <= MOST_TENS; k++, power *= 10) {
+  for (int k = 0; k <= MOST_TENTHS; k++, power *= 10) {
     int b = 0;
     while (power >> (b + 1)) b++;
-    // Long division of 2^(127 + b), bit by bit; the remainder stays below 10^22 < 2^74.
+    // Long division of 2^(127 + b), bit by bit; the remainder stays below 10^27 < 2^90.
     uint128 quotient = 0, remainder = 0;
     for (int bit = 127 + b; bit >= 0; bit--) {
       remainder = remainder << 1 | (bit == 127 + b ? 1 : 0);

@@ -389,9 +389,15 @@ struct Parser {
       count += k;
       if (UNLIKELY(k == 0)) return SYNTAX;
     }
-    if (UNLIKELY(count > 19 || k > MOST_TENS || !ends_value(*s))) return any_number(n, p, f);
+    if (UNLIKELY(count > 19)) {
+      const char *zero = digits;
+      while (*zero == '0' || *zero == '.') zero++;
+      count = s - zero;
+    }
+    if (UNLIKELY(count > 19 || k > MOST_TENTHS || !ends_value(*s))) return any_number(n, p, f);
     double d;
     if (LIKELY(v < FIFTEEN_DIGITS)) {
+      if (UNLIKELY(k > MOST_TENS)) return any_number(n, p, f);
       d = static_cast<double>(v) / TENS[k];
     } else if (k == 0) {
       if (v > EXACT_WHOLE) return any_number(n, p, f);
@@ -400,8 +406,8 @@ struct Parser {
       while (k > 0 && v % 10 == 0) v /= 10, k--;
       Fit fit = Fit::EXACT;
       if (k == 0 || v >= SEVENTEEN_DIGITS) return any_number(n, p, f);
-      if (v < FIFTEEN_DIGITS) d = static_cast<double>(v) / TENS[k];
-      else if (!divided(v, static_cast<int>(k), d, fit)) return any_number(n, p, f);
+      if (v < FIFTEEN_DIGITS && k <= MOST_TENS) d = static_cast<double>(v) / TENS[k];
+      else if (v < FIFTEEN_DIGITS || !divided(v, static_cast<int>(k), d, fit)) return any_number(n, p, f);
       if (UNLIKELY(fit != Fit::EXACT)) return misfit(n, p, fit, f);
     }
     put_double(n, *p == '-' ? -d : d);
@@ -597,11 +603,11 @@ struct Parser {
     return SYNTAX;
   }
 
+  // Whether the name at p is that of a plain node.
   static bool is_named(const Node *k, const char *p) {
     if ((equal(load(p), load(k->head)) & k->head_mask) != k->head_mask) return false;
     const uint32_t n = k->name_length;
-    if (n < 16) return k->is_plain;
-    return k->is_plain && !memcmp(p + 16, k->name + 16, n - 16) && p[n] == '"';
+    return n < 16 || (!memcmp(p + 16, k->name + 16, n - 16) && p[n] == '"');
   }
 
   // The member of the name at p, which stands behind its quote; then p stands behind the name.
@@ -667,7 +673,7 @@ struct Parser {
           if (UNLIKELY(why)) return why;
           is_known = k != nullptr;
           if (is_known) {
-            n->followers[last] = k;
+            if (k->is_plain) n->followers[last] = k;
           } else {
             why = stranger(n, p, f, name, length);
             if (UNLIKELY(why)) return why;
