@@ -77,3 +77,7 @@ class SparkRunError(GlueJobError):
 
 class ManifestsFailedError(GlueJobError):
     """At least one manifest of the run failed; the others are done."""
+
+
+class NativeParserError(GlueJobError):
+    """The native parser is not there, or can't do what it was asked to."""

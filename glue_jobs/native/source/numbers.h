@@ -1,0 +1,251 @@
+// Numbers of JSON as the types of columns hold them: exactly, or not at all.
+#pragma once
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "memory.h"
+
+namespace ndjson {
+
+using uint128 = unsigned __int128;
+using int128 = __int128;
+
+// How a number fits its type.
+enum class Fit { EXACT, INEXACT, OUT_OF_RANGE };
+
+inline bool is_digit(char c) { return static_cast<uint8_t>(c - '0') < 10; }
+
+inline bool ends_value(char c) {
+  return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+constexpr int KEPT_DIGITS = 40;
+constexpr int64_t FARTHEST = 1'000'000'000'000;
+
+// A number as it is written: its digits without zeros at both ends, times ten to the exponent.
+struct Number {
+  const char *begin, *end;
+  bool is_negative, is_whole;  // whole: without fraction and exponent
+  int64_t digits;              // 0 where the number is zero; only the first KEPT_DIGITS are kept
+  int64_t exponent;            // of the last digit
+  uint8_t kept[KEPT_DIGITS];
+
+  // The digits and `zeros` more; there must be at most 38 of both.
+  uint128 value(int64_t zeros) const {
+    uint128 sum = 0;
+    for (int64_t i = 0; i < digits; i++) sum = sum * 10 + kept[i];
+    for (int64_t i = 0; i < zeros; i++) sum *= 10;
+    return sum;
+  }
+};
+
+// Reads a number; false where it is none.
+inline bool read_number(const char *p, Number &number) {
+  number.begin = p;
+  number.is_negative = *p == '-';
+  p += number.is_negative;
+  const char *const whole = p;
+  while (is_digit(*p)) p++;
+  const int64_t whole_digits = p - whole;
+  if (whole_digits == 0 || (whole_digits > 1 && *whole == '0')) return false;
+  const char *fraction = p;
+  int64_t fraction_digits = 0;
+  number.is_whole = true;
+  if (*p == '.') {
+    number.is_whole = false;
+    fraction = ++p;
+    while (is_digit(*p)) p++;
+    fraction_digits = p - fraction;
+    if (fraction_digits == 0) return false;
+  }
+  int64_t exponent = 0;
+  if (*p == 'e' || *p == 'E') {
+    number.is_whole = false;
+    p++;
+    const bool is_negative = *p == '-';
+    if (*p == '+' || *p == '-') p++;
+    const char *const begin = p;
+    for (; is_digit(*p); p++)
+      if (exponent < FARTHEST) exponent = exponent * 10 + (*p - '0');
+    if (p == begin) return false;
+    if (is_negative) exponent = -exponent;
+  }
+  number.end = p;
+  const int64_t all = whole_digits + fraction_digits;
+  auto digit = [&](int64_t i) { return i < whole_digits ? whole[i] : fraction[i - whole_digits]; };
+  int64_t from = 0, to = all;
+  while (from < to && digit(from) == '0') from++;
+  while (to > from && digit(to - 1) == '0') to--;
+  number.digits = to - from;
+  number.exponent = number.digits ? exponent - fraction_digits + (all - to) : 0;
+  for (int64_t i = 0; i < number.digits && i < KEPT_DIGITS; i++)
+    number.kept[i] = static_cast<uint8_t>(digit(from + i) - '0');
+  return true;
+}
+
+// A whole number of 64 bits.
+inline Fit as_int64(const Number &number, int64_t &out) {
+  out = 0;
+  if (!number.digits) return Fit::EXACT;
+  if (number.exponent < 0) return Fit::INEXACT;
+  if (number.digits + number.exponent > 19) return Fit::OUT_OF_RANGE;
+  const uint64_t value = static_cast<uint64_t>(number.value(number.exponent));
+  if (value > static_cast<uint64_t>(INT64_MAX) + number.is_negative) return Fit::OUT_OF_RANGE;
+  out = static_cast<int64_t>(number.is_negative ? 0 - value : value);
+  return Fit::EXACT;
+}
+
+// A multiple of ten to minus the scale, of so many digits in all.
+inline Fit as_decimal(const Number &number, int precision, int scale, int128 &out) {
+  out = 0;
+  if (!number.digits) return Fit::EXACT;
+  const int64_t zeros = number.exponent + scale;
+  if (zeros < 0) return Fit::INEXACT;
+  if (number.digits + zeros > precision) return Fit::OUT_OF_RANGE;
+  const int128 value = static_cast<int128>(number.value(zeros));
+  out = number.is_negative ? -value : value;
+  return Fit::EXACT;
+}
+
+// Whether printed digits are those of a whole number.
+inline bool has_digits(const char *printed, const char *printed_end, const Number &number) {
+  const char *p = number.is_negative ? number.begin + 1 : number.begin;
+  return printed_end - printed == number.end - p && !memcmp(printed, p, static_cast<size_t>(printed_end - printed));
+}
+
+constexpr int64_t LONGEST_WHOLE = 310;  // with its sign; no finite double has more
+
+// A whole number that a double holds exactly.
+inline Fit whole_as_double(const Number &number, double &out) {
+  out = number.is_negative ? -0.0 : 0.0;
+  if (!number.digits) return Fit::EXACT;
+  if (number.digits + number.exponent <= 38) {
+    const uint128 value = number.value(number.exponent);
+    out = static_cast<double>(value);
+    uint128 odd = value;
+    while (!(odd & 1)) odd >>= 1;
+    if (odd >> 53) return Fit::INEXACT;
+    if (number.is_negative) out = -out;
+    return Fit::EXACT;
+  }
+  if (number.end - number.begin > LONGEST_WHOLE) return Fit::OUT_OF_RANGE;
+  const auto read = std::from_chars(number.begin, number.end, out);
+  if (read.ec != std::errc() || !std::isfinite(out)) return Fit::OUT_OF_RANGE;
+  char printed[LONGEST_WHOLE + 16];
+  const auto written = std::to_chars(printed, printed + sizeof printed, std::fabs(out), std::chars_format::fixed, 0);
+  if (written.ec != std::errc()) return Fit::INEXACT;
+  return has_digits(printed, written.ptr, number) ? Fit::EXACT : Fit::INEXACT;
+}
+
+constexpr int64_t MOST_DIGITS = 17;
+
+// A number with fraction or exponent that a double gives back as it was written.
+inline Fit fraction_as_double(const Number &number, double &out) {
+  out = number.is_negative ? -0.0 : 0.0;
+  if (!number.digits) return Fit::EXACT;
+  const int64_t n = number.digits;
+  // The first digit stands for ten to this.
+  const int64_t magnitude = number.exponent + n - 1;
+  double size;
+  const auto read = std::from_chars(number.begin + number.is_negative, number.end, size);
+  if (read.ec != std::errc()) return magnitude > 0 ? Fit::OUT_OF_RANGE : Fit::INEXACT;
+  if (!std::isfinite(size)) return Fit::OUT_OF_RANGE;
+  if (size == 0 || n > MOST_DIGITS) return Fit::INEXACT;
+  char printed[64];
+  const auto written =
+      std::to_chars(printed, printed + sizeof printed, size, std::chars_format::scientific, static_cast<int>(n) - 1);
+  if (written.ec != std::errc()) return Fit::INEXACT;
+  const char *s = printed;
+  for (int64_t i = 0; i < n; i++, s++) {
+    if (i == 1) s++;  // the point
+    if (*s - '0' != number.kept[i]) return Fit::INEXACT;
+  }
+  if (*s != 'e') return Fit::INEXACT;
+  s++;
+  const bool is_small = *s == '-';
+  if (*s == '-' || *s == '+') s++;
+  int64_t exponent = 0;
+  for (; s < written.ptr; s++) exponent = exponent * 10 + (*s - '0');
+  if ((is_small ? -exponent : exponent) != magnitude) return Fit::INEXACT;
+  out = number.is_negative ? -size : size;
+  return Fit::EXACT;
+}
+
+// Powers of ten that doubles hold exactly.
+constexpr double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                           1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+constexpr int MOST_TENS = 22;
+// Of the reciprocals below; numbers of 16 and 17 digits between 1e-11 and 1 have as many.
+constexpr int MOST_TENTHS = 27;
+constexpr uint64_t EXACT_WHOLE = 1ull << 53;
+constexpr uint64_t FIFTEEN_DIGITS = 1'000'000'000'000'000;
+constexpr uint64_t SEVENTEEN_DIGITS = 100'000'000'000'000'000;
+
+// floor(2^(127 + b) / 10^k), where 2^b is the largest power of two up to 10^k.
+struct Tenth {
+  uint128 reciprocal;
+  int b;
+};
+struct Tenths {
+  Tenth of[MOST_TENTHS + 1];
+};
+constexpr Tenths make_tenths() {
+  Tenths made{};
+  uint128 power = 1;
+  for (int k = 0; k <= MOST_TENTHS; k++, power *= 10) {
+    int b = 0;
+    while (power >> (b + 1)) b++;
+    // Long division of 2^(127 + b), bit by bit; the remainder stays below 10^27 < 2^90.
+    uint128 quotient = 0, remainder = 0;
+    for (int bit = 127 + b; bit >= 0; bit--) {
+      remainder = remainder << 1 | (bit == 127 + b ? 1 : 0);
+      quotient <<= 1;
+      if (remainder >= power) {
+        remainder -= power;
+        quotient |= 1;
+      }
+    }
+    made.of[k] = Tenth{quotient, b};
+  }
+  return made;
+}
+constexpr Tenths TENTHS = make_tenths();
+
+// The double next to m / 10^k, and whether it gives that back: most numbers of 16 and 17 digits, in a few
+// multiplications. False where it can't tell.
+//
+// m has at most 17 digits and does not end in zero. The double d gives m / 10^k back where they differ by less
+// than half of 10^-k. The quotient's first 126 bits show d, and how far it is off in units of its last bit.
+inline bool divided(uint64_t m, int k, double &out, Fit &fit) {
+  const Tenth &tenth = TENTHS.of[k];
+  const int zeros = __builtin_clzll(m);
+  const uint64_t raised = m << zeros;
+  const uint128 low = static_cast<uint128>(raised) * static_cast<uint64_t>(tenth.reciprocal);
+  const uint128 top = static_cast<uint128>(raised) * static_cast<uint64_t>(tenth.reciprocal >> 64);
+  const uint128 quotient = top + (low >> 64);  // at most 2 too small
+  const int bits = 128 - __builtin_clzll(static_cast<uint64_t>(quotient >> 64));
+  const int shift = bits - 53;
+  uint64_t mantissa = static_cast<uint64_t>(quotient >> shift);
+  const uint128 unit = static_cast<uint128>(1) << shift, half = unit >> 1;
+  const uint128 remainder = quotient & (unit - 1);
+  if (remainder + 4 >= half && remainder <= half + 4) return false;
+  const bool is_up = remainder > half;
+  mantissa += is_up;
+  if (mantissa >> 53) return false;
+  const uint128 off = is_up ? unit - remainder : remainder;
+  const uint64_t biased = static_cast<uint64_t>(1023 + 52 + shift - 63 - zeros - tenth.b);
+  const uint64_t pattern = biased << 52 | (mantissa & ((1ull << 52) - 1));
+  memcpy(&out, &pattern, sizeof out);
+  // 2 m * off <= quotient, with 40 bits of `off`; what lies that near to the edge is told by printing.
+  const uint128 twice = static_cast<uint128>(2 * m) * static_cast<uint64_t>(off >> (shift - 40));
+  const uint128 limit = quotient >> (shift - 40);
+  const uint128 doubt = static_cast<uint128>(4) * m + 4;
+  if (twice + doubt < limit) fit = Fit::EXACT;
+  else if (twice > limit + doubt) fit = Fit::INEXACT;
+  else return false;
+  return true;
+}
+
+}  // namespace ndjson
