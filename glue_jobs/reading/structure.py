@@ -1,0 +1,150 @@
+"""The signs that give JSON its structure, found in many bytes at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+_QUOTE, _BACKSLASH, _NEWLINE = b'"\\\n'
+_OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_LIST, _CLOSE_LIST = b"{}[]"
+# A closing sign is its opening one and 2.
+_TO_CLOSING: Final = 2
+_SIGNS: Final = np.zeros(256, bool)
+_SIGNS[list(b'"\\\n{}[]:,')] = True
+_SORTED_FAST: Final = 32_000
+
+LINE_END_IN_TEXT: Final = "a line end within text"
+LINE_END: Final = "the line ends before it does"
+UNOPENED: Final = "a bracket closes that is not open"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The first place at which bytes are seen to be no JSON.
+
+    Attributes:
+        at: its place.
+        reason: one of this module's.
+    """
+
+    at: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The signs outside of text, in order, up to the first fault.
+
+    Attributes:
+        at: their places.
+        signs: which they are: one of `{}[]:,`.
+        levels: how many objects and lists are open around each; an opening sign and its closing one are
+            not within what they open.
+        fault: None where none is seen.
+    """
+
+    at: NDArray[np.intp]
+    signs: NDArray[np.uint8]
+    levels: NDArray[np.int32]
+    fault: Fault | None
+
+    def upto(self, level: int) -> tuple[list[int], list[int], list[int]]:
+        """Return places, signs and levels of those up to a level."""
+        wanted = np.flatnonzero(self.levels <= level)
+        return self.at[wanted].tolist(), self.signs[wanted].tolist(), self.levels[wanted].tolist()
+
+    def is_misplaced(self, place: int, before: int, level: int) -> bool:
+        """Return whether an object begins at a place where none may.
+
+        Args:
+            place: of a `{`.
+            before: the last byte before it that is no white space.
+            level: objects that begin up to this level are fine, as those within text are.
+        """
+        index = int(np.searchsorted(self.at, place))
+        if index >= len(self.at) or self.at[index] != place or self.levels[index] <= level:
+            return False
+        if before not in b"[,:":
+            return True
+        if before != ord(","):
+            return False
+        around = np.flatnonzero(
+            (self.levels[:index] == self.levels[index] - 1) & ((self.signs[:index] & ~0x20) == ord("["))
+        )
+        return bool(len(around)) and self.signs[around[-1]] == _OPEN_OBJECT
+
+
+def structure_of(data: NDArray[np.uint8], around: Sequence[int], ends_at_line: bool) -> Structure:
+    """Find the structure of bytes that begin outside of text.
+
+    Args:
+        data: the bytes.
+        around: the opening signs of what is open around them, from the outermost.
+        ends_at_line: whether a line end within anything that is open is a fault.
+    """
+    at = np.flatnonzero(_SIGNS[data])
+    signs = data[at]
+    quotes = (signs == _QUOTE) & ~_escaped(data, at, signs)
+    in_text = np.cumsum(quotes, dtype=np.int32) & 1 == 1
+    newlines = signs == _NEWLINE
+    faults = _first(at[newlines & in_text], LINE_END_IN_TEXT)
+    outside = ~(in_text | quotes | (signs == _BACKSLASH))
+    at, signs, newlines = at[outside], signs[outside], newlines[outside]
+    folded = signs & ~np.uint8(0x20)
+    opens, closes = folded == _OPEN_LIST, folded == _CLOSE_LIST
+    after = len(around) + np.cumsum(opens.astype(np.int8) - closes.astype(np.int8), dtype=np.int32)
+    levels = after - opens
+    if ends_at_line:
+        faults += _first(at[newlines & (after > 0)], LINE_END)
+    brackets = opens | closes
+    faults += _unopened(at[brackets], signs[brackets], levels[brackets], around)
+    fault = min(faults, key=lambda fault: fault.at, default=None)
+    wanted = ~newlines
+    if fault is not None:
+        wanted &= at < fault.at
+    return Structure(at[wanted], signs[wanted], levels[wanted], fault)
+
+
+def _escaped(data: NDArray[np.uint8], at: NDArray[np.intp], signs: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which of the signs follow an odd number of backslashes."""
+    backslashes = at[signs == _BACKSLASH]
+    if not len(backslashes):
+        return np.zeros(len(at), bool)
+    starts = np.flatnonzero(np.append(True, np.diff(backslashes) != 1))
+    lengths = np.diff(np.append(starts, len(backslashes)))
+    escaped = np.zeros(len(data) + 1, bool)
+    escaped[(backslashes[starts] + lengths)[lengths % 2 == 1]] = True
+    found: NDArray[np.bool_] = escaped[at]
+    return found
+
+
+def _first(places: NDArray[np.intp], reason: str) -> list[Fault]:
+    return [Fault(int(places[0]), reason)] if len(places) else []
+
+
+def _unopened(
+    at: NDArray[np.intp], signs: NDArray[np.uint8], levels: NDArray[np.int32], around: Sequence[int]
+) -> list[Fault]:
+    """Find the first closing sign that does not close what is open.
+
+    Of the signs of one level, in order, each closing one follows its opening one.
+    """
+    signs = np.concatenate((np.array(around, np.uint8), signs))
+    levels = np.concatenate((np.arange(len(around), dtype=np.int32), levels))
+    at = np.concatenate((np.full(len(around), -1, np.intp), at))
+    if len(levels) and levels.max() < _SORTED_FAST and levels.min() > -_SORTED_FAST:
+        levels = levels.astype(np.int16)
+    order = np.argsort(levels, kind="stable")
+    signs, levels = signs[order], levels[order]
+    closing = (signs & ~np.uint8(0x20)) == _CLOSE_LIST
+    closes_before = np.zeros(len(signs), bool)
+    closes_before[1:] = (levels[1:] == levels[:-1]) & (signs[1:] == signs[:-1] + _TO_CLOSING)
+    wrong = at[order[closing & ~closes_before]]
+    return [Fault(int(wrong.min()), UNOPENED)] if len(wrong) else []
