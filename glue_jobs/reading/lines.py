@@ -44,7 +44,7 @@ class Segment:
     Attributes:
         data: the bytes, with or without a last newline.
         first_line: the number of its first line in the file, from 1.
-        byte_offset: its place in the file's text, which is the file itself where that is UTF-8 and not packed.
+        byte_offset: its place in the file's text: of a packed one, in what it holds; in UTF-8.
         places: of all its lines; None where they are lines of the file, one after the other.
     """
 

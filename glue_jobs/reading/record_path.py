@@ -10,9 +10,11 @@ from typing import Final
 from glue_jobs.errors import RecordPathError
 
 _MAX_STEPS: Final = 16
-_STEP: Final = re.compile(r'(?P<each>\[\*\])|\[(?P<quoted>"(?:[^"\\]|\\.)*")\]|(?P<dot>\.?)(?P<name>[^.\[\]"\s]+)')
+_STEP: Final = re.compile(
+    r'(?P<each>\[\*\])|\[(?P<quoted>"(?:[^"\\]|\\.)*")\]|(?P<dot>\.?)(?P<name>[^.\[\]"\s]+)'
+)
 _EXPECTED: Final = (
-    'expected names and [*] for each item of an array, as in Records[*], '
+    "expected names and [*] for each item of an array, as in Records[*], "
     'resourceLogs[*].scopeLogs[*].logRecords[*] or ["a.b"][*]'
 )
 
