@@ -21,6 +21,10 @@ class ArgumentsError(GlueJobError):
     """The job's arguments are incomplete or hold values it does not know."""
 
 
+class RecordPathError(ArgumentsError):
+    """The path to an envelope's records is none."""
+
+
 class ManifestReadError(GlueJobError):
     """A manifest's object is absent, or its content is no manifest."""
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from glue_jobs.errors import InputReadError, MissingInputError
-from glue_jobs.reading.gzip_pieces import GZIP_MAGIC, gunzip
-from glue_jobs.reading.lines import KEPT_BYTES, UnreadableError
+from glue_jobs.reading.content import content_of
+from glue_jobs.reading.lines import UnreadableError
 from glue_jobs.reading.refusals import GONE, lasting_reason
+from glue_jobs.reading.unpacking import Progress
 from glue_jobs.storage import CONCURRENT_REQUESTS
 from lambda_ingest.contract.errors import ContractError
 from lambda_ingest.contract.keys import split_s3_uri
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
+    from glue_jobs.reading.lines import Rejected
     from lambda_ingest.contract.manifest import ManifestFile
 
 logger = logging.getLogger(__name__)
@@ -44,31 +46,48 @@ class InputFile:
     Args:
         file: as its manifest lists it.
         pieces: opens its bytes.
+
+    Attributes:
+        file: as its manifest lists it.
+        bytes_read: of it, from S3.
     """
 
     def __init__(self, file: ManifestFile, pieces: Callable[[], Iterator[bytes]]) -> None:
         self.file = file
         self.bytes_read = 0
         self._pieces = pieces
+        self._progress = Progress()
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the file's content, unpacked where its name says that it is packed.
+        """Yield the file's text, unpacked and decoded as its first bytes ask for.
 
         Raises:
             MissingInputError: it can't be read for good, or is other than its manifest lists.
             InputReadError: S3 does not give it.
-            UnreadableError: what follows is no NDJSON, packed or not.
+            UnreadableError: what follows is no text; it says how many bytes of the file are lost.
         """
-        packed = self.file.uri.endswith(".gz")
-        counted = self._counted(is_packed=packed)
-        yield from gunzip(counted) if packed else counted
+        try:
+            yield from content_of(self._counted(), self._progress)
+        except UnreadableError as error:
+            error.unread_bytes = max(0, self.file.size_bytes - self._progress.packed)
+            raise
 
-    def _counted(self, is_packed: bool) -> Iterator[bytes]:
+    def lost_bytes(self, rejected: Rejected) -> int:
+        """Return how many bytes of the file a rejected record stands for.
+
+        Of a packed file those are packed bytes, in the proportion of what is read so far, so that
+        a lost file weighs as much whether it is packed or not.
+        """
+        progress = self._progress
+        if rejected.ends_file or not progress.packed or not progress.content:
+            return rejected.lost_bytes
+        return round(rejected.lost_bytes * progress.packed / progress.content)
+
+    def _counted(self) -> Iterator[bytes]:
         for piece in self._pieces():
-            if not self.bytes_read and not is_packed and piece.startswith(GZIP_MAGIC):
-                raise UnreadableError("gzip under a name that does not end in .gz", piece[:KEPT_BYTES])
             self.bytes_read += len(piece)
             yield piece
+            del piece
 
 
 def open_files(client: S3Client, files: Sequence[ManifestFile]) -> Iterator[InputFile]:

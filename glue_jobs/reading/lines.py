@@ -25,18 +25,33 @@ _UTF8_STEP: Final = 1_048_576
 
 
 @dataclass(frozen=True)
+class Places:
+    """Where the lines of a segment come from, where that is not line after line of a file.
+
+    Attributes:
+        line_numbers: of each line of the segment, blank ones too: the line of the file in which it begins.
+        byte_offsets: of each, where in the file it begins.
+    """
+
+    line_numbers: NDArray[np.int64]
+    byte_offsets: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Segment:
-    """Whole lines of a file.
+    """Whole lines, of which each that is not blank is a record or none.
 
     Attributes:
         data: the bytes, with or without a last newline.
         first_line: the number of its first line in the file, from 1.
-        byte_offset: its place in the file; of a compressed file, in what it holds.
+        byte_offset: its place in the file's text: of a packed one, in what it holds; in UTF-8.
+        places: of all its lines; None where they are lines of the file, one after the other.
     """
 
     data: bytes
     first_line: int
     byte_offset: int
+    places: Places | None = None
 
     @functools.cached_property
     def newlines(self) -> NDArray[np.intp]:
@@ -55,6 +70,7 @@ class Rejected:
         raw: the line without its newline.
         raw_length: bytes of the line, where `raw` is only its beginning.
         ends_file: whether nothing after it could be read.
+        unread_bytes: where it ends the file, how many bytes of the file as it lies in S3 were not read.
     """
 
     line_number: int
@@ -63,6 +79,14 @@ class Rejected:
     raw: bytes
     raw_length: int | None = None
     ends_file: bool = False
+    unread_bytes: int = 0
+
+    @property
+    def lost_bytes(self) -> int:
+        """Bytes it stands for: of the file's text, or of the file where it ends it."""
+        if self.ends_file:
+            return self.unread_bytes
+        return len(self.raw) if self.raw_length is None else self.raw_length
 
 
 class UnreadableError(Exception):
@@ -70,11 +94,13 @@ class UnreadableError(Exception):
 
     Attributes:
         raw: the first bytes of what could not be read.
+        unread_bytes: how many bytes of the file were not read, as far as is known.
     """
 
     def __init__(self, reason: str, raw: bytes) -> None:
         super().__init__(reason)
         self.raw = raw
+        self.unread_bytes = 0
 
 
 class LineCutter:
@@ -105,7 +131,14 @@ class LineCutter:
                 yield from self._take(self._without_mark(piece))
         except UnreadableError as error:
             raw = b"".join(self._open)[:KEPT_BYTES] or error.raw[:KEPT_BYTES]
-            yield Rejected(self._line, self._offset, str(error), raw, ends_file=True)
+            yield Rejected(
+                self._line,
+                self._offset,
+                str(error),
+                raw,
+                ends_file=True,
+                unread_bytes=error.unread_bytes,
+            )
             return
         if self._open_bytes > self._max_line_bytes:
             yield self._overlong()
@@ -192,6 +225,11 @@ class Lines:
             reason: why, without content.
         """
         row, segment = self._rows[index], self._segment
+        if segment.places is not None:
+            line_number = int(segment.places.line_numbers[row])
+            return Rejected(
+                line_number, int(segment.places.byte_offsets[row]), reason, self._raws[row].strip(BLANKS)
+            )
         start = int(segment.newlines[row - 1]) + 1 if row else 0
         return Rejected(segment.first_line + row, segment.byte_offset + start, reason, self._raws[row])
 
