@@ -309,7 +309,9 @@ class _Description:
         )
         self._write(name)
         # Names that have no UTF-8 are never looked up.
-        closed = [one.encode(errors="surrogatepass") for one in self._closed.get(path, ())] if is_struct else []
+        closed = (
+            [one.encode(errors="surrogatepass") for one in self._closed.get(path, ())] if is_struct else []
+        )
         self.written += struct.pack("=I", len(closed))
         for one in closed:
             self.written += struct.pack("=I", len(one)) + one

@@ -81,7 +81,9 @@ def packaged_name(machine: str) -> str:
 def load() -> Library | None:
     """Return the library; None where there is none, which is said once in the log, with why."""
     if os.environ.get(SWITCH) == _OFF:
-        logger.info("the native parser is switched off by %s=%s; pyarrow's parser does the work", SWITCH, _OFF)
+        logger.info(
+            "the native parser is switched off by %s=%s; pyarrow's parser does the work", SWITCH, _OFF
+        )
         return None
     try:
         return opened(_found())

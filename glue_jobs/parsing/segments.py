@@ -68,14 +68,19 @@ def parse_segment(segment: Segment, learning: Learning) -> Parsed:
     if shapes.are_records():
         table = _read_fitting(shapes, learning)
         if table is not None:
-            learning.take_table(table)
+            learning.take_table(table, learning.columns)
             return Parsed(table, None, shapes.count, learning.columns)
     return _JudgedLines(segment, learning).parsed()
 
 
-def sample_of(data: bytes) -> bytes:
-    """Return a file's first lines, to learn from before the file itself is read; may be empty."""
-    return data[: data.rfind(b"\n", 0, _SAMPLE_BYTES) + 1]
+def sample_of(data: bytes, start: int = 0) -> bytes:
+    """Return some lines, to learn from before they are parsed; empty where the first one is long.
+
+    Args:
+        data: whole lines.
+        start: where a line begins.
+    """
+    return data[start : data.rfind(b"\n", start, start + _SAMPLE_BYTES) + 1]
 
 
 def _read_fitting(shapes: LineShapes, learning: Learning) -> pa.Table | None:
@@ -85,14 +90,15 @@ def _read_fitting(shapes: LineShapes, learning: Learning) -> pa.Table | None:
         # What the first lines show, such as names that have only nulls, spares judging all of them.
         sample = sample_of(shapes.data)
         if sample and len(sample) < len(shapes.data):
-            learning.prime(_records_of(sample))
+            learning.prime(records_of(sample))
             after = learning.plain_schema
             if after is not None and after != before:
                 table = read_fitting(shapes.data, after)
     return table if table is not None and table.num_rows == shapes.count else None
 
 
-def _records_of(data: bytes) -> Iterator[dict[str, Any]]:
+def records_of(data: bytes) -> Iterator[dict[str, Any]]:
+    """Yield the records among some lines."""
     for line in data.split(b"\n"):
         text = line.strip(BLANKS)
         if text:

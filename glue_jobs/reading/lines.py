@@ -58,6 +58,20 @@ class Segment:
         """The places of its newlines, in order."""
         return np.flatnonzero(np.frombuffer(self.data, np.uint8) == _NEWLINE)
 
+    def rejected(self, row: int, raw: bytes, reason: str) -> Rejected:
+        """Return a line as a rejected record.
+
+        Args:
+            row: its number in the segment, from 0; blank lines count.
+            raw: its bytes, without its newline.
+            reason: why, without content.
+        """
+        if self.places is not None:
+            line_number, byte_offset = int(self.places.line_numbers[row]), int(self.places.byte_offsets[row])
+            return Rejected(line_number, byte_offset, reason, raw.strip(BLANKS))
+        start = int(self.newlines[row - 1]) + 1 if row else 0
+        return Rejected(self.first_line + row, self.byte_offset + start, reason, raw)
+
 
 @dataclass(frozen=True)
 class Rejected:
@@ -224,14 +238,8 @@ class Lines:
             index: in `texts`.
             reason: why, without content.
         """
-        row, segment = self._rows[index], self._segment
-        if segment.places is not None:
-            line_number = int(segment.places.line_numbers[row])
-            return Rejected(
-                line_number, int(segment.places.byte_offsets[row]), reason, self._raws[row].strip(BLANKS)
-            )
-        start = int(segment.newlines[row - 1]) + 1 if row else 0
-        return Rejected(segment.first_line + row, segment.byte_offset + start, reason, self._raws[row])
+        row = self._rows[index]
+        return self._segment.rejected(row, self._raws[row], reason)
 
 
 def is_utf8(data: bytes) -> bool:

@@ -77,9 +77,11 @@ class Learning:
         if self._has_news and (news is News.NOW or self.observed.objects >= self._next_look):
             self._settle(self.observed)
 
-    def take_table(self, table: pa.Table) -> None:
-        """Take in the records of a table that has the columns of now, and no others."""
-        self.observed.add_table(table, self.settled.types)
+    def take_table(self, table: pa.Table, columns: Columns) -> None:
+        """Take in the records of a table that has these columns, and values in no others."""
+        if self.settled.accepts_new:
+            self.observed.add_table(table, columns.types, self.settled.types, Room())
+            self.observed.compact()
 
     def prime(self, records: Iterable[dict[str, Any]]) -> None:
         """Let columns follow from the first records, which are counted only when they are parsed."""

@@ -30,6 +30,7 @@ from glue_jobs.schema.scalars import (
     is_text,
     is_whole,
 )
+from glue_jobs.schema.table_values import values_of
 from glue_jobs.schema.types import Kind
 
 if TYPE_CHECKING:
@@ -122,14 +123,23 @@ class Observed:
         self.objects += 1
         self._add_members(record, known, 1, room)
 
-    def add_table(self, table: pa.Table, known: Mapping[str, ColumnType]) -> None:
-        """Add the records of a table of plain types, as far as they are beyond known columns."""
+    def add_table(
+        self, table: pa.Table, types: Mapping[str, ColumnType], known: Mapping[str, ColumnType], room: Room
+    ) -> None:
+        """Add the records of a table, as far as they are beyond known columns.
+
+        Args:
+            table: with columns of `types`, and perhaps further ones without values.
+            types: of its columns.
+            known: columns whose types are settled.
+            room: for places.
+        """
         self.objects += table.num_rows
-        for name in table.column_names:
-            column = known.get(name)
-            if column is None or column.arrow != table.schema.field(name).type:
+        for name, column in types.items():
+            settled = known.get(name)
+            if settled is None or settled != column:
                 for chunk in table.column(name).chunks:
-                    self._member(name)._add_array(chunk, column)
+                    self._member(name)._add_array(chunk, column, settled, room)
 
     def compact(self) -> None:
         """Let the rarest names of the places with most of them give up theirs, where there are too many."""
@@ -261,24 +271,30 @@ class Observed:
         else:
             self.unfit += 1
 
-    def _add_array(self, values: pa.Array, known: ColumnType | None) -> None:
-        """Add the values of an array of plain types, as far as they are beyond a settled type."""
-        data_type = values.type
+    def _add_array(self, values: pa.Array, column: ColumnType, known: ColumnType | None, room: Room) -> None:
+        """Add the values of an array, as far as they are beyond a settled type."""
         count = len(values) - values.null_count
-        if pa.types.is_null(data_type) or not count:
+        if not count:
             return
-        if pa.types.is_list(data_type):
+        if column.kind is Kind.LIST and column.item is not None:
             self.lists += count
             self.items = self.items or Observed()
-            self.items._add_array(values.flatten(), None if known is None else known.item)
-        elif pa.types.is_struct(data_type):
+            self.items._add_array(values.flatten(), column.item, None if known is None else known.item, room)
+        elif column.kind is Kind.STRUCT:
             self.objects += count
-            for member, column in zip(data_type, values.flatten(), strict=True):
-                inner = None if known is None else known.by_name.get(member.name)
-                if inner is None or inner.arrow != member.type:
-                    self._member(member.name)._add_array(column, inner)
-        elif known is None:
-            self._add_scalars(values, count)
+            for (name, member), found in zip(column.members, values.flatten(), strict=True):
+                inner = None if known is None else known.by_name.get(name)
+                if inner is None or inner != member:
+                    self._member(name)._add_array(found, member, inner, room)
+        elif column.kind in _PLAIN:
+            if known is None:
+                self._add_scalars(values, count)
+        else:
+            for value in values_of(values, column):
+                if known is None:
+                    self._add(value, 0, room)
+                else:
+                    self._add_beyond(value, known, 0, room)
 
     def _add_scalars(self, values: pa.Array, count: int) -> None:
         if pa.types.is_boolean(values.type):
@@ -305,6 +321,7 @@ class Room:
 
 
 _NESTED: Final = frozenset({Kind.LIST, Kind.MAP, Kind.STRUCT})
+_PLAIN: Final = frozenset({Kind.BOOLEAN, Kind.INT64, Kind.FLOAT64, Kind.STRING})
 
 
 def _is_beyond_doubles(values: pa.Array) -> bool:

@@ -67,7 +67,18 @@ TYPES: Mapping[str, ColumnType] = {
     "a name that is longer than sixteen bytes": STRING,
     "a name that is longer than sixteen bytez": FLOAT64,
 }
-_TEXTS = ["", "a", "é", "\u20ac" * 5, "x" * 15, "x" * 16, "x" * 17, "x" * 40, "\n\t\"\\/\b\f\r\x01\x1f", "\U0001f600"]
+_TEXTS = [
+    "",
+    "a",
+    "é",
+    "\u20ac" * 5,
+    "x" * 15,
+    "x" * 16,
+    "x" * 17,
+    "x" * 40,
+    '\n\t"\\/\b\f\r\x01\x1f',
+    "\U0001f600",
+]
 _TEXTS += ["\x7f", "12", "null", "\u0000", "a" * 31 + "é", "{}", "],[", "NaN", "\u2028", "\ufeff", "\x80\x9f"]
 _NUMBERS = """0 -0 1 -1 12345678 9007199254740992 9007199254740993 9223372036854775807 9223372036854775808
 -9223372036854775808 -9223372036854775809 18446744073709551616 1.0 1e2 1.7 0.1 1e-400 1e999 -1.5E+3 5e-324
@@ -80,8 +91,22 @@ _NUMBERS = """0 -0 1 -1 12345678 9007199254740992 9007199254740993 9223372036854
 0.1000000000000000055511151231257827 1152921504606846976 36893488147419103232 1.0000000000000002 1.00000000000000022
 253402300799 253402300800 -62135596800 -62135596801 253402300799.999999 253402300799.9999999 1700000000.123
 1700000000123.4567 1.7e9 10000000000000000.5 900719925474099.3 0.99999999999999999 5e-1 5.0e-1""".split()
-_NUMBERS += ["1" + "0" * 308, "1" + "0" * 309, str(2**1023), str(2**1023 + 1), "0." + "0" * 320 + "1", "9" * 400]
-_NUMBERS += [str((2**53 - 1) << 971), str(2**1024), "0." + "1" * 50, "1" * 19, "1" * 18 + ".0", "12345678901234567.0"]
+_NUMBERS += [
+    "1" + "0" * 308,
+    "1" + "0" * 309,
+    str(2**1023),
+    str(2**1023 + 1),
+    "0." + "0" * 320 + "1",
+    "9" * 400,
+]
+_NUMBERS += [
+    str((2**53 - 1) << 971),
+    str(2**1024),
+    "0." + "1" * 50,
+    "1" * 19,
+    "1" * 18 + ".0",
+    "12345678901234567.0",
+]
 _BROKEN = """01 - 1. .5 +1 1e 1e+ 0x1 00 -01 1.5.5 1-1 -NaN Inf nan tru True truex falsey nul nulll . e5 -.5 1.e5 1.5e
 \u00b2 "\\x" "\\u12g4" "a\tb" "open [1,] {"a"} {"a":} {,} [1 {a:1} 'a' """.split(" ")
 _TIMES = """2026-01-30T00:00:00Z 2026-01-30 2026-02-30 2024-02-29 1900-02-29 2000-02-29 0001-01-01 0000-01-01 9999-12-31
@@ -93,7 +118,12 @@ _TIMES = """2026-01-30T00:00:00Z 2026-01-30 2026-02-30 2024-02-29 1900-02-29 200
 2026-01-30T00:60:00 2026-01-30T00:00:0 2026-01-30T00:00:00+ 2026-01-30T00:00:00+01: 2026-01-30T00:00:00Zz""".split()
 _TIMES += ["2026-01-30 00:00:00", "2026-01-30  00:00", " 2026-01-30", "2026-01-30 ", "٢٠٢٦-01-30"]
 _ODD_TEXTS = ['"\\ud800"', '"\\ud800\\udc00"', '"\\udc00"', '"\\ud83d\\ude00\\/"']
-_ODD_TEXTS += ['"\\ud83d\\u0041é\x7f"', '"\\ud800\\ud800\\udc00"', '"\\u00e9\\u001f\\b"', '"2026-01-\\u0033\\u0030"']
+_ODD_TEXTS += [
+    '"\\ud83d\\u0041é\x7f"',
+    '"\\ud800\\ud800\\udc00"',
+    '"\\u00e9\\u001f\\b"',
+    '"2026-01-\\u0033\\u0030"',
+]
 _SCALARS = (INT64, FLOAT64, STRING, BOOLEAN)
 _NESTED = (list_of(INT64), struct_of({"x": INT64}), map_of(STRING), list_of(struct_of({"k": JSON})))
 
@@ -155,7 +185,9 @@ class Fuzzer:
             if odd < 0.05:
                 return source.choice(_BROKEN)
             if odd < 0.2:
-                return source.choice(["{}", "[]", "[null,[]]", "NaN", "-Infinity", "Infinity", "[NaN,1]", '{"a":[{}]}'])
+                return source.choice(
+                    ["{}", "[]", "[null,[]]", "NaN", "-Infinity", "Infinity", "[NaN,1]", '{"a":[{}]}']
+                )
             column = source.choice(_SCALARS if depth > 4 else _SCALARS + _NESTED)
         kind = column.kind
         if kind is Kind.STRUCT:
@@ -184,7 +216,9 @@ class Fuzzer:
             return date
         zone = source.choice(["", "Z", "z", "+01", f"-{source.randrange(24):02}:{source.randrange(60):02}"])
         fraction = source.choice(["", ":59", f":00.{source.randrange(10**6)}", ":01.5000000"])
-        return f"{date}{source.choice('Tt ')}{source.randrange(24):02}:{source.randrange(60):02}{fraction}{zone}"
+        return (
+            f"{date}{source.choice('Tt ')}{source.randrange(24):02}:{source.randrange(60):02}{fraction}{zone}"
+        )
 
     def _number(self, column: ColumnType) -> str:
         source = self._source
@@ -192,7 +226,9 @@ class Fuzzer:
             return source.choice(_NUMBERS)
         if column.kind is Kind.FLOAT64:
             number = source.uniform(-1, 1) * 10 ** source.randrange(-30, 30)
-            return source.choice([repr, "{:.15e}".format, "{:.16e}".format, "{:.17g}".format, "{:.4f}".format])(number)
+            return source.choice(
+                [repr, "{:.15e}".format, "{:.16e}".format, "{:.17g}".format, "{:.4f}".format]
+            )(number)
         whole = str(source.randrange(-(10 ** source.randrange(1, 19)), 10 ** source.randrange(1, 19)))
         if source.random() < 0.3:
             whole += "." + str(source.randrange(0, 10 ** source.randrange(1, 8)))
@@ -235,8 +271,12 @@ class Fuzzer:
                 key = '"' + "".join(f"\\u{ord(letter):04x}" for letter in name) + '"'
             written.append((key, self._value(member, depth + 1)))
         while source.random() < 0.3 * self._dirt:
-            name = source.choice(['"zz"', '"zz"', '"a.a"', '"\\u007az"', '"é\x7f"', '""', '"\\u0000"', '"\\ud800"', '"x[]"'])
-            value = source.choice(["1", "null", "[]", "{}", '{"k":[1, "\\ud800"]}', '"\\u00e9"', "NaN", '{"a":1,"a":2}'])
+            name = source.choice(
+                ['"zz"', '"zz"', '"a.a"', '"\\u007az"', '"é\x7f"', '""', '"\\u0000"', '"\\ud800"', '"x[]"']
+            )
+            value = source.choice(
+                ["1", "null", "[]", "{}", '{"k":[1, "\\ud800"]}', '"\\u00e9"', "NaN", '{"a":1,"a":2}']
+            )
             deep = "[" * 29 + "1" + "]" * 29
             written.append((name, deep if source.random() < 0.02 else value))
         return self._members(written)
