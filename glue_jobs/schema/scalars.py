@@ -54,7 +54,7 @@ class Digits(NamedTuple):
 
     def in_units(self, scale: int) -> int:
         """Return how many units of 10^-scale the number is; it must be a multiple of the unit."""
-        value = int(self.digits or "0") * 10 ** (self.exponent + scale if self.digits else 0)
+        value: int = int(self.digits or "0") * 10 ** (self.exponent + scale if self.digits else 0)
         return -value if self.is_negative else value
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from glue_jobs.catalog.types import CatalogColumn, catalog_columns
 from glue_jobs.schema.columns import fold, is_storable_name
+from glue_jobs.schema.types import BOOLEAN, FLOAT64, INT64, STRING, list_of, struct_of
 from ndjson_pipeline_tests.glue_jobs.catalog.hive import parse_hive_type
 
 OWN = [("_processing_timestamp", "timestamp"), ("_source_file", "string")]
@@ -27,19 +28,19 @@ def said(types, **more):
 @pytest.mark.parametrize(
     ("data_type", "hive_type"),
     [
-        (pa.bool_(), "boolean"),
-        (pa.int64(), "bigint"),
-        (pa.float64(), "double"),
-        (pa.string(), "string"),
-        (pa.list_(pa.int64()), "array<bigint>"),
-        (pa.list_(pa.list_(pa.string())), "array<array<string>>"),
+        (BOOLEAN, "boolean"),
+        (INT64, "bigint"),
+        (FLOAT64, "double"),
+        (STRING, "string"),
+        (list_of(INT64), "array<bigint>"),
+        (list_of(list_of(STRING)), "array<array<string>>"),
         (
-            pa.struct([("x", pa.int64()), ("Y.z", pa.list_(pa.struct([("_b", pa.bool_())])))]),
+            struct_of({"x": INT64, "Y.z": list_of(struct_of({"_b": BOOLEAN}))}),
             "struct<x:bigint,y.z:array<struct<_b:boolean>>>",
         ),
         # Words of the type language are names as well as any.
-        (pa.struct([("struct", pa.int64()), ("array", pa.string())]), "struct<struct:bigint,array:string>"),
-        (pa.struct([("größe", pa.int64()), ("名前", pa.string())]), "struct<größe:bigint,名前:string>"),
+        (struct_of({"struct": INT64, "array": STRING}), "struct<struct:bigint,array:string>"),
+        (struct_of({"größe": INT64, "名前": STRING}), "struct<größe:bigint,名前:string>"),
     ],
     ids=str,
 )
@@ -66,7 +67,7 @@ def test_types(data_type, hive_type):
     ids=ascii,
 )
 def test_a_column_keeps_its_name_in_lower_case(name, shown):
-    assert said({name: pa.int64()}) == ([(shown, "bigint")], [])
+    assert said({name: INT64}) == ([(shown, "bigint")], [])
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_a_column_keeps_its_name_in_lower_case(name, shown):
     ids=ascii,
 )
 def test_a_column_that_hive_or_glue_cannot_name_is_left_out(name, reason):
-    assert said({name: pa.int64(), "b": pa.string()}) == ([("b", "string")], [(name, reason)])
+    assert said({name: INT64, "b": STRING}) == ([("b", "string")], [(name, reason)])
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_a_column_that_hive_or_glue_cannot_name_is_left_out(name, reason):
     ids=ascii,
 )
 def test_a_member_that_no_type_can_name_is_left_out_alone(name):
-    types = {"s": pa.list_(pa.struct([(name, pa.int64()), ("ok", pa.int64())])), "b": pa.string()}
+    types = {"s": list_of(struct_of({name: INT64, "ok": INT64})), "b": STRING}
     assert said(types) == (
         [("s", "array<struct<ok:bigint>>"), ("b", "string")],
         [(f"s[].{name}", "has other signs than letters, digits, _ and .")],
@@ -120,7 +121,7 @@ def test_a_member_that_no_type_can_name_is_left_out_alone(name):
 
 
 def test_an_object_without_any_member_left_is_no_column():
-    types = {"s": pa.struct([("a-b", pa.struct([("c", pa.int64())])), ("d", pa.struct([("İ", pa.int64())]))])}
+    types = {"s": struct_of({"a-b": struct_of({"c": INT64}), "d": struct_of({"İ": INT64})})}
     assert said(types) == (
         [],
         [
@@ -131,7 +132,7 @@ def test_an_object_without_any_member_left_is_no_column():
 
 
 def test_the_jobs_own_columns_come_last():
-    found = catalog_columns({"a": pa.int64()}, has_rescued=True)
+    found = catalog_columns({"a": INT64}, has_rescued=True)
     assert found.columns == (
         CatalogColumn("a", "bigint"),
         *(CatalogColumn(*pair) for pair in OWN),
@@ -141,8 +142,8 @@ def test_the_jobs_own_columns_come_last():
 
 def test_members_that_a_types_length_has_no_room_for_are_left_out():
     """The first stay, as they are there already when more come."""
-    few = pa.struct([(f"member_{number:05}", pa.int64()) for number in range(4_000)])
-    more = pa.struct([(f"member_{number:05}", pa.int64()) for number in range(8_000)])
+    few = struct_of({(f"member_{number:05}", INT64) for number in range(4_000)})
+    more = struct_of({(f"member_{number:05}", INT64) for number in range(8_000)})
     ((_, text),), left_out = said({"s": more})
     assert len(text) <= 131_072
     assert len(text) > 131_000
@@ -155,13 +156,13 @@ def test_members_that_a_types_length_has_no_room_for_are_left_out():
 def test_columns_that_the_tables_metadata_has_no_room_for_are_left_out(monkeypatch):
     monkeypatch.setattr("glue_jobs.catalog.types.MOST_METADATA_BYTES", 50_000)
     noise = [hashlib.sha256(b"%d" % number).hexdigest() for number in range(3_000)]
-    columns, left_out = said({name: pa.int64() for name in noise})
+    columns, left_out = said(dict.fromkeys(noise, INT64))
     assert [name for name, _ in columns] + [name for name, _ in left_out] == noise
     assert left_out[0][1] == "the table's metadata is at its limit"
     packed = len(gzip.compress(json.dumps(columns).encode()))
     assert 45_000 < packed < 51_000
     # What is large but packs well is no trouble.
-    alike = {f"measurement_of_the_sensor_{number}": pa.int64() for number in range(3_000)}
+    alike = {f"measurement_of_the_sensor_{number}": INT64 for number in range(3_000)}
     assert said(alike)[1] == []
 
 
@@ -175,7 +176,7 @@ def members_of(inner):
 
 
 TYPES = st.recursive(
-    st.sampled_from([pa.bool_(), pa.int64(), pa.float64(), pa.string()]),
+    st.sampled_from([BOOLEAN, INT64, FLOAT64, STRING]),
     lambda inner: inner.map(pa.list_) | members_of(inner).map(pa.struct),
     max_leaves=8,
 )

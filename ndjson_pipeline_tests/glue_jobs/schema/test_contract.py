@@ -1,18 +1,18 @@
 import json
 import threading
 
-import pyarrow as pa
 import pytest
 
 from glue_jobs.errors import SchemaContractError
 from glue_jobs.schema.contract import SchemaContract, SchemaContractStore
+from glue_jobs.schema.types import BOOLEAN, FLOAT64, INT64, STRING, list_of, struct_of
 from ndjson_pipeline_tests.glue_jobs.conftest import NOW
 
 TYPES = {
-    "a": pa.int64(),
-    "id.orig": pa.string(),
-    "": pa.float64(),
-    "s": pa.struct([("x", pa.list_(pa.struct([("<y>", pa.bool_())])))]),
+    "a": INT64,
+    "id.orig": STRING,
+    "": FLOAT64,
+    "s": struct_of({"x": list_of(struct_of({"<y>": BOOLEAN}))}),
 }
 
 
@@ -22,7 +22,7 @@ def store_of(lake, prefix=""):
 
 def adding(name, data_type=None):
     return lambda current: current.extended(
-        {name: data_type or pa.int64(), **current.types} if name not in current.types else current.types,
+        {name: data_type or INT64, **current.types} if name not in current.types else current.types,
         False,
         ["s3://m/1"],
         NOW,
@@ -44,8 +44,8 @@ def test_is_read_as_it_was_written(lake):
 def test_keeps_its_history(lake):
     store = store_of(lake)
     store.extend(adding("a"))
-    store.extend(adding("b", pa.struct([("x", pa.int64())])))
-    wider = {"a": pa.int64(), "b": pa.struct([("x", pa.int64()), ("y", pa.list_(pa.int64()))])}
+    store.extend(adding("b", struct_of({"x": INT64})))
+    wider = {"a": INT64, "b": struct_of({"x": INT64, "y": list_of(INT64)})}
     store.extend(lambda current: current.extended(wider, True, ["s3://m/2"], NOW))
     assert store.extend(lambda current: current.extended(wider, False, [], NOW)).version == 3
     history = lake.schema()["history"]
@@ -85,10 +85,10 @@ def test_the_first_of_two_decides_a_type(lake):
     def change(current):
         calls.append(current.version)
         if len(calls) == 1:
-            other.extend(adding("a", pa.string()))
-        return adding("a", pa.int64())(current)
+            other.extend(adding("a", STRING))
+        return adding("a", INT64)(current)
 
-    assert dict(store.extend(change).types) == {"a": pa.string()}
+    assert dict(store.extend(change).types) == {"a": STRING}
     assert calls == [0, 1]
 
 
