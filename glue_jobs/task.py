@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from glue_jobs.errors import GlueJobError, MissingInputError, RowCountError
-from glue_jobs.parsing.segments import parse_segment
+from glue_jobs.parsing.row_reading import row_reader
 from glue_jobs.reading.inputs import open_files
-from glue_jobs.reading.lines import LineCutter, Rejected
+from glue_jobs.reading.lines import Rejected
+from glue_jobs.reading.reader import FileReader, Reading
 from glue_jobs.reporting.report import FileNote
 from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.fit import can_become
@@ -26,10 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    import pyarrow as pa
     from mypy_boto3_s3 import S3Client
 
-    from glue_jobs.parsing.segments import Parsed
+    from glue_jobs.parsing.rows_read import Rows
     from glue_jobs.reading.inputs import InputFile
     from lambda_ingest.contract.manifest import ManifestFile
 
@@ -61,6 +61,7 @@ class PartTask:
         quarantine_bucket: where rejected records go; None where there is none.
         rejects_key: their name there.
         region: of the worker's S3 client; None leaves it to the worker's settings.
+        reading: how the files become records.
     """
 
     manifest_uri: str
@@ -76,6 +77,7 @@ class PartTask:
     rejects_key: str
     region: str | None
     generation: int = 0
+    reading: Reading = field(default_factory=Reading)
 
 
 @dataclass(frozen=True)
@@ -161,20 +163,20 @@ class _Conversion:
 
     def __init__(self, task: PartTask, client: S3Client, columns: Columns, has_rescued: bool) -> None:
         self.learning = Learning(columns)
-        self.rescued = 0
-        self._columns = self.learning.columns
-        self._tallies = Tallies()
+        self.has_rescued = has_rescued
         self._task = task
         self._client = client
-        self.has_rescued = has_rescued
-        self._rescued_names: set[str] | None = set()
+        self._rows = row_reader(self.learning)
+        self._waiting: list[Rows] = []
         self._rejects = RejectsWriter(client, task.quarantine_bucket, task.rejects_key, task.manifest_uri)
         self._sink: UploadSink | None = None
         self._encoder: ParquetEncoder | None = None
-        self._waiting: list[tuple[pa.Table, pa.Array | None, int]] = []
-        self._waiting_bytes = 0
         self._outgrown = False
         self._lines = 0
+        self._rejected_bytes = 0
+        self._records_rescued = 0
+        self._tallies = Tallies()
+        self._rescued_names: set[str] | None = set()
         self._input_bytes = 0
         self._missing: list[FileNote] = []
         self._unreadable: list[FileNote] = []
@@ -190,21 +192,22 @@ class _Conversion:
         try:
             for position, file in enumerate(open_files(self._client, self._task.files)):
                 try:
-                    self._take(file, position)
+                    self._read(file, position)
                 except MissingInputError as error:
                     self._missing.append(FileNote(error.uri, error.reason))
                 self._input_bytes += file.bytes_read
+            self._take_rows()
             self.learning.finish()
-            self._follow_columns()
+            self._encode()
             return None if self._outgrown else self._finish()
         finally:
             # What is finished by now does not mind.
+            self._rows.close()
             self._rejects.abort()
             if self._sink is not None:
                 self._sink.abort()
 
     def _finish(self) -> PartResult:
-        self._encode()
         written, upload = 0, None
         started = time.perf_counter()
         if self._encoder is not None:
@@ -224,7 +227,8 @@ class _Conversion:
             records_read=self._lines,
             records_written=written,
             records_rejected=self._rejects.count,
-            records_rescued=self.rescued,
+            rejected_bytes=self._rejected_bytes,
+            records_rescued=self._records_rescued,
             rescued_columns=most_frequent(self._tallies.counts, _PLACES_TOLD),
             rescued_names=None if self._rescued_names is None else frozenset(self._rescued_names),
             input_bytes=self._input_bytes,
@@ -237,19 +241,33 @@ class _Conversion:
             seconds=self._seconds,
         )
 
-    def _take(self, file: InputFile, position: int) -> None:
-        for segment in LineCutter().segments(self._timed(file.pieces())):
+    def _read(self, file: InputFile, position: int) -> None:
+        reader = FileReader(self._task.reading)
+        uri = file.file.uri
+        lines, rejected, ends = self._lines, self._rejects.count, len(self._unreadable)
+        for segment in reader.segments(self._timed(file.pieces())):
             if isinstance(segment, Rejected):
                 self._lines += 1
-                self._rejects.write(segment, file.file.uri)
+                self._reject(segment, uri)
                 if segment.ends_file:
-                    self._unreadable.append(FileNote(file.file.uri, segment.reason))
+                    self._unreadable.append(FileNote(uri, segment.reason))
                 continue
             started = time.perf_counter()
-            self._keep(parse_segment(segment, self.learning), file.file.uri, position)
+            count = self._rows.read(segment, position)
+            self._lines += count.lines
+            for line in count.rejected:
+                self._reject(line, uri)
             self._seconds["parse"] += time.perf_counter() - started
-            if self._waiting_bytes >= ROW_GROUP_BYTES:
+            if self._rows.size >= ROW_GROUP_BYTES:
+                self._take_rows()
                 self._encode()
+        found = self._lines - lines
+        if found and found == self._rejects.count - rejected and ends == len(self._unreadable):
+            self._unreadable.append(FileNote(uri, reader.why_no_record()))
+
+    def _reject(self, rejected: Rejected, uri: str) -> None:
+        self._rejects.write(rejected, uri)
+        self._rejected_bytes += rejected.lost_bytes
 
     def _timed(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         started = time.perf_counter()
@@ -260,75 +278,70 @@ class _Conversion:
             del piece
             started = time.perf_counter()
 
-    def _keep(self, parsed: Parsed, uri: str, position: int) -> None:
-        self._lines += parsed.lines
-        for rejected in parsed.rejected:
-            self._rejects.write(rejected, uri)
-        self._follow_columns()
-        if parsed.rescued is not None:
-            self._note_rescued(parsed)
-        if self._outgrown:
-            self._waiting.clear()
-            self._waiting_bytes = 0
-        elif parsed.table.num_rows:
-            self._waiting.append((parsed.table, parsed.rescued, position))
-            self._waiting_bytes += parsed.table.nbytes
+    def _take_rows(self) -> None:
+        """Take the rows that wait, and note what is rescued in them."""
+        started = time.perf_counter()
+        for rows in self._rows.take():
+            if rows.rescued is not None:
+                self._note_rescued(rows)
+            if not self._outgrown:
+                self._waiting.append(rows)
+        self._seconds["parse"] += time.perf_counter() - started
 
-    def _note_rescued(self, parsed: Parsed) -> None:
-        self.rescued += parsed.records_rescued
-        self._tallies.merge(parsed.tallies.counts)
+    def _note_rescued(self, rows: Rows) -> None:
+        self._records_rescued += rows.records_rescued
+        self._tallies.merge(rows.tallies.counts)
         if self._rescued_names is not None:
-            self._rescued_names |= parsed.rescued_names
+            self._rescued_names |= rows.rescued_names
             if len(self._rescued_names) > _MOST_RESCUED_NAMES:
                 self._rescued_names = None
         self.has_rescued = True
-        if self._encoder is not None and not self._encoder.has_rescued:
-            self._outgrown = True
 
-    def _follow_columns(self) -> None:
-        """Take note of columns that changed, and of rows that were made for others than these."""
-        before, after = self._columns, self.learning.columns
-        self._columns = after
-        if before is after:
-            return
-        changed = after.changed_names(before)
+    def _are_outgrown(self, rows: Rows) -> bool:
+        """Return whether rows made for earlier columns are not the same for the columns of now."""
+        before, after = rows.columns, self.learning.columns
+        changed = set() if before is after else after.changed_names(before)
         if not changed:
-            return
-        is_rescued = self._rescued_names is None or not self._rescued_names.isdisjoint(changed)
-        # Rows lie already in fewer columns, or something was rescued that has a column now, or what was taken
-        # is nothing for the columns of now.
-        self._outgrown = (
-            self._outgrown
-            or self._encoder is not None
-            or is_rescued
-            or not all(
-                name in after.types and can_become(column, after.types[name])
-                for name, column in before.types.items()
-            )
+            return False
+        # Something may be rescued that has a column now, or taken that is nothing for the columns of now.
+        return not rows.rescued_names.isdisjoint(changed) or not all(
+            name in after.types and can_become(column, after.types[name])
+            for name, column in before.types.items()
         )
 
     def _encode(self) -> None:
-        if not self._waiting:
-            return
+        """Encode the rows that wait, unless they or those before them need other columns."""
         started = time.perf_counter()
-        if self._encoder is None:
-            task = self._task
-            self._sink = UploadSink(
-                self._client,
-                task.output_bucket,
-                task.output_key,
-                "application/vnd.apache.parquet",
-                {GENERATION_METADATA: str(task.generation)},
-            )
-            self._encoder = ParquetEncoder(
-                self._sink,
-                self.learning.columns,
-                self.has_rescued,
-                task.codec,
-                task.processed_at,
-                [file.uri for file in task.files],
-            )
-        self._encoder.write(self._waiting)
-        self._waiting.clear()
-        self._waiting_bytes = 0
+        columns, encoder = self.learning.columns, self._encoder
+        # Rows lie already in other columns, or without one for what does not fit.
+        if encoder is not None and (
+            encoder.columns.types != columns.types or (self.has_rescued and not encoder.has_rescued)
+        ):
+            self._outgrown = True
+        self._outgrown = self._outgrown or any(map(self._are_outgrown, self._waiting))
+        waiting, self._waiting = self._waiting, []
+        if self._outgrown or not waiting:
+            return
+        if encoder is None:
+            encoder = self._open_encoder()
+        encoder.write(waiting)
         self._seconds["encode"] += time.perf_counter() - started
+
+    def _open_encoder(self) -> ParquetEncoder:
+        task = self._task
+        self._sink = UploadSink(
+            self._client,
+            task.output_bucket,
+            task.output_key,
+            "application/vnd.apache.parquet",
+            {GENERATION_METADATA: str(task.generation)},
+        )
+        self._encoder = ParquetEncoder(
+            self._sink,
+            self.learning.columns,
+            self.has_rescued,
+            task.codec,
+            task.processed_at,
+            [file.uri for file in task.files],
+        )
+        return self._encoder

@@ -12,6 +12,7 @@ from glue_jobs.parsing.judging import judge
 from glue_jobs.parsing.line_shapes import LineShapes
 from glue_jobs.parsing.records import NotARecordError, load_record
 from glue_jobs.parsing.rows import rows_of
+from glue_jobs.parsing.rows_read import Rows, SegmentCount
 from glue_jobs.reading.lines import BLANKS, Lines
 from glue_jobs.schema.columns import Columns, fold
 from glue_jobs.schema.tallies import Tallies
@@ -50,6 +51,51 @@ class Parsed:
     records_rescued: int = 0
     tallies: Tallies = field(default_factory=Tallies)
     rescued_names: frozenset[str] = frozenset()
+
+
+class ArrowRowReader:
+    """Reads segments by Arrow's parser and the rules; each becomes rows of its own.
+
+    Args:
+        learning: what is known of the columns; takes in what the lines teach.
+    """
+
+    def __init__(self, learning: Learning) -> None:
+        self._learning = learning
+        self._waiting: list[Rows] = []
+        self.size = 0
+
+    def read(self, segment: Segment, position: int) -> SegmentCount:
+        """Read whole lines; they become rows or are rejected.
+
+        Args:
+            segment: the lines.
+            position: of their file among the part's.
+        """
+        parsed = parse_segment(segment, self._learning)
+        if parsed.table.num_rows:
+            self._waiting.append(
+                Rows(
+                    parsed.table,
+                    parsed.rescued,
+                    parsed.columns,
+                    ((position, parsed.table.num_rows),),
+                    parsed.records_rescued,
+                    parsed.tallies,
+                    parsed.rescued_names,
+                )
+            )
+            self.size += parsed.table.nbytes
+        return SegmentCount(parsed.lines, parsed.rejected)
+
+    def take(self) -> list[Rows]:
+        """Return the rows that wait, in order."""
+        waiting, self._waiting, self.size = self._waiting, [], 0
+        return waiting
+
+    def close(self) -> None:
+        """Free the rows that wait."""
+        self._waiting = []
 
 
 def parse_segment(segment: Segment, learning: Learning) -> Parsed:

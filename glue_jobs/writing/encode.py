@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from glue_jobs.parsing.rows_read import Rows
     from glue_jobs.schema.columns import Columns
     from glue_jobs.writing.upload import UploadSink
 
@@ -62,13 +64,13 @@ class ParquetEncoder:
             metadata_collector=self._footers,
         )
 
-    def write(self, tables: Sequence[tuple[pa.Table, pa.Array | None, int]]) -> None:
-        """Write tables as one row group.
+    def write(self, tables: Sequence[Rows]) -> None:
+        """Write rows as one row group.
 
         Args:
-            tables: each with its column of what did not fit, and the position of its file in `source_uris`.
+            tables: rows that can become the file's columns, from files by their positions in `source_uris`.
         """
-        complete = pa.concat_tables([self._completed(*table) for table in tables])
+        complete = pa.concat_tables(map(self._completed, tables))
         self._writer.write_table(complete, row_group_size=max(1, complete.num_rows))
 
     def finish(self) -> int:
@@ -76,12 +78,14 @@ class ParquetEncoder:
         self._writer.close()
         return int(self._footers[0].num_rows)
 
-    def _completed(self, table: pa.Table, rescued: pa.Array | None, source: int) -> pa.Table:
-        rows = table.num_rows
+    def _completed(self, rows: Rows) -> pa.Table:
+        count = rows.table.num_rows
+        positions, counts = zip(*rows.sources, strict=True)
+        sources = pa.array(np.repeat(np.array(positions, np.int32), counts))
         added = [
-            pa.repeat(self._processed_at, rows),
-            pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(source, pa.int32()), rows), self._sources),
+            pa.repeat(self._processed_at, count),
+            pa.DictionaryArray.from_arrays(sources, self._sources),
         ]
         if self.has_rescued:
-            added.append(pa.nulls(rows, pa.string()) if rescued is None else rescued)
-        return pa.Table.from_arrays([*conform(table, self.columns).columns, *added], schema=self._schema)
+            added.append(pa.nulls(count, pa.string()) if rows.rescued is None else rows.rescued)
+        return pa.Table.from_arrays([*conform(rows.table, self.columns).columns, *added], schema=self._schema)
