@@ -1,7 +1,6 @@
 import json
 import re
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +10,7 @@ from glue_jobs.reading.lines import LineCutter, Segment
 from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.fit import conform
 from glue_jobs.schema.learning import Learning
-from glue_jobs.schema.types import FLOAT64, INT64, STRING, struct_of
+from glue_jobs.schema.types import FLOAT64, INT64, STRING, Kind, struct_of
 from ndjson_pipeline_tests.glue_jobs.generated import ANY_RECORD, RECORDS
 from ndjson_pipeline_tests.glue_jobs.records import canonical, record_of, without_nulls
 
@@ -115,9 +114,6 @@ NOT_A_RECORD = [
     (b'{"a":1}\r{"a":2}', "invalid JSON: Extra data"),
     (b'{"a":1,"a":2}', "twice"),
     (b'{"t":"x","l":[{"b":1,"b":1}]}', "twice"),
-    (b'{"a":NaN}', "NaN and Infinity"),
-    (b'{"a":-Infinity}', "NaN and Infinity"),
-    (b'{"z":[NaN]}', "NaN and Infinity"),
     (b'{"a":Inf}', "invalid JSON"),
     (b'{"z":' * 100_000 + b"1" + b"}" * 100_000, "nested deeper than 200"),
     (b'{"z":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested deeper than 200"),
@@ -130,6 +126,9 @@ RESCUED = [
     (b'{"a":[1]}', b'{"a":[1]}'),
     (b'{"a":{"b":1},"t":"kept"}', b'{"a":{"b":1}}'),
     (b'{"a":1e999}', b'{"a":1e999}'),
+    (b'{"a":NaN}', b'{"a":"NaN"}'),
+    (b'{"a":-Infinity}', b'{"a":"-Infinity"}'),
+    (b'{"z":[NaN]}', b'{"z":["NaN"]}'),
     (b'{"t":1}', b'{"t":1}'),
     (b'{"t":1.50}', b'{"t":1.50}'),
     (b'{"t":"\\ud800"}', b'{"t":"\\ud800"}'),
@@ -187,7 +186,7 @@ def among(line, before, after):
     return parsed
 
 
-PLACES = pytest.mark.parametrize(("before", "after"), [(2, 1), (0, 3), (3, 0), (5000, 5000)])
+PLACES = pytest.mark.parametrize(("before", "after"), [(2, 1), (0, 3), (3, 0), (400, 400)])
 
 
 @PLACES
@@ -214,7 +213,8 @@ def test_what_does_not_fit_stays_with_its_row(line, rescued, before, after):
     assert [text for text in texts if text is not None] == [rescued.decode()]
     assert texts[before] == rescued.decode()
     if len(line) < 5000:
-        assert canonical(rows(parsed)[before]) == canonical(json.loads(line))
+        expected = json.loads(line, parse_constant=str)
+        assert canonical(rows(parsed)[before]) == canonical(expected)
 
 
 @PLACES
@@ -226,7 +226,7 @@ def test_what_fits_is_in_its_column(line, before, after):
     assert canonical(rows(parsed)[before]) == canonical(json.loads(line))
 
 
-@pytest.mark.parametrize("line", [b"[1]", b'{"a":NaN}'])
+@pytest.mark.parametrize("line", [b"[1]", b'{"a":?}'])
 def test_a_line_that_is_all_of_a_segment(line):
     parsed = parse(line)
     assert (parsed.lines, parsed.table.num_rows, len(parsed.rejected)) == (1, 0, 1)
@@ -262,8 +262,10 @@ def test_alternating_types_are_rescued_for_the_fewer():
         (["0.5", "18446744073709551615"], FLOAT64, 1),
         (["1e20", "0.5"], FLOAT64, 0),
         (["0.5", "1e999"], FLOAT64, 1),
-        (["1e-999", "0.5"], FLOAT64, 0),
-        (["0.1234567890123456789", "1"], FLOAT64, 0),
+        (["1e-999", "0.5"], FLOAT64, 1),
+        (["0.1234567890123456789", "1"], FLOAT64, 1),
+        (["0.30000000000000004", "1"], FLOAT64, 0),
+        (["5.960464477539063e-08", "1"], FLOAT64, 0),
     ],
 )
 @pytest.mark.parametrize("times", [1, 500])
@@ -363,9 +365,9 @@ def described(types):
 
 
 def described_type(found):
-    if pa.types.is_struct(found):
-        return described({member.name: member.type for member in found})
-    return [described_type(found.value_type)] if pa.types.is_list(found) else str(found)
+    if found.kind is Kind.STRUCT:
+        return described(found.by_name)
+    return [found.kind, described_type(found.item)] if found.item is not None else str(found)
 
 
 @settings(max_examples=100, deadline=None)
