@@ -72,6 +72,12 @@ class Batch:
         self._positions.append(position)
         self.size += len(text) + 1
 
+    def add_all(self, texts: list[bytes], positions: NDArray[np.intp]) -> None:
+        """Take lines that are in the buffer; they hold no newline."""
+        self._texts += texts
+        self._positions += positions.tolist()
+        self.size += sum(map(len, texts)) + len(texts)
+
     def add_placed(self, text: bytes, line_number: int, offset: int) -> None:
         """Take a line whose place is known."""
         self._texts.append(text)

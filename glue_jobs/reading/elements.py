@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from glue_jobs.reading.batches import Batch, TextBuffer
 from glue_jobs.reading.envelopes import HELD_BYTES, Envelopes
 from glue_jobs.reading.lines import (
@@ -20,7 +22,8 @@ from glue_jobs.reading.lines import (
 )
 from glue_jobs.reading.plain_lines import PlainLines
 from glue_jobs.reading.record_path import EACH
-from glue_jobs.reading.recovery import Recovery, first_name, last_sign
+from glue_jobs.reading.recovery import MOST_INDENTATION, Recovery, first_name, last_sign
+from glue_jobs.reading.scan import Scan
 from glue_jobs.reading.structure import Fault, structure_of
 
 if TYPE_CHECKING:
@@ -40,6 +43,8 @@ _WHITE: Final = b" \t\r\n"
 _WHITE_RUN: Final = re.compile(rb"[ \t\r\n]*")
 _BETWEEN_LINES: Final = _WHITE_RUN
 _BETWEEN_OBJECTS: Final = re.compile(rb"(?:[ \t\r\n,\x1e]|\\n)*")
+_GAP_BETWEEN_OBJECTS: Final = _BETWEEN_OBJECTS
+_GAP_BETWEEN_ITEMS: Final = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
 # What may stand behind an object that stands for itself.
 _BEHIND: Final = re.compile(rb"[ \t\r]*(?:,[ \t\r]*)*(?:([\n{\[\x1e]|\\n)|(\\?\Z))")
 _LONE_RETURN: Final = re.compile(rb"\r(?!\n)")
@@ -252,7 +257,10 @@ class ElementReader:
             _WHITE
         )
         self._position = line_start if begins_line else start
-        if start == len(data) or (self._finds_objects and data[start:] == b"\\" and not self._is_final):
+        is_cut = (
+            self._finds_objects and start == len(data) - 1 and data[start] in b"\\" and not self._is_final
+        )
+        if start == len(data) or is_cut:
             self._position = start
             self._needed = len(data) - start + 1
             # White space before a value in its line is not needed to know that it begins it.
@@ -327,8 +335,8 @@ class ElementReader:
         end = min(len(data), start + self._window)
         around = bytes(frame.sign for frame in frames[1:])
         structure = structure_of(data[start:end], around, not self._finds_objects)
-        scan = _Scan(structure, start, self._deepest_level(structure))
-        while scan.index < len(scan.at):
+        scan = Scan(structure, start, self._deepest_level(structure))
+        while not scan.is_over:
             frame = frames[-1]
             if frame.sign == _OPEN_OBJECT:
                 goes_on = self._in_object(frame, scan)
@@ -406,7 +414,7 @@ class ElementReader:
     def _misplaced(self, structure: Structure, item: int, start: int, end: int) -> Fault | None:
         data, level = self._buffer.data, len(self._frames) - 1
         indentation = max(self._indentation(item), self._outer_indentation(item))
-        pattern = re.compile(rb"\n[ \t]{0,%d}(,?)[ \t]*(\{)" % min(indentation, 1000))
+        pattern = re.compile(rb"\n[ \t]{0,%d}(,?)[ \t]*(\{)" % min(indentation, MOST_INDENTATION))
         for match in pattern.finditer(data, item, end):
             before = ord(",") if match[1] else last_sign(data, match.start())
             if structure.is_misplaced(match.start(2) - start, before, level):
@@ -416,18 +424,21 @@ class ElementReader:
     def _indentation(self, item: int) -> int:
         """Return how far an item is indented where it begins its line; else 0."""
         data = self._buffer.data
-        line_start = data.rfind(b"\n", 0, item) + 1
-        before = data[max(line_start, item - 1001) : item]
+        earliest = max(0, item - MOST_INDENTATION - 1)
+        line_start = data.rfind(b"\n", earliest, item) + 1
+        before = data[max(line_start, earliest) : item]
         return 0 if before.strip(b" \t,[") else len(before)
 
     def _outer_indentation(self, item: int) -> int:
         return self._frames[1].indentation if len(self._frames) > 1 else self._indentation(item)
 
-    def _in_top(self, scan: _Scan) -> bool:
+    def _in_top(self, scan: Scan) -> bool:
         """Take values that stand for themselves, up to the beginning of one that is walked."""
         data = self._buffer.data
         begin = -1
-        while scan.index < len(scan.at):
+        if not self._steps:
+            self._take_pairs(scan, 0, _GAP_BETWEEN_OBJECTS)
+        while not scan.is_over:
             place, sign, level = scan.next()
             if level:
                 continue
@@ -485,10 +496,12 @@ class ElementReader:
     def _level(self, step: int) -> int:
         return sum(name is not EACH for name in self._steps[:step])
 
-    def _in_list(self, frame: _Frame, scan: _Scan) -> bool:
+    def _in_list(self, frame: _Frame, scan: Scan) -> bool:
         depth = len(self._frames) - 1
         is_record = frame.step == len(self._steps)
-        while scan.index < len(scan.at):
+        if is_record and not frame.is_behind:
+            self._take_pairs(scan, depth, _GAP_BETWEEN_ITEMS)
+        while not scan.is_over:
             place, sign, level = scan.next()
             if level > depth:
                 continue
@@ -504,6 +517,38 @@ class ElementReader:
             self._take_item(frame, scan.mark, place, is_record)
             return self._leave(place, scan)
         return True
+
+    def _take_pairs(self, scan: Scan, level: int, gap: re.Pattern[bytes]) -> None:
+        """Take records that stand one after the other, many at once, but for the last one in sight.
+
+        Args:
+            scan: at the beginning of the first.
+            level: of their brackets.
+            gap: what is between two.
+        """
+        found = scan.pairs(level)
+        if found is None or not self._white_until(scan.mark, found.opens[0]):
+            return
+        data = self._buffer.data
+        count = found.regular(
+            np.frombuffer(data, np.uint8), lambda start, end: gap.fullmatch(data, start, end)
+        )
+        opens, closes = found.opens[:count], found.closes[:count]
+        if not count:
+            return
+        if int((closes - opens).max()) >= self._max_bytes:
+            return
+        texts = [data[start:end] for start, end in zip(opens.tolist(), (closes + 1).tolist(), strict=True)]
+        if self._finds_objects and data.find(b"\n", int(opens[0]), int(closes[-1])) >= 0:
+            texts = [text.replace(b"\n", b" ") for text in texts]
+        self._last_item = texts[-1]
+        if self._envelopes is None:
+            self._batch.add_all(texts, opens)
+        else:
+            lines = self._buffer.line + np.searchsorted(self._buffer.newlines, opens)
+            for text, line, start in zip(texts, lines.tolist(), opens.tolist(), strict=True):
+                self._envelopes.add(text, line, self._buffer.offset + start)
+        scan.skip(found, count, is_after_comma=gap is _GAP_BETWEEN_ITEMS)
 
     def _white_until(self, mark: int, place: int) -> bool:
         match = _WHITE_RUN.match(self._buffer.data, mark)
@@ -523,10 +568,10 @@ class ElementReader:
         else:
             self._reject_pathless(start, end, frame.step)
 
-    def _in_object(self, frame: _Frame, scan: _Scan) -> bool:
+    def _in_object(self, frame: _Frame, scan: Scan) -> bool:
         depth = len(self._frames) - 1
         value_at, is_walked = -1, False
-        while scan.index < len(scan.at):
+        while not scan.is_over:
             place, sign, level = scan.next()
             if level > depth:
                 continue
@@ -596,7 +641,7 @@ class ElementReader:
                 return False
         return True
 
-    def _leave(self, place: int, scan: _Scan) -> bool:
+    def _leave(self, place: int, scan: Scan) -> bool:
         """End the innermost object or list, whose closing sign is at a place; return whether to go on."""
         frame = self._frames[-1]
         if frame.beginning is not None and frame.sign == _OPEN_OBJECT and not frame.is_found:
@@ -748,32 +793,6 @@ class ElementReader:
         self._out.append(
             Rejected(line, offset, str(failure), raw, ends_file=True, unread_bytes=failure.unread_bytes)
         )
-
-
-class _Scan:
-    """A walk over the signs of a window.
-
-    Attributes:
-        at: their places in the buffer.
-        index: of the next one.
-        mark: all before it in the buffer is done.
-        is_left: whether the rest of the window is not to be looked at as it was found.
-        needs_more: whether more bytes are needed to go on.
-    """
-
-    def __init__(self, structure: Structure, start: int, deepest_level: int) -> None:
-        self.at, self._signs, self._levels = structure.upto(deepest_level)
-        self._start = start
-        self.index = 0
-        self.mark = start
-        self.is_left = False
-        self.needs_more = False
-
-    def next(self) -> tuple[int, int, int]:
-        """Return place, sign and level of the next sign."""
-        index = self.index
-        self.index += 1
-        return self.at[index] + self._start, self._signs[index], self._levels[index]
 
 
 def _gathered(pieces: Iterable[bytes], step_bytes: int) -> Iterator[bytes]:

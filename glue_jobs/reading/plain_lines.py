@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
     from glue_jobs.reading.batches import TextBuffer
 
-_OPENING, _CLOSING, _RETURN = b"{}\r"
+_OPENING, _CLOSING, _RETURN, _COMMA, _LETTER_N, _BACKSLASH = b"{}\r,n\\"
 _BLANKS: Final = b" \t\r"
-_TWO_OBJECTS: Final = re.compile(rb"\}[ \t\r\x1e]*(?:\\n)?[ \t]*\{")
-_FIRST_NAME: Final = re.compile(rb'\{[ \t]*("(?:[^"\\\n]|\\.)*+")')
+_IS_BLANK: Final = np.array([sign in _BLANKS for sign in range(256)])
+_IS_END: Final = np.array([sign in b"}\x1e" for sign in range(256)])
+# What before a { may mean that an object has just ended.
+_IS_TELLING: Final = np.array([sign in b"}\x1e,n" + _BLANKS for sign in range(256)])
+# An object's beginning up to its first name.
+_BEGINNING: Final = re.compile(rb'\{[ \t]*"(?:[^"\\\n]|\\.)*+"')
 _SAMPLE_BYTES: Final = 16_384
 # Where more lines than this share look odd, taking each for itself costs more than scanning them all.
 _MOST_ODD: Final = 0.02
@@ -54,9 +58,7 @@ class PlainLines:
         odd = np.flatnonzero(self._look_odd(data) | (ends - self._starts > max_line_bytes))
         if len(odd) <= _MOST_ODD * len(ends) + 1:
             odd = np.array([row for row in odd.tolist() if not self._is_fine(data, row)], np.intp)
-        adjacent = self._rows_with(_TWO_OBJECTS, data, start)
-        adjacent += self._rows_with(self._beginning_alike(data, start), data, start)
-        self._odd: NDArray[np.intp] = np.union1d(odd, np.array(adjacent, np.intp))
+        self._odd: NDArray[np.intp] = np.union1d(odd, self._rows_with_two(data, start))
         few = _MOST_ODD * len(ends) + 1
         self.is_mostly_odd = len(self._odd) > few or _has_commas_between(data, self._starts, self._ends)
 
@@ -82,18 +84,32 @@ class PlainLines:
         text = data[self._starts[row] : self._ends[row]].strip(_BLANKS)
         return not text or (text[:1] == b"{" and text[-1:] == b"}")
 
-    def _rows_with(self, pattern: re.Pattern[bytes] | None, data: bytes, start: int) -> list[int]:
-        rows: list[int] = []
-        while pattern is not None and (match := pattern.search(data, start, self.end)) is not None:
-            rows.append(int(np.searchsorted(self._ends, match.start())))
-            if len(rows) > _MOST_ODD * len(self._ends) + 1:
-                break
-            start = int(self._ends[rows[-1]])
-        return rows
+    def _rows_with_two(self, data: bytes, start: int) -> NDArray[np.intp]:
+        """Return the lines in which two objects seem to stand next to each other, within text or not."""
+        signs = np.frombuffer(data, np.uint8)
+        opens = np.flatnonzero(signs[start : self.end] == _OPENING) + start
+        before = _before(signs, opens, 1)
+        wanted = np.flatnonzero(_IS_TELLING[before])
+        opens, before = opens[wanted], before[wanted]
+        before = np.where(_IS_BLANK[before], _before(signs, opens, 2), before)
+        # Behind more white space than that it is looked at as if it were one.
+        suspicious = _IS_END[before] | _IS_BLANK[before]
+        letters = np.flatnonzero(before == _LETTER_N)
+        suspicious[letters] = (_before(signs, opens[letters], 2) == _BACKSLASH) | (
+            _before(signs, opens[letters], 3) == _BACKSLASH
+        )
+        beginning = _BEGINNING.match(data, start, self.end)
+        if beginning is not None:
+            alike = np.flatnonzero(before == _COMMA)
+            for distance, sign in enumerate(beginning[0]):
+                alike = alike[signs[np.minimum(opens[alike] + distance, len(signs) - 1)] == sign]
+            suspicious[alike] = True
+        found: NDArray[np.intp] = np.unique(np.searchsorted(self._ends, opens[suspicious]))
+        return found
 
-    def _beginning_alike(self, data: bytes, start: int) -> re.Pattern[bytes] | None:
-        match = _FIRST_NAME.match(data, start, self.end)
-        return re.compile(rb"\}[ \t]*,[ \t]*\{[ \t]*" + re.escape(match[1])) if match else None
+
+def _before(signs: NDArray[np.uint8], places: NDArray[np.intp], distance: int) -> NDArray[np.uint8]:
+    return signs[np.maximum(places - distance, 0)]
 
 
 def _has_commas_between(data: bytes, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> bool:

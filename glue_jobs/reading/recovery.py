@@ -9,7 +9,9 @@ from typing import Final
 _WHITE: Final = b" \t\r\n"
 _ADJACENT: Final = re.compile(rb"\}[ \t\r\x1e]*(\{)[ \t\r\n]*[\"}]")
 _FIRST_NAME: Final = re.compile(rb'\s*\{\s*("(?:[^"\\\n]|\\.)*+")')
-_MOST_INDENTATION: Final = 1000
+# The next element is mostly near, so that little is looked through first.
+_SIGHTS: Final = (4096, 65_536, 1_048_576)
+MOST_INDENTATION: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -45,28 +47,34 @@ class Recovery:
 
     def next_after(self, data: bytes, start: int) -> Restart | None:
         """Return where to go on behind the byte at `start`; None where these bytes do not show it."""
-        end = len(data)
+        for size in _SIGHTS:
+            restart = self._within(data, start, min(len(data), start + size))
+            if restart is not None or start + size >= len(data):
+                return restart
+        return self._within(data, start, len(data))
+
+    def _within(self, data: bytes, start: int, end: int) -> Restart | None:
         found: list[Restart] = []
         if self.ends_at_line:
-            newline = data.find(b"\n", start)
+            newline = data.find(b"\n", start, end)
             if newline >= 0:
                 end = newline
                 found.append(Restart(newline + 1, is_element=False))
         else:
-            if (match := _ADJACENT.search(data, start)) is not None:
-                found.append(Restart(match.start(1), is_element=False))
-                end = match.start(1)
             if (line := self._next_line(data, start, end)) is not None:
                 found.append(line)
                 end = line.at
+            if (match := _ADJACENT.search(data, start, end)) is not None:
+                found.append(Restart(match.start(1), is_element=False))
+                end = match.start(1)
         if self.in_list and self.first_name is not None:
             pattern = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(\{)[ \t\r\n]*" + re.escape(self.first_name))
-            if (match := pattern.search(data, start, end + 1 + len(self.first_name))) is not None:
+            if (match := pattern.search(data, start, end)) is not None:
                 found.append(Restart(match.start(1), is_element=True))
         return min(found, key=lambda restart: restart.at, default=None)
 
     def _next_line(self, data: bytes, start: int, end: int) -> Restart | None:
-        widest = min(max(self.indentation, self.outer_indentation), _MOST_INDENTATION)
+        widest = min(max(self.indentation, self.outer_indentation), MOST_INDENTATION)
         pattern = re.compile(rb"\n([ \t]{0,%d})(,[ \t]*)?(\{)" % widest)
         for match in pattern.finditer(data, start, end):
             follows_comma = bool(match[2]) or last_sign(data, match.start()) == ord(",")

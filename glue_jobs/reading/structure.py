@@ -54,11 +54,6 @@ class Structure:
     levels: NDArray[np.int32]
     fault: Fault | None
 
-    def upto(self, level: int) -> tuple[list[int], list[int], list[int]]:
-        """Return places, signs and levels of those up to a level."""
-        wanted = np.flatnonzero(self.levels <= level)
-        return self.at[wanted].tolist(), self.signs[wanted].tolist(), self.levels[wanted].tolist()
-
     def is_misplaced(self, place: int, before: int, level: int) -> bool:
         """Return whether an object begins at a place where none may.
 
