@@ -1,4 +1,4 @@
-# make setup   the environment, .venv, from the hashes of requirements.lock
+# make setup   the environment, .venv, from the hashes of requirements.lock; the native parser, if there is a compiler
 # make demo    the whole platform once, on this machine, every number checked
 # make dev     the same, until Ctrl-C
 # make test    the tests, in lanes; needs this machine alone, and a chromium for those of the UI, else skipped
@@ -14,6 +14,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.installed
+NATIVE := .venv/.native
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test soak bench check format lock audit package deploy destroy clean
@@ -21,7 +22,7 @@ STAMP := .venv/.installed
 help:
 	@sed -n 's/^# //p' Makefile
 
-setup: $(STAMP)
+setup: $(STAMP) $(NATIVE)
 
 # No dependency is resolved here: the lock is complete, and each file's hash is checked.
 $(STAMP): requirements.lock pyproject.toml
@@ -30,6 +31,11 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q lambda_ingest glue_jobs ndjson_pipeline
+	touch $@
+
+# The native parser, by the machine's compiler; without one the job runs on pyarrow's, several times slower.
+$(NATIVE): $(STAMP) $(wildcard glue_jobs/native/source/*) glue_jobs/native/build.py
+	$(BIN)/python -m glue_jobs.native.build
 	touch $@
 
 demo: setup
@@ -78,6 +84,7 @@ lock: setup
 	$(COMPILE) pyproject.toml --extra production -c requirements.lock -o deploy/locks/code_location.lock
 	$(COMPILE) --group lambda -c requirements.lock -o deploy/locks/lambda.lock
 	$(COMPILE) --group glue -c requirements.lock -o deploy/locks/glue.lock
+	$(COMPILE) --group native -o deploy/locks/native.lock
 
 audit: setup
 	$(BIN)/python deploy/locks/audit.py
@@ -97,4 +104,5 @@ destroy: setup
 		$(if $(CONFIRM),--confirm $(CONFIRM))
 
 clean:
+	rm -f glue_jobs/native/*.so
 	rm -rf .venv .local build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -11,6 +11,7 @@ from pathlib import Path
 from deploy.driver.commands import Commands
 from deploy.driver.image_context import context_files, image_tag
 from deploy.driver.lambda_zip import lambda_zip
+from deploy.driver.native_library import COMPILER, MACHINE, native_library
 from deploy.driver.wheels import GLUE, LAMBDA, pins_of, wheels_of
 from ndjson_pipeline.deployment.packaging import glue_package
 
@@ -66,11 +67,11 @@ class Packages:
 
 
 def make_packages(folder: Path, commands: Commands, *, root: Path = ROOT) -> Packages:
-    """Write everything anew; wheels are kept from one time to the next.
+    """Write everything anew; wheels and the compiler are kept from one time to the next.
 
     Args:
         folder: where to.
-        commands: runs pip.
+        commands: runs pip, and the compiler.
         root: the project's checkout, which is also what is imported.
 
     Raises:
@@ -86,7 +87,8 @@ def make_packages(folder: Path, commands: Commands, *, root: Path = ROOT) -> Pac
         )
         for target in (LAMBDA, GLUE)
     }
-    glue = glue_package(pins_of(wheels[GLUE]), wheels[GLUE])
+    library = native_library(lock=locks / f"{COMPILER.name}.lock", folder=folder, commands=commands)
+    glue = glue_package(pins_of(wheels[GLUE]), wheels[GLUE], {MACHINE: library})
     context = context_files(root)
     described = json.dumps(glue.description(), indent=2, sort_keys=True) + "\n"
     files = {

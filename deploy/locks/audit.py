@@ -18,6 +18,7 @@ LOCKS = Path(__file__).resolve().parent
 TARGETS = (
     LOCKS / "lambda.lock",
     LOCKS / "glue.lock",
+    LOCKS / "native.lock",
     LOCKS / "code_location.lock",
     LOCKS.parents[1] / "requirements.lock",
 )

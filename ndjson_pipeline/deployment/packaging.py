@@ -6,11 +6,14 @@ A deployment builds it with wheels, a laptop without: there the modules are inst
 import hashlib
 import importlib.metadata
 import importlib.util
+import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from glue_jobs.native.build import FOLDER, built_name
+from glue_jobs.native.library import packaged_name
 from ndjson_pipeline.deployment.archives import PackagingError, archive
 
 # All keys begin so; the job's role may read nothing else of the scripts bucket.
@@ -60,7 +63,7 @@ class GluePackage:
 
     Attributes:
         script: what Glue runs.
-        modules: `glue_jobs` with ingest's contract, as a zip that Python imports from.
+        modules: `glue_jobs` with ingest's contract and the native parser, as a zip that Python imports from.
         wheels: a zip of wheels, which Glue installs before the script begins.
     """
 
@@ -95,13 +98,17 @@ class GluePackage:
         }
 
 
-def glue_package(pins: Sequence[str], wheels: Mapping[str, bytes]) -> GluePackage:
+def glue_package(
+    pins: Sequence[str], wheels: Mapping[str, bytes], libraries: Mapping[str, bytes]
+) -> GluePackage:
     """Return the job's package.
 
     Args:
         pins: what Glue is to install, each as `name==version`.
         wheels: the wheels of those pins, by filename; without one, the pin must be installed where the job
             runs.
+        libraries: the native parser, by the kind of machine (`platform.machine()`); where there is none for
+            the machine that the job runs on, pyarrow's parser does the work.
 
     Raises:
         PackagingError: the script or a package is not there, or a pin is none.
@@ -116,7 +123,7 @@ def glue_package(pins: Sequence[str], wheels: Mapping[str, bytes]) -> GluePackag
     entries[REQUIREMENTS] = "".join(f"{pin}\n" for pin in sorted(pins)).encode()
     return GluePackage(
         script=KeyedFile(GLUE_SCRIPT, script.read_bytes()),
-        modules=KeyedFile("glue_jobs.zip", _glue_modules_zip()),
+        modules=KeyedFile("glue_jobs.zip", _glue_modules_zip(libraries)),
         wheels=KeyedFile(f"modules{WHEELS_ENDING}", archive(entries.items(), is_compressed=False)),
     )
 
@@ -127,14 +134,17 @@ def installed_glue_package() -> GluePackage:
     Raises:
         PackagingError: as `glue_package`, or one of `GLUE_DISTRIBUTIONS` is not installed.
     """
-    return glue_package([f"{name}=={_version(name)}" for name in GLUE_DISTRIBUTIONS], {})
+    built = FOLDER / built_name()
+    libraries = {platform.machine(): built.read_bytes()} if built.is_file() else {}
+    return glue_package([f"{name}=={_version(name)}" for name in GLUE_DISTRIBUTIONS], {}, libraries)
 
 
-def _glue_modules_zip() -> bytes:
+def _glue_modules_zip(libraries: Mapping[str, bytes]) -> bytes:
     ingest = _package_directory("lambda_ingest")
     return archive(
         [
             *package_files("glue_jobs"),
+            *((f"glue_jobs/native/{packaged_name(machine)}", one) for machine, one in libraries.items()),
             ("lambda_ingest/__init__.py", (ingest / "__init__.py").read_bytes()),
             *package_files("lambda_ingest.contract"),
         ]

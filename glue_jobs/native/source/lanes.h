@@ -2,8 +2,8 @@
 //
 // A Mask has STEP bits for each of the sixteen bytes, the first byte's lowest.
 #pragma once
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
 
 #if defined(__SSE2__) && !defined(NDJSON_PLAIN)
 #include <emmintrin.h>

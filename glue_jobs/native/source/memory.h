@@ -2,10 +2,10 @@
 //
 // Nothing here has a destructor, so that a jump skips none. A refusal leaves each Room as it was.
 #pragma once
-#include <csetjmp>
-#include <cstdint>
-#include <cstdlib>
-#include <cstring>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)

@@ -1,9 +1,9 @@
 // Numbers of JSON as the types of columns hold them: exactly, or not at all.
 #pragma once
-#include <charconv>
-#include <cmath>
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "memory.h"
 
@@ -12,8 +12,8 @@ namespace ndjson {
 using uint128 = unsigned __int128;
 using int128 = __int128;
 
-// How a number fits its type.
-enum class Fit { EXACT, INEXACT, OUT_OF_RANGE };
+// How a number fits its type. What is unsure is Python's to judge.
+enum class Fit { EXACT, INEXACT, OUT_OF_RANGE, UNSURE };
 
 inline bool is_digit(char c) { return static_cast<uint8_t>(c - '0') < 10; }
 
@@ -109,10 +109,12 @@ inline Fit as_decimal(const Number &number, int precision, int scale, int128 &ou
   return Fit::EXACT;
 }
 
-// Whether printed digits are those of a whole number.
-inline bool has_digits(const char *printed, const char *printed_end, const Number &number) {
-  const char *p = number.is_negative ? number.begin + 1 : number.begin;
-  return printed_end - printed == number.end - p && !memcmp(printed, p, static_cast<size_t>(printed_end - printed));
+// The double next to digits times ten to an exponent. Without a point in the text the locale has no say.
+inline double read_double(const char *digits, int64_t count, int64_t exponent) {
+  char text[400];
+  memcpy(text, digits, static_cast<size_t>(count));
+  snprintf(text + count, 32, "e%lld", static_cast<long long>(exponent));
+  return strtod(text, nullptr);
 }
 
 constexpr int64_t LONGEST_WHOLE = 310;  // with its sign; no finite double has more
@@ -123,20 +125,23 @@ inline Fit whole_as_double(const Number &number, double &out) {
   if (!number.digits) return Fit::EXACT;
   if (number.digits + number.exponent <= 38) {
     const uint128 value = number.value(number.exponent);
-    out = static_cast<double>(value);
     uint128 odd = value;
     while (!(odd & 1)) odd >>= 1;
     if (odd >> 53) return Fit::INEXACT;
+    out = static_cast<double>(value);
     if (number.is_negative) out = -out;
     return Fit::EXACT;
   }
   if (number.end - number.begin > LONGEST_WHOLE) return Fit::OUT_OF_RANGE;
-  const auto read = std::from_chars(number.begin, number.end, out);
-  if (read.ec != std::errc() || !std::isfinite(out)) return Fit::OUT_OF_RANGE;
+  const char *const digits = number.begin + number.is_negative;
+  const int64_t count = number.end - digits;
+  const double size = read_double(digits, count, 0);
+  if (!__builtin_isfinite(size)) return Fit::OUT_OF_RANGE;
   char printed[LONGEST_WHOLE + 16];
-  const auto written = std::to_chars(printed, printed + sizeof printed, std::fabs(out), std::chars_format::fixed, 0);
-  if (written.ec != std::errc()) return Fit::INEXACT;
-  return has_digits(printed, written.ptr, number) ? Fit::EXACT : Fit::INEXACT;
+  if (snprintf(printed, sizeof printed, "%.0f", size) != count) return Fit::INEXACT;
+  if (memcmp(printed, digits, static_cast<size_t>(count))) return Fit::INEXACT;
+  out = number.is_negative ? -size : size;
+  return Fit::EXACT;
 }
 
 constexpr int64_t MOST_DIGITS = 17;
@@ -146,29 +151,24 @@ inline Fit fraction_as_double(const Number &number, double &out) {
   out = number.is_negative ? -0.0 : 0.0;
   if (!number.digits) return Fit::EXACT;
   const int64_t n = number.digits;
-  // The first digit stands for ten to this.
+  // The first digit stands for ten to this; the largest double begins with 1.8e308.
   const int64_t magnitude = number.exponent + n - 1;
-  double size;
-  const auto read = std::from_chars(number.begin + number.is_negative, number.end, size);
-  if (read.ec != std::errc()) return magnitude > 0 ? Fit::OUT_OF_RANGE : Fit::INEXACT;
-  if (!std::isfinite(size)) return Fit::OUT_OF_RANGE;
-  if (size == 0 || n > MOST_DIGITS) return Fit::INEXACT;
+  if (magnitude > 308) return Fit::OUT_OF_RANGE;
+  if (n > MOST_DIGITS) return magnitude == 308 ? Fit::UNSURE : Fit::INEXACT;
+  if (magnitude < -400) return Fit::INEXACT;
+  char digits[MOST_DIGITS];
+  for (int64_t i = 0; i < n; i++) digits[i] = static_cast<char>('0' + number.kept[i]);
+  const double size = read_double(digits, n, number.exponent);
+  if (!__builtin_isfinite(size)) return Fit::OUT_OF_RANGE;
+  if (size == 0) return Fit::INEXACT;
   char printed[64];
-  const auto written =
-      std::to_chars(printed, printed + sizeof printed, size, std::chars_format::scientific, static_cast<int>(n) - 1);
-  if (written.ec != std::errc()) return Fit::INEXACT;
+  snprintf(printed, sizeof printed, "%.*e", static_cast<int>(n) - 1, size);
   const char *s = printed;
-  for (int64_t i = 0; i < n; i++, s++) {
-    if (i == 1) s++;  // the point
-    if (*s - '0' != number.kept[i]) return Fit::INEXACT;
+  for (int64_t i = 0; i < n; i++) {
+    while (!is_digit(*s)) s++;  // the point, as the locale writes it
+    if (*s++ != digits[i]) return Fit::INEXACT;
   }
-  if (*s != 'e') return Fit::INEXACT;
-  s++;
-  const bool is_small = *s == '-';
-  if (*s == '-' || *s == '+') s++;
-  int64_t exponent = 0;
-  for (; s < written.ptr; s++) exponent = exponent * 10 + (*s - '0');
-  if ((is_small ? -exponent : exponent) != magnitude) return Fit::INEXACT;
+  if (*s != 'e' || strtol(s + 1, nullptr, 10) != magnitude) return Fit::INEXACT;
   out = number.is_negative ? -size : size;
   return Fit::EXACT;
 }

@@ -3,8 +3,6 @@
 // A line lies in memory that can be read some way behind its end. Every loop stops at a newline or a NUL, which
 // are no part of any value.
 #pragma once
-#include <algorithm>
-
 #include "columns.h"
 #include "instants.h"
 #include "tallies.h"
@@ -41,6 +39,26 @@ struct Span {
   int64_t start;
   int64_t length;
 };
+
+// Sorts in place, in bounded time whatever the order: by a heap.
+template <class Before> void sort(Span *spans, int64_t count, Before is_before) {
+  auto sink = [&](int64_t place, int64_t end) {
+    const Span sunk = spans[place];
+    for (int64_t child; (child = 2 * place + 1) < end; place = child) {
+      if (child + 1 < end && is_before(spans[child], spans[child + 1])) child++;
+      if (!is_before(sunk, spans[child])) break;
+      spans[place] = spans[child];
+    }
+    spans[place] = sunk;
+  };
+  for (int64_t place = count / 2 - 1; place >= 0; place--) sink(place, count);
+  for (int64_t end = count - 1; end > 0; end--) {
+    const Span largest = spans[0];
+    spans[0] = spans[end];
+    spans[end] = largest;
+    sink(0, end);
+  }
+}
 
 struct Parser {
   const char *data_end;
@@ -89,7 +107,7 @@ struct Parser {
           if (is_same(*a, *b)) return true;
       return false;
     }
-    std::sort(from, to, [&](const Span &a, const Span &b) {
+    sort(from, to - from, [&](const Span &a, const Span &b) {
       if (a.length != b.length) return a.length < b.length;
       return memcmp(base + a.start, base + b.start, static_cast<size_t>(a.length)) < 0;
     });
@@ -243,6 +261,7 @@ struct Parser {
     return misfit(n, p, is_constant(p) ? Reason::NOT_A_NUMBER : Reason::OTHER_KIND, f);
   }
   Why misfit(Node *n, const char *&p, Fit fit, Frame *f) {
+    if (fit == Fit::UNSURE) return RANGE;
     return misfit(n, p, fit == Fit::INEXACT ? Reason::NOT_EXACT : Reason::OUT_OF_RANGE, f);
   }
 

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -32,7 +33,7 @@ SOURCES = ("lambda_ingest", "glue_jobs", "ndjson_pipeline", "deploy")
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int, float]]:
-    """Return bytes, mode and time of each file, but of the wheels that are kept."""
+    """Return bytes, mode and time of each file, but of the wheels and the compiler that are kept."""
     return {
         str(path.relative_to(folder)): (
             path.read_bytes(),
@@ -40,7 +41,7 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int, float]]:
             path.stat().st_mtime,
         )
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and "wheels" not in path.relative_to(folder).parts
+        if path.relative_to(folder).parts[0] not in ("wheels", "compiler") and path.is_file()
     }
 
 
@@ -225,6 +226,50 @@ def test_the_lambdas_run_from_their_zip_alone(account: Account, manifest: str) -
     assert json.loads(body.read())["file_count"] == 10
     swept = account.invoke("lambda_ingest.sweeper", {})
     assert swept is not None
+
+
+CONVERT_LINE = """
+import sys
+from glue_jobs.native import build, library
+from glue_jobs.native.builder import NativeBuilder
+from glue_jobs.schema.types import INT64
+assert not build.SOURCES.exists() and sys.argv[1] in build.__file__
+assert library.load() is not None
+columns = {"a": INT64}
+with NativeBuilder(columns, columns, accepts_new=False) as builder:
+    builder.feed(b'{"a": 1}\\n{"a": "x", "b": 0.5}')
+    taken = builder.take()
+print(taken.table.to_pylist(), taken.rescued.to_pylist())
+"""
+
+
+def test_the_packaged_native_parser_converts_a_line_where_nothing_else_is(
+    packages: Packages, glue_python: Path, tmp_path: Path
+) -> None:
+    job = json.loads((packages.folder / "glue/job.json").read_text())
+    modules = packages.glue_files[job["modules"]]
+    done = subprocess.run(
+        [str(glue_python), "-c", CONVERT_LINE, str(modules)],
+        # Neither a compiler nor a folder that one may write to.
+        env={"PYTHONPATH": str(modules), "PATH": "", "TMPDIR": "/nowhere", "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout == """[{'a': 1}, {'a': None}] [None, '{"a":"x","b":0.5}']\n"""
+
+
+def test_the_packaged_native_parser_needs_no_newer_c_library_than_glue_has(packages: Packages) -> None:
+    job = json.loads((packages.folder / "glue/job.json").read_text())
+    with zipfile.ZipFile(packages.glue_files[job["modules"]]) as archive:
+        library = archive.read("glue_jobs/native/ndjson-portable-x86_64.so")
+    versions = {tuple(map(int, found.split(b"."))) for found in re.findall(rb"GLIBC_([0-9.]+)", library)}
+    assert max(versions) <= (2, 17)
+    assert b"libstdc++" not in library
+    assert str(ROOT).encode() not in library
+    assert len(library) < 200_000
 
 
 # What Glue 5.1 has of itself: Spark and the SDK. The rest comes from the zip of wheels.

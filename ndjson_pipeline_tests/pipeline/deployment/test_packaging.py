@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import io
+import platform
 import re
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import zipfile
 
 import pytest
 
+from glue_jobs.native.build import FOLDER, built_name
+from glue_jobs.native.library import packaged_name
 from ndjson_pipeline.deployment import packaging
 from ndjson_pipeline.deployment.archives import PackagingError, archive
 
@@ -67,8 +70,17 @@ def test_what_terraform_is_told_is_what_the_job_is_told():
     }
 
 
-def test_glue_modules_hold_sources_only():
-    assert all(name.endswith(".py") for name in opened(MODULES).namelist())
+def test_glue_modules_hold_python_and_the_native_parser_only():
+    others = [name for name in opened(MODULES).namelist() if not name.endswith(".py")]
+    is_built = (FOLDER / built_name()).is_file()
+    assert others == ([f"glue_jobs/native/{packaged_name(platform.machine())}"] if is_built else [])
+
+
+def test_a_package_has_the_native_parser_of_each_machine():
+    package = packaging.glue_package([], {}, {"x86_64": b"one", "aarch64": b"other"})
+    archive = opened(package.modules.content)
+    assert archive.read("glue_jobs/native/ndjson-portable-x86_64.so") == b"one"
+    assert archive.read("glue_jobs/native/ndjson-portable-aarch64.so") == b"other"
 
 
 def test_glue_modules_hold_the_contract_and_nothing_else_of_ingest():
@@ -84,7 +96,7 @@ def test_contract_is_importable_from_the_glue_modules(tmp_path):
 
 def test_the_zip_of_wheels_is_as_glue_wants_it():
     package = packaging.glue_package(
-        ["b==2", "a==1"], {"a-1-py3-none-any.whl": b"A", "b-2-py3-none-any.whl": b"B"}
+        ["b==2", "a==1"], {"a-1-py3-none-any.whl": b"A", "b-2-py3-none-any.whl": b"B"}, {}
     )
     assert package.wheels.name.endswith(".gluewheels.zip")
     archive = opened(package.wheels.content)
@@ -110,6 +122,7 @@ def test_glue_modules_import_nothing_that_glue_lacks():
     imported = {
         alias.split(".")[0]
         for name in archive.namelist()
+        if name.endswith(".py")
         for node in ast.walk(ast.parse(archive.read(name)))
         for alias in imports_of(node)
     }
@@ -138,7 +151,7 @@ def test_missing_distribution_is_named(monkeypatch):
 @pytest.mark.parametrize("pin", ["numpy", "numpy>=2", "numpy==2 --hash=x", "-r other.txt", "https://a/b.whl"])
 def test_what_pins_nothing_is_refused(pin):
     with pytest.raises(PackagingError, match="pins nothing"):
-        packaging.glue_package([pin], {})
+        packaging.glue_package([pin], {}, {})
 
 
 def test_missing_script_is_named(monkeypatch, tmp_path):
