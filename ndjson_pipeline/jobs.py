@@ -183,10 +183,11 @@ def _rebuild_of(
 ) -> PartitionBackfill:
     """Return the backfill of some dates, as the UI would store it; its id derives from the run's."""
     partitions = daily_partitions(pipeline.deployment.settings.partition_start_date)
+    definitions = dg.Definitions(assets=feed_assets(feed, partitions), resources={"pipeline": pipeline})
     return PartitionBackfill.from_asset_partitions(
         # A run that is executed again after a crash makes no second one.
         backfill_id=f"rebuild-{context.run_id[:8]}",
-        asset_graph=dg.Definitions(assets=feed_assets(feed, partitions)).resolve_asset_graph(),
+        asset_graph=definitions.resolve_asset_graph(),
         partition_names=list(dates),
         asset_selection=[feed.merged_parquet],
         backfill_timestamp=utc_now().timestamp(),
