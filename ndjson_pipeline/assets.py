@@ -10,7 +10,6 @@ from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import is_termination_asked_for
 from ndjson_pipeline.claims.record import ManifestRecord
-from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.conversion.checks import check_specs, date_checks, evaluation
 from ndjson_pipeline.conversion.date import DateResult, convert_date
 from ndjson_pipeline.conversion.failed_dates import FAILED_READ, show_failed
@@ -150,7 +149,7 @@ def _tell(
     records, feed = pipeline.records(), Feed(pipeline.deployment.names.feed)
     is_failing = error is not None or bool(result.failures)
     failed = records.failed_of(date_prefix, FAILED_READ, _names(result.failures))
-    checks = _checks(records, date_prefix, result, failed)
+    checks = _checks(pipeline, date_prefix, result, failed)
     if len(context.partition_keys) > 1:
         yield from (evaluation(check, context.asset_key, date_prefix) for check in checks)
     elif failed or is_failing:
@@ -186,9 +185,10 @@ def _show_terminated(
 
 
 def _checks(
-    records: ManifestRecordStore, date_prefix: str, result: DateResult, failed: Sequence[ManifestRecord]
+    pipeline: PipelineResource, date_prefix: str, result: DateResult, failed: Sequence[ManifestRecord]
 ) -> list[dg.AssetCheckResult]:
     """Return what the run proves or warns of; costs what is open, never the date's history."""
+    records = pipeline.records()
     # By run: a retry may meet one Glue run twice, in what it had completed and in what it was still at.
     report_of_run = {
         conversion.run.run_id: conversion.report
@@ -204,7 +204,7 @@ def _checks(
         for record in records.of_date_with_status(date_prefix, status)
         if record.name not in ended
     ]
-    return date_checks(list(report_of_run.values()), [*going, *failed])
+    return date_checks(list(report_of_run.values()), [*going, *failed], pipeline.deployment.region)
 
 
 def _names(manifest_paths: Iterable[str]) -> list[ManifestName]:

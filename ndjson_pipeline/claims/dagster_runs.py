@@ -39,6 +39,9 @@ IN_FLIGHT = [
 ]
 ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 PARTITION_TAG = "dagster/partition"
+PRIORITY_TAG = "dagster/priority"
+# On a backfill of dates that are older than a change of columns, and on its runs: the asset's key.
+REBUILD_TAG = "ndjson/rebuild"
 
 
 class RunView(Enum):

@@ -5,7 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
+from lambda_ingest.contract.keys import split_s3_uri
+from lambda_ingest.contract.records import BYTES_PER_MB
 from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.conversion.console import s3_object_url
+from ndjson_pipeline.conversion.rescued import MOST_RESCUED_SHARE, OTHER_PLACES, Rescued, advice, rescued_of
 from ndjson_pipeline.glue.report import GlueReport
 
 ROW_CONSERVATION = "row_conservation"
@@ -13,16 +17,26 @@ REJECTED_FRACTION = "rejected_fraction"
 MANIFESTS_COMPLETED = "all_manifests_completed"
 SCHEMA_CHANGED = "schema_changed"
 CATALOG_CURRENT = "catalog_follows_contract"
+RESCUED_SHARE = "rescued_share"
+SCHEMA_ROOM = "schema_has_room"
 
-# More rejected records than this are worth a look; the conversion itself fails at its own, higher limit.
+# More rejected than this is worth a look; the conversion itself fails at its own, higher limit.
 MOST_REJECTED_FRACTION = 0.01
 _MOST_NAMED = 20
 
 _DESCRIPTIONS = {
     ROW_CONSERVATION: "Lines in equal rows out and rejected records, for each manifest of the newest run.",
-    REJECTED_FRACTION: f"At most {MOST_REJECTED_FRACTION:.0%} of the newest run's records were rejected.",
+    REJECTED_FRACTION: (
+        f"At most {MOST_REJECTED_FRACTION:.0%} of the newest run's records were rejected, and of its bytes; "
+        "no file was missing, or could not be read to its end."
+    ),
     MANIFESTS_COMPLETED: "No manifest of the date waits, is being converted or has failed.",
     SCHEMA_CHANGED: "The newest run brought no new columns into the dataset's schema contract.",
+    RESCUED_SHARE: (
+        f"Of each column at most {MOST_RESCUED_SHARE:.0%} of the newest run's records have a value that did "
+        "not fit, and went to _rescued."
+    ),
+    SCHEMA_ROOM: "The dataset's schema contract takes new columns; a full one leaves them in _rescued.",
     CATALOG_CURRENT: "The Data Catalog's table has the schema contract's columns, so that Athena sees them.",
 }
 
@@ -39,19 +53,22 @@ def check_specs(asset: dg.AssetKey, partitions: dg.PartitionsDefinition) -> list
 
 
 def date_checks(
-    reports: Sequence[GlueReport], open_records: Sequence[ManifestRecord]
+    reports: Sequence[GlueReport], open_records: Sequence[ManifestRecord], region: str
 ) -> list[dg.AssetCheckResult]:
     """Return the results of one date.
 
     Args:
         reports: of the Glue runs that worked for the date in this run.
         open_records: the date's manifests that wait, are being converted or have failed.
+        region: of the console's pages.
     """
     return [
         row_conservation(reports),
-        rejected_fraction(reports),
+        rejected_fraction(reports, region),
         all_manifests_completed(open_records),
         schema_changed(reports),
+        rescued_share(reports),
+        schema_has_room(reports),
         catalog_follows_contract(reports),
     ]
 
@@ -90,16 +107,42 @@ def row_conservation(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
     )
 
 
-def rejected_fraction(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
-    """Compare the rejected records with all of the run's."""
-    read = sum(report.records_read for report in reports)
-    rejected = sum(report.records_rejected for report in reports)
+def rejected_fraction(reports: Sequence[GlueReport], region: str) -> dg.AssetCheckResult:
+    """Compare what was rejected with all of the run, by records and by bytes, and name lost files.
+
+    A file that can't be read on, such as one array or one that is packed in an unknown way, is one rejected
+    record whatever it held. So its bytes count as well, and one such file is enough for a warning.
+
+    Args:
+        reports: of the Glue runs.
+        region: of the console's pages.
+    """
+    outcomes = [outcome for report in reports for outcome in report.manifests.values()]
+    read = sum(outcome.records_read for outcome in outcomes)
+    rejected = sum(outcome.records_rejected for outcome in outcomes)
+    rejected_bytes = sum(outcome.rejected_bytes for outcome in outcomes)
+    # Of a file that is given up less is read than it has.
+    size = max(sum(outcome.input_size_mb for outcome in outcomes) * BYTES_PER_MB, rejected_bytes)
     fraction = rejected / read if read else 0.0
+    byte_fraction = rejected_bytes / size if size else 0.0
+    lost = [file for outcome in outcomes for file in outcome.lost_files]
+    kept = [uri for outcome in outcomes for uri in outcome.rejected_files]
+    metadata: dict[str, dg.MetadataValue] = {
+        "rejected_fraction": dg.MetadataValue.float(fraction),
+        "rejected_fraction_of_bytes": dg.MetadataValue.float(byte_fraction),
+        "records_rejected": dg.MetadataValue.int(rejected),
+        "rejected_bytes": dg.MetadataValue.int(rejected_bytes),
+        "files_lost": dg.MetadataValue.int(len(lost)),
+        "files": dg.MetadataValue.text(_first(lost)),
+    }
+    if kept:
+        metadata["rejected_records"] = dg.MetadataValue.url(s3_object_url(region, *split_s3_uri(kept[0])))
+        metadata["rejected_records_of"] = dg.MetadataValue.text(_first(kept))
     return dg.AssetCheckResult(
         check_name=REJECTED_FRACTION,
-        passed=fraction <= MOST_REJECTED_FRACTION,
+        passed=max(fraction, byte_fraction) <= MOST_REJECTED_FRACTION and not lost,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"rejected_fraction": fraction, "records_rejected": rejected},
+        metadata=metadata,
     )
 
 
@@ -148,6 +191,51 @@ def schema_changed(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
     )
 
 
+def rescued_share(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
+    """Name the columns of which more records than a few have values that did not fit.
+
+    Nothing is lost: the values are in `_rescued`. But a sum over such a column lacks them.
+    """
+    rescued = rescued_of(reports)
+    worst = [each for each in rescued if each.share > MOST_RESCUED_SHARE]
+    return dg.AssetCheckResult(
+        check_name=RESCUED_SHARE,
+        passed=not worst,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "columns_above": dg.MetadataValue.int(len(worst)),
+            "columns": dg.MetadataValue.text(_first([_described(each) for each in worst])),
+            "highest_share": dg.MetadataValue.float(max((each.share for each in rescued), default=0.0)),
+            "what_to_do": dg.MetadataValue.text(advice(worst)),
+        },
+    )
+
+
+def _described(rescued: Rescued) -> str:
+    path = "all other places together" if rescued.path == OTHER_PLACES else rescued.path
+    reasons = ", ".join(f"{reason} {records:,}" for reason, records in rescued.reasons.items())
+    return f"{path}: {rescued.share:.1%} of the records ({reasons})"
+
+
+def schema_has_room(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
+    """Say whether the schema contract is full: what is new gets no column then, and is in `_rescued`."""
+    outcomes = [report.schema for report in reports if report.schema is not None]
+    newest = max(outcomes, key=lambda outcome: outcome.version, default=None)
+    is_full = newest is not None and newest.is_full
+    metadata: dict[str, dg.MetadataValue] = {}
+    if newest is not None:
+        metadata["contract"] = dg.MetadataValue.path(newest.uri)
+        metadata["contract_version"] = dg.MetadataValue.int(newest.version)
+    if is_full:
+        metadata["what_to_do"] = dg.MetadataValue.text(
+            "the schema has as many columns as the job's --MAX_COLUMNS allows (Terraform: max_columns): drop "
+            "columns that nobody reads, make an object whose names are data a map, or raise the setting"
+        )
+    return dg.AssetCheckResult(
+        check_name=SCHEMA_ROOM, passed=not is_full, severity=dg.AssetCheckSeverity.WARN, metadata=metadata
+    )
+
+
 def catalog_follows_contract(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
     """Say whether the newest run that has a table in the Data Catalog brought it to the contract.
 
@@ -175,3 +263,9 @@ def catalog_follows_contract(reports: Sequence[GlueReport]) -> dg.AssetCheckResu
         severity=dg.AssetCheckSeverity.WARN,
         metadata=metadata,
     )
+
+
+def _first(texts: Sequence[str]) -> str:
+    """Return the first of some texts, a line each, and how many more there are."""
+    more = [f"and {len(texts) - _MOST_NAMED} more"] if len(texts) > _MOST_NAMED else []
+    return "\n".join([*texts[:_MOST_NAMED], *more])

@@ -8,6 +8,7 @@ from lambda_ingest.contract.keys import split_s3_uri
 from lambda_ingest.contract.records import BYTES_PER_MB
 from ndjson_pipeline.claims.totals import DateTotals, GlueCharge, ManifestNumbers
 from ndjson_pipeline.conversion.console import glue_run_url, s3_folder_url, s3_object_url
+from ndjson_pipeline.conversion.rescued import rescued_of, rescued_table
 from ndjson_pipeline.glue.cost import dpu_hours
 from ndjson_pipeline.glue.report import GlueReport
 from ndjson_pipeline.glue.session import Conversion
@@ -104,6 +105,7 @@ def run_metadata(
         "run_records_rejected": dg.MetadataValue.int(sum(outcome.records_rejected for outcome in outcomes)),
         "run_records_rescued": dg.MetadataValue.int(sum(outcome.records_rescued for outcome in outcomes)),
         "run_parquet_files_created": dg.MetadataValue.int(sum(outcome.parquet_files for outcome in outcomes)),
+        "run_rejected_bytes": dg.MetadataValue.int(sum(outcome.rejected_bytes for outcome in outcomes)),
         **_sizes(
             "run_",
             sum((outcome.input_size_mb for outcome in outcomes), 0.0),
@@ -126,6 +128,8 @@ def run_metadata(
     if folders:
         metadata["output_folder"] = dg.MetadataValue.path(folders[-1])
         metadata["output"] = dg.MetadataValue.url(s3_folder_url(region, *split_s3_uri(folders[-1])))
+    if rescued := rescued_of(reports):
+        metadata["run_rescued_columns"] = rescued_table(rescued)
     return metadata
 
 

@@ -1,7 +1,7 @@
 """The Glue report as a value."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,11 @@ from ndjson_pipeline.errors import ReportFormatError
 # Far more than a run can do; a number beyond it is no count.
 _MOST = 10**15
 _LONGEST_ERROR = 4_000
+# The job names fewer; names come from the data, and so from anybody.
+_MOST_RESCUED = 1_000
+_MOST_FILES = 1_001
+_LONGEST_PATH = 500
+_LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,9 @@ class ManifestOutcome:
         output_size_mb: bytes written, in MB.
         output_folder: URI of the folder of its Parquet files, ending in a slash; None where it has none.
         files: its Parquet files.
+        rejected_bytes: what rejected lines take of its files, with the rest of those that can't be read on.
+        rejected_files: URIs of the objects that keep the rejected lines.
+        lost_files: files that are missing or can't be read on, each with the reason.
         missing_output: which of them are not there; None where all are, or nobody looked.
     """
 
@@ -62,6 +70,9 @@ class ManifestOutcome:
     output_size_mb: float = 0.0
     output_folder: str | None = None
     files: tuple[ReportedFile, ...] = ()
+    rejected_bytes: int = 0
+    rejected_files: tuple[str, ...] = ()
+    lost_files: tuple[str, ...] = ()
     missing_output: str | None = None
 
     @property
@@ -89,11 +100,30 @@ class SchemaOutcome:
         uri: the contract's.
         version: that the run's output follows.
         new_columns: that came with the run, as paths.
+        is_full: whether it takes no more columns.
+        generation: how often columns were changed by hand.
     """
 
     uri: str
     version: int
     new_columns: tuple[str, ...]
+    is_full: bool = False
+    generation: int = 0
+
+
+@dataclass(frozen=True)
+class RescuedColumn:
+    """Values of one place that did not fit its column, for one reason.
+
+    Attributes:
+        path: of the place, such as `user.tags[].price`; `*` stands for all that the report does not name.
+        reason: why they did not fit.
+        records: that have such a value.
+    """
+
+    path: str
+    reason: str
+    records: int
 
 
 @dataclass(frozen=True)
@@ -128,6 +158,7 @@ class GlueReport:
         schema: None where the run ended before it knew the contract.
         job_run_id: the Glue run, where its script knew it.
         catalog: None where the run has no table, or ended before it.
+        rescued_columns: what did not fit, by place and reason.
     """
 
     uri: str | None
@@ -140,6 +171,7 @@ class GlueReport:
     schema: SchemaOutcome | None = None
     job_run_id: str | None = None
     catalog: CatalogOutcome | None = None
+    rescued_columns: tuple[RescuedColumn, ...] = ()
 
     @property
     def records_processed(self) -> int:
@@ -187,6 +219,7 @@ def parse_glue_report(uri: object, document: Mapping[str, Any]) -> GlueReport:
             execution_seconds=_size(summary["execution_time_seconds"]),
             schema=None if document["schema"] is None else _parse_schema(document["schema"]),
             job_run_id=None if job_run_id is None else _text(job_run_id),
+            rescued_columns=tuple(_parse_rescued(document.get("rescued_columns", []))),
             # Absent from reports of runs that an earlier version of the job began.
             catalog=None if document.get("catalog") is None else _parse_catalog(document["catalog"]),
         )
@@ -214,17 +247,43 @@ def _outcome(row: Mapping[str, Any], files: Mapping[str, list[ReportedFile]]) ->
         if (place := _place(own[-1].path if own else None))
         else None,
         files=own,
+        rejected_bytes=_count(row["rejected_bytes"]),
+        rejected_files=tuple(
+            place for each in _list(row["rejected_files"]) if (place := _place(each)) is not None
+        ),
+        lost_files=tuple(
+            _lost_file(each)
+            for name in ("missing_files", "unreadable_files")
+            for each in _list(row[name])[:_MOST_FILES]
+        ),
     )
 
 
+def _lost_file(entry: Mapping[str, Any]) -> str:
+    """Return a file with the reason; a reason alone says how many more there are."""
+    uri, reason = entry["uri"], printable(_text(entry["reason"]), _LONGEST_REASON)
+    return reason if uri is None else f"{printable(_text(uri))}: {reason}"
+
+
+def _parse_rescued(entries: object) -> Iterator[RescuedColumn]:
+    for entry in _list(entries)[:_MOST_RESCUED]:
+        yield RescuedColumn(
+            path=printable(_text(entry["path"]), _LONGEST_PATH),
+            reason=printable(_text(entry["reason"]), _LONGEST_REASON),
+            records=_count(entry["records"]),
+        )
+
+
 def _parse_schema(entry: Mapping[str, Any]) -> SchemaOutcome:
-    columns = entry["new_columns"]
-    if not isinstance(columns, list):
-        raise TypeError(f"new_columns must be a list, got {type(columns).__name__}")
+    is_full = entry.get("is_full", False)
+    if not isinstance(is_full, bool):
+        raise TypeError(f"is_full must be true or false, got {type(is_full).__name__}")
     return SchemaOutcome(
         uri=printable(_text(entry["uri"])),
         version=_count(entry["version"]),
-        new_columns=tuple(printable(_text(column)) for column in columns),
+        new_columns=tuple(printable(_text(column)) for column in _list(entry["new_columns"])),
+        is_full=is_full,
+        generation=_count(entry.get("generation", 0)),
     )
 
 
@@ -250,6 +309,12 @@ def _place(uri: object) -> str | None:
     except ContractError:
         return None
     return printable(str(uri))
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"expected a list, got {type(value).__name__}")
+    return value
 
 
 def _text(value: object) -> str:

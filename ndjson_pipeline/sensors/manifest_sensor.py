@@ -17,6 +17,7 @@ from ndjson_pipeline.claims.dagster_runs import (
     IN_FLIGHT,
     MANIFESTS_TAG,
     PARTITION_TAG,
+    PRIORITY_TAG,
     SENSOR_HOLDER_PREFIX,
     has_claimed,
 )
@@ -45,7 +46,6 @@ FAILED_PER_TICK = 200
 # Launches that came to nothing are looked for this far back, however long a manifest waits.
 LONGEST_LOOK_BACK = timedelta(days=1)
 # Dagster's own: the queue starts runs of a higher one first; without it a run has 0.
-PRIORITY_TAG = "dagster/priority"
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 

@@ -402,6 +402,8 @@ def test_a_run_leaves_its_checks_whether_it_succeeds_or_fails(
         "rejected_fraction": False,
         "all_manifests_completed": False,
         "schema_changed": False,
+        "rescued_share": True,
+        "schema_has_room": True,
         "catalog_follows_contract": True,
     }
     assert runner.run(runner.glue_that_converts(), None).success

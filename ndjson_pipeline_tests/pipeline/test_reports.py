@@ -10,7 +10,7 @@ import pytest
 from lambda_ingest.batches.cutter import CommittedManifest
 from lambda_ingest.invocation import ExecutionInfo, InvocationResult, report_document
 from ndjson_pipeline.errors import ReportFormatError
-from ndjson_pipeline.glue.report import CatalogOutcome, parse_glue_report
+from ndjson_pipeline.glue.report import CatalogOutcome, RescuedColumn, parse_glue_report
 from ndjson_pipeline.sensors.lambda_report import DateCounts, parse_lambda_report, sum_counts
 from ndjson_pipeline_tests.pipeline.harness import NOW, glue_report_document, outcome
 
@@ -78,6 +78,36 @@ def test_a_report_tells_of_the_catalogs_table_where_there_is_one() -> None:
     assert told == CatalogOutcome("db.t", None, (), "denied\\x1b")
 
 
+RESCUED = [{"path": "user.tags[].price", "records": 3, "reason": "not exact"}]
+
+
+def test_a_report_tells_what_was_rescued_and_what_was_lost() -> None:
+    told = change(
+        GLUE_REPORT, "rescued_columns", to=[*RESCUED, {**RESCUED[0], "path": "\x1b[2J" + "x" * 999}]
+    )
+    told = change(told, "schema", "is_full", to=True)
+    told["manifests"][0] |= {
+        "rejected_bytes": 12,
+        "rejected_files": ["s3://q/rejected/1", "no place"],
+        "missing_files": [{"uri": "s3://i/a", "reason": "gone"}],
+        "unreadable_files": [{"uri": "s3://i/b\n", "reason": "gzip"}, {"uri": None, "reason": "7 more"}],
+    }
+    report = parse_glue_report(URI, json.loads(json.dumps(told)))
+    assert report.rescued_columns[0] == RescuedColumn("user.tags[].price", "not exact", 3)
+    assert report.rescued_columns[1].path.startswith("\\x1b[2J")
+    assert len(report.rescued_columns[1].path) < 600
+    assert report.schema is not None
+    assert report.schema.is_full
+    good = report.manifests[GOOD_PATH]
+    assert (good.rejected_bytes, good.rejected_files) == (12, ("s3://q/rejected/1",))
+    assert good.lost_files == ("s3://i/a: gone", "s3://i/b\\n: gzip", "7 more")
+
+
+def test_of_a_report_that_names_too_much_a_part_is_read() -> None:
+    many = change(GLUE_REPORT, "rescued_columns", to=RESCUED * 5_000)
+    assert len(parse_glue_report(URI, many).rescued_columns) == 1_000
+
+
 def change(document: dict[str, Any], *path: Any, to: Any = None, drop: bool = False) -> dict[str, Any]:
     changed = copy.deepcopy(document)
     place = changed
@@ -108,6 +138,15 @@ def change(document: dict[str, Any], *path: Any, to: Any = None, drop: bool = Fa
         change(GLUE_REPORT, "manifests", 0, "records_processed", to="many"),
         change(GLUE_REPORT, "manifests", 0, "records_rejected", to=float("inf")),
         change(GLUE_REPORT, "processing_summary", to=[]),
+        change(GLUE_REPORT, "rescued_columns", to={}),
+        change(GLUE_REPORT, "rescued_columns", to=["text"]),
+        change(GLUE_REPORT, "rescued_columns", to=[{**RESCUED[0], "records": -1}]),
+        change(GLUE_REPORT, "rescued_columns", to=[{**RESCUED[0], "path": None}]),
+        change(GLUE_REPORT, "schema", "is_full", to="yes"),
+        change(GLUE_REPORT, "schema", "generation", to=1.5),
+        change(GLUE_REPORT, "manifests", 0, "rejected_bytes", to=-1),
+        change(GLUE_REPORT, "manifests", 0, "rejected_files", to="text"),
+        change(GLUE_REPORT, "manifests", 0, "unreadable_files", to=[{"uri": 7, "reason": "text"}]),
         change(GLUE_REPORT, "catalog", to="text"),
         change(GLUE_REPORT, "catalog", to={**CATALOG, "schema_version": "4"}),
         change(GLUE_REPORT, "catalog", to={**CATALOG, "left_out": [7]}),

@@ -10,10 +10,18 @@ from ndjson_pipeline.conversion.checks import (
     all_manifests_completed,
     catalog_follows_contract,
     rejected_fraction,
+    rescued_share,
     row_conservation,
     schema_changed,
+    schema_has_room,
 )
-from ndjson_pipeline.glue.report import CatalogOutcome, GlueReport, ManifestOutcome, SchemaOutcome
+from ndjson_pipeline.glue.report import (
+    CatalogOutcome,
+    GlueReport,
+    ManifestOutcome,
+    RescuedColumn,
+    SchemaOutcome,
+)
 from ndjson_pipeline_tests.pipeline.harness import make_record
 
 
@@ -40,13 +48,119 @@ def test_rows_are_conserved_manifest_by_manifest(reports: list[GlueReport], pass
 
 @pytest.mark.parametrize(("rejected", "passes"), [(0, True), (1, True), (2, False)])
 def test_more_than_a_hundredth_of_rejected_records_is_a_warning(rejected: int, passes: bool) -> None:
-    result = rejected_fraction([report(100, 100 - rejected, rejected)])
+    result = rejected_fraction([report(100, 100 - rejected, rejected)], "eu-central-1")
     assert result.passed is passes
     assert result.severity is dg.AssetCheckSeverity.WARN
 
 
 def test_no_record_at_all_is_no_rejection() -> None:
-    assert rejected_fraction([]).passed
+    assert rejected_fraction([], "eu-central-1").passed
+
+
+def losing(**told: object) -> GlueReport:
+    plain = report(45_001, 45_000, 1)
+    outcome = replace(plain.manifests["s3://m/a"], input_size_mb=10.0, **told)
+    return replace(plain, manifests={"s3://m/a": outcome})
+
+
+def test_a_lost_file_is_a_warning_that_names_it_and_leads_to_what_is_left_of_it() -> None:
+    """One of ten files, and one record of 45,001."""
+    lost = "s3://i/7: an array of JSON, expected lines"
+    result = rejected_fraction(
+        [losing(lost_files=(lost,), rejected_bytes=1_048_576, rejected_files=("s3://q/rejected/1",))],
+        "eu-central-1",
+    )
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    assert {name: value.value for name, value in result.metadata.items()} == {
+        "rejected_fraction": 1 / 45_001,
+        "rejected_fraction_of_bytes": 0.1,
+        "records_rejected": 1,
+        "rejected_bytes": 1_048_576,
+        "files_lost": 1,
+        "files": lost,
+        "rejected_records": (
+            "https://eu-central-1.console.aws.amazon.com/s3/object/q?region=eu-central-1&prefix=rejected/1"
+        ),
+        "rejected_records_of": "s3://q/rejected/1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "passes"),
+    [
+        ({"rejected_bytes": 104_857}, True),
+        ({"rejected_bytes": 104_858}, False),
+        ({"lost_files": ("s3://i/tiny: gone",)}, False),
+        ({"rejected_bytes": 10**9}, False),
+    ],
+)
+def test_bytes_count_as_records_do_and_a_lost_file_however_small(
+    told: dict[str, object], passes: bool
+) -> None:
+    result = rejected_fraction([losing(**told)], "eu-central-1")
+    assert result.passed is passes
+    assert 0 <= result.metadata["rejected_fraction_of_bytes"].value <= 1
+
+
+def test_of_many_lost_files_the_first_are_named() -> None:
+    files = tuple(f"s3://i/{number:02}: gone" for number in range(30))
+    named = rejected_fraction([losing(lost_files=files)], "eu-central-1").metadata["files"].value
+    assert named.splitlines()[-2:] == ["s3://i/19: gone", "and 10 more"]
+
+
+def rescuing(*columns: tuple[str, str, int], processed: int = 1_000) -> GlueReport:
+    rescued = tuple(RescuedColumn(path, reason, records) for path, reason, records in columns)
+    return replace(report(processed, processed, 0), rescued_columns=rescued)
+
+
+def test_a_column_above_a_hundredth_is_a_warning_that_names_it_with_the_reasons() -> None:
+    """Whole amounts came first, cents later: 9,900 of 10,000 are not in their column."""
+    amounts = rescuing(("amount", "not exact", 9_900), ("id", "other kind", 100), processed=10_000)
+    result = rescued_share([amounts])
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    told = {name: value.value for name, value in result.metadata.items()}
+    assert told["columns"] == "amount: 99.0% of the records (not exact 9,900)"
+    assert (told["columns_above"], told["highest_share"]) == (1, 0.99)
+    assert told["what_to_do"].startswith("not exact: ")
+    assert "other kind" not in told["what_to_do"]
+
+
+def test_shares_are_of_all_runs_and_all_reasons_of_a_column_together() -> None:
+    runs = [rescuing(("a[].b", "other kind", 6)), rescuing(("a[].b", "not exact", 15)), report(9, 9, 0)]
+    told = rescued_share(runs).metadata
+    assert told["columns"].value == "a[].b: 1.0% of the records (other kind 6, not exact 15)"
+    assert rescued_share([*runs, report(500, 500, 0)]).passed
+
+
+@pytest.mark.parametrize(
+    "reports", [[], [report(1, 1, 0)], [rescuing(("a", "other kind", 10))], [rescuing(processed=0)]]
+)
+def test_few_rescued_values_are_no_warning(reports: list[GlueReport]) -> None:
+    assert rescued_share(reports).passed
+
+
+def test_places_that_the_report_does_not_name_count_together() -> None:
+    result = rescued_share([rescuing(("*", "no column", 11))])
+    assert result.metadata["columns"].value.startswith("all other places together: 1.1%")
+
+
+@pytest.mark.parametrize("reports", [[], [report(1, 1, 0)], [rescuing(("a", "other kind", 5), processed=0)]])
+def test_shares_of_nothing_are_none(reports: list[GlueReport]) -> None:
+    assert rescued_share(reports).metadata["highest_share"].value == 0.0
+
+
+def test_a_full_schema_is_a_warning_that_names_the_setting() -> None:
+    schema = SchemaOutcome("s3://m/schemas/out/schema.json", 7, (), is_full=True)
+    full = replace(report(1, 1, 0), schema=schema)
+    result = schema_has_room([full, report(1, 1, 0)])
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    assert "--MAX_COLUMNS" in result.metadata["what_to_do"].value
+    later = replace(full, schema=replace(schema, version=8, is_full=False))
+    assert schema_has_room([later, full]).passed
+    assert schema_has_room([report(1, 1, 0)]).passed
 
 
 def test_open_manifests_are_named() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ndjson_pipeline.claims.totals import DateTotals, GlueCharge, ManifestNumbers
 from ndjson_pipeline.conversion.metadata import charge_of, date_metadata, numbers_of, run_metadata
-from ndjson_pipeline.glue.report import parse_glue_report
+from ndjson_pipeline.glue.report import RescuedColumn, parse_glue_report
 from ndjson_pipeline.glue.runs import GlueRun
 from ndjson_pipeline.glue.session import Conversion
 from ndjson_pipeline.glue.settlement import Settlement, settle
@@ -54,6 +54,23 @@ def values(metadata: dict[str, dg.MetadataValue]) -> dict[str, Any]:
 BOTH = conversion(outcome(PATHS[0]), outcome(PATHS[1]))
 
 
+def test_what_did_not_fit_is_a_table_with_the_worst_first() -> None:
+    rescued = (
+        RescuedColumn("a", "other kind", 1),
+        RescuedColumn("b", "not exact", 5),
+        RescuedColumn("b", "other kind", 2),
+    )
+    assert BOTH.report is not None
+    told = Conversion(BOTH.run, replace(BOTH.report, rescued_columns=rescued))
+    table = run_metadata([told], completed(told), **PLACES)["run_rescued_columns"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert [record.data for record in table.records] == [
+        {"column": "b", "reason": "not exact", "records": 5, "share": 0.5},
+        {"column": "b", "reason": "other kind", "records": 2, "share": 0.5},
+        {"column": "a", "reason": "other kind", "records": 1, "share": 1 / 14},
+    ]
+
+
 def test_the_numbers_of_a_run_are_those_of_its_manifests() -> None:
     assert values(run_metadata([BOTH], completed(BOTH), **PLACES)) == {
         "run_manifests_completed": 2,
@@ -61,6 +78,7 @@ def test_the_numbers_of_a_run_are_those_of_its_manifests() -> None:
         "run_records_processed": 14,
         "run_records_rejected": 2,
         "run_records_rescued": 2,
+        "run_rejected_bytes": 0,
         "run_parquet_files_created": 2,
         "run_input_size_mb": 2.0,
         "run_output_size_mb": 0.5,

@@ -31,7 +31,16 @@ locals {
         "${local.bucket_arns.manifest}/manifests/*",
         "${local.bucket_arns.manifest}/logs/*",
         "${local.bucket_arns.manifest}/pipes/*",
+        "${local.bucket_arns.manifest}/schemas/*",
       ]
+      Condition = local.own_account
+    },
+    {
+      # A HEAD tells which generation of the schema an output file follows; there is no action for less.
+      Sid       = "TellOlderOutput"
+      Effect    = "Allow"
+      Action    = "s3:GetObject"
+      Resource  = "${local.bucket_arns.output}/${local.dataset_folder}merged-parquet-*"
       Condition = local.own_account
     },
     {
@@ -82,7 +91,7 @@ locals {
       # Starting a run of a job passes no role: the job has its own.
       Sid      = "Convert"
       Effect   = "Allow"
-      Action   = ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"]
+      Action   = ["glue:GetJob", "glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"]
       Resource = local.arns.glue_job
     },
     {

@@ -1,0 +1,25 @@
+"""Settings of the Glue job that the code location must know, asked of the job itself."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue.client import GlueClient
+
+_OUTPUT_PREFIX = "--OUTPUT_PREFIX"
+
+
+def output_prefix_of(glue: "GlueClient", job_name: str) -> str:
+    """Return the folder above the dates' folders, without slashes at its ends; empty where there is none.
+
+    The job has it, and nobody else, so that it can't be told in two ways.
+
+    Args:
+        glue: the client.
+        job_name: the Glue job's.
+
+    Raises:
+        ClientError: Glue refused or failed.
+    """
+    job = glue.get_job(JobName=job_name)["Job"]
+    arguments = {**job.get("DefaultArguments", {}), **job.get("NonOverridableArguments", {})}
+    return arguments.get(_OUTPUT_PREFIX, "").strip().strip("/")
