@@ -8,6 +8,8 @@ from typing import Final
 from glue_jobs.errors import ArgumentsError
 from glue_jobs.manifests.reading import NO_SHA256
 from glue_jobs.manifests.trust import TrustRules
+from glue_jobs.reading.reader import Reading, RecordFormat
+from glue_jobs.reading.record_path import parse_record_path
 from glue_jobs.reporting.seal import NONCE_ARGUMENT
 from glue_jobs.writing.names import CODECS
 from lambda_ingest.contract.settings import SharedSettings
@@ -69,9 +71,7 @@ class JobArguments:
         skips_missing: whether a manifest is done although files of it are gone or changed.
         accepts_new_columns: whether the dataset may gain columns.
         target_file_mb: wanted size of an output file, in MB of Parquet.
-        record_format: how records follow each other in a file: `lines`, or `auto` for whatever it shows.
-        record_path: where in each value the records are, such as `Records[*]`; empty where it is one itself.
-        keeps_envelope: whether a record keeps what lies around it, where there is a path.
+        reading: how a file's text becomes records.
         max_object_members: so many members of one object become columns at most.
         max_columns: so many columns the dataset has at most, counted at the leaves.
         pipes: None where Dagster did not start the run.
@@ -93,9 +93,7 @@ class JobArguments:
     skips_missing: bool
     accepts_new_columns: bool
     target_file_mb: float
-    record_format: str
-    record_path: str
-    keeps_envelope: bool
+    reading: Reading
     max_object_members: int
     max_columns: int
     pipes: PipesParameters | None
@@ -138,9 +136,7 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
         skips_missing=_choice(values, "ON_MISSING", ("fail", "skip")) == "skip",
         accepts_new_columns=_choice(values, "SCHEMA_MODE", ("evolve", "freeze")) == "evolve",
         target_file_mb=_positive(values, "TARGET_FILE_MB", DEFAULT_TARGET_FILE_MB),
-        record_format=_choice(values, "RECORD_FORMAT", ("lines", "auto")),
-        record_path=_record_path(values),
-        keeps_envelope=_choice(values, "RECORD_ENVELOPE", ("drop", "keep")) == "keep",
+        reading=_reading(values),
         max_object_members=_count(values, "MAX_OBJECT_MEMBERS", DEFAULT_MAX_OBJECT_MEMBERS),
         max_columns=_count(values, "MAX_COLUMNS", DEFAULT_MAX_COLUMNS),
         pipes=_pipes(values),
@@ -252,9 +248,13 @@ def _count(values: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _record_path(values: Mapping[str, str]) -> str:
+def _reading(values: Mapping[str, str]) -> Reading:
     path = values.get("RECORD_PATH", "").strip()
-    return "" if path == NO_RECORD_PATH else path
+    return Reading(
+        RecordFormat(_choice(values, "RECORD_FORMAT", [each.value for each in RecordFormat])),
+        parse_record_path("" if path == NO_RECORD_PATH else path),
+        _choice(values, "RECORD_ENVELOPE", ("drop", "keep")) == "keep",
+    )
 
 
 def _pipes(values: Mapping[str, str]) -> PipesParameters | None:

@@ -311,6 +311,7 @@ class _Run:
                 quarantine_bucket=arguments.quarantine_bucket,
                 rejects_key=rejects_key(arguments.output_prefix, manifest.name, part),
                 region=self._environment.region,
+                reading=arguments.reading,
             )
             for part, files in enumerate(share_files(manifest.files, parts))
         ]

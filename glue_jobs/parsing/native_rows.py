@@ -1,4 +1,4 @@
-"""Segments to rows by the native parser; the lines that it leaves are judged here, by the one set of rules."""
+"""Segments to rows by the native parser; lines that it leaves are judged by the one set of rules."""
 
 from __future__ import annotations
 
@@ -180,7 +180,10 @@ class NativeRowReader:
         self._take_built()
         table = rows_of([judged.kept], self._built_for.types)
         rescued = None if judged.rest is None else pa.array([judged.rest], pa.string())
-        self._waiting.append(Rows(table, rescued, self._built_for, ((self._position, 1),)))
+        names = frozenset(map(fold, judged.rest_names))
+        self._waiting.append(
+            Rows(table, rescued, self._built_for, ((self._position, 1),), rescued_names=names)
+        )
 
     def _learn(self) -> None:
         """Take in what the lines teach that were left; the builder goes on with what columns follow."""

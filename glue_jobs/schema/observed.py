@@ -282,10 +282,12 @@ class Observed:
             self.items._add_array(values.flatten(), column.item, None if known is None else known.item, room)
         elif column.kind is Kind.STRUCT:
             self.objects += count
-            for (name, member), found in zip(column.members, values.flatten(), strict=True):
+            # Arrow's parser may have further members that were only null.
+            arrays = dict(zip((field.name for field in values.type), values.flatten(), strict=True))
+            for name, member in column.members:
                 inner = None if known is None else known.by_name.get(name)
                 if inner is None or inner != member:
-                    self._member(name)._add_array(found, member, inner, room)
+                    self._member(name)._add_array(arrays[name], member, inner, room)
         elif column.kind in _PLAIN:
             if known is None:
                 self._add_scalars(values, count)

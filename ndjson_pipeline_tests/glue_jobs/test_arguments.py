@@ -2,6 +2,8 @@ import pytest
 
 from glue_jobs.arguments import CatalogName, PipesParameters, parse_arguments
 from glue_jobs.errors import ArgumentsError
+from glue_jobs.reading.reader import Reading, RecordFormat
+from glue_jobs.reading.record_path import parse_record_path
 
 REQUIRED = [
     "--JOB_NAME=convert",
@@ -27,8 +29,7 @@ def test_reads_both_forms_and_keeps_each_manifest_once():
     assert arguments.max_rejected_fraction == 0.5
     assert arguments.accepts_new_columns
     assert not arguments.skips_missing
-    assert (arguments.record_format, arguments.record_path) == ("lines", "")
-    assert not arguments.keeps_envelope
+    assert arguments.reading == Reading()
     assert (arguments.max_object_members, arguments.max_columns) == (6_000, 10_000)
 
 
@@ -114,14 +115,13 @@ def test_reads_what_the_records_of_a_file_are():
             *("--MAX_OBJECT_MEMBERS", "50", "--MAX_COLUMNS=200"),
         ]
     )
-    assert (arguments.record_format, arguments.record_path) == ("auto", "Records[*]")
-    assert arguments.keeps_envelope
+    assert arguments.reading == Reading(RecordFormat.AUTO, parse_record_path("Records[*]"), keeps_envelope=True)
     assert (arguments.max_object_members, arguments.max_columns) == (50, 200)
 
 
 @pytest.mark.parametrize("text", ["", " ", "$"])
 def test_the_path_of_the_value_itself_is_none(text):
-    assert parse_arguments([*REQUIRED, "--RECORD_PATH", text]).record_path == ""
+    assert parse_arguments([*REQUIRED, "--RECORD_PATH", text]).reading == Reading()
 
 
 def test_the_catalogs_table_is_optional():

@@ -302,13 +302,9 @@ def test_packed_files_and_unreadable_ones(lake, run):
     run(lake.manifest(files, 1), QUARANTINE_BUCKET=lake.quarantine)
     (entry,) = lake.reports()[0]["manifests"]
     assert entry["records_read"] == entry["records_processed"] + entry["records_rejected"]
-    assert [note["reason"] for note in entry["unreadable_files"]] == [
-        "gzip cut short",
-        "no gzip, in spite of its name: wrong magic number",
-        "gzip under a name that does not end in .gz",
-    ]
-    assert len(lake.rows()) >= 50
-    assert {record["source_file"] for record in lake.rejects()} == {file.uri for file in files[1:]}
+    assert [note["reason"] for note in entry["unreadable_files"]] == ["gzip cut short"]
+    assert len(lake.rows()) >= 150
+    assert {record["source_file"] for record in lake.rejects()} == {files[1].uri}
 
 
 def test_two_runs_at_once_that_bring_a_column_with_different_types(lake, announcer):

@@ -199,7 +199,7 @@ def test_what_nobody_expected_is_an_error_of_the_part_without_its_text(lake, mon
     def fail(*_):
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("glue_jobs.task.parse_segment", fail)
+    monkeypatch.setattr("glue_jobs.task.row_reader", fail)
     result = convert_visibly(task_of(lake, [lake.put("a", [{"i": 1}])]), lake.client)
     assert result.error_message == "RuntimeError while converting to folder/part.parquet; see executor's log"
 
