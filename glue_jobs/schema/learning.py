@@ -81,6 +81,10 @@ class Learning:
         """Take in the records of a table that has the columns of now, and no others."""
         self.observed.add_table(table, self.settled.types)
 
+    def take_records(self, count: int) -> None:
+        """Take note of records that have nothing beyond the settled columns."""
+        self.observed.objects += count
+
     def prime(self, records: Iterable[dict[str, Any]]) -> None:
         """Let columns follow from the first records, which are counted only when they are parsed."""
         self.is_primed = True

@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from glue_jobs.schema.columns import MAX_DEPTH
-from glue_jobs.schema.reasons import Reason
 from glue_jobs.schema.scalars import (
     EXACT_DOUBLE,
     Fraction,
@@ -251,7 +250,7 @@ class Observed:
             else:
                 self.unfit += 1
         elif isinstance(value, Fraction):
-            if double_problem(value) is Reason.OUT_OF_RANGE:
+            if abs(float(value)) == _INFINITE:
                 self.unfit += 1
             else:
                 self.numbers += 1
@@ -304,6 +303,7 @@ class Room:
     left: int = MOST_PLACES
 
 
+_INFINITE: Final = float("inf")
 _NESTED: Final = frozenset({Kind.LIST, Kind.MAP, Kind.STRUCT})
 
 
