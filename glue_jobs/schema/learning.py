@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from glue_jobs.schema.columns import Columns
-from glue_jobs.schema.observed import Observed, Room
+from glue_jobs.schema.observed import MOST_PLACES, Observed, Room
 from glue_jobs.schema.paths import ITEMS, VALUES, member_path
 from glue_jobs.schema.settle import Settled, number_type, settle_columns
 from glue_jobs.schema.types import Kind
@@ -54,6 +54,7 @@ class Learning:
     _first: Observed = field(default_factory=Observed)
     _has_news: bool = False
     _next_look: float = 0.0
+    _places: int = 0
 
     def __post_init__(self) -> None:
         self.outcome = Settled(dict(self.settled.types))
@@ -68,8 +69,9 @@ class Learning:
 
     def take(self, more: Observed) -> None:
         """Take counts in, and let columns follow where they say something new."""
-        self.observed.merge(more)
-        self.observed.compact()
+        self._places += self.observed.merge(more)
+        if self._places > MOST_PLACES:
+            self._places = self.observed.compact()
         if not self.settled.accepts_new:
             return
         news = _news(more, self.observed, self.columns.types, "", self.outcome)

@@ -96,8 +96,8 @@ class Observed:
             merged.merge(self.others)
         return merged
 
-    def merge(self, other: Observed) -> None:
-        """Add counts of other records."""
+    def merge(self, other: Observed) -> int:
+        """Add counts of other records; return how many places were made for them."""
         self.booleans += other.booleans
         self.numbers += other.numbers
         self.texts += other.texts
@@ -107,14 +107,19 @@ class Observed:
         self.has_double = self.has_double or other.has_double
         self.has_large = self.has_large or other.has_large
         self.is_overfull = self.is_overfull or other.is_overfull
+        made = 0
         if other.items is not None:
+            made += self.items is None
             self.items = self.items or Observed()
-            self.items.merge(other.items)
+            made += self.items.merge(other.items)
         if other.others is not None:
+            made += self.others is None
             self.others = self.others or Observed()
-            self.others.merge(other.others)
+            made += self.others.merge(other.others)
         for name, member in other.names.items():
-            self._member(name).merge(member)
+            made += name not in self.names
+            made += self._member(name).merge(member)
+        return made
 
     def add_record(self, record: dict[str, Any], known: Mapping[str, ColumnType], room: Room) -> None:
         """Add a record, as far as it is beyond known columns, whose types are settled."""
@@ -130,14 +135,27 @@ class Observed:
                 for chunk in table.column(name).chunks:
                     self._member(name)._add_array(chunk, column)
 
-    def compact(self) -> None:
-        """Let the rarest names of the places with most of them give up theirs, where there are too many."""
-        while self._size() > MOST_PLACES:
-            largest = max(self._places(), key=lambda place: len(place.names))
-            largest._keep(len(largest.names) // 2)
+    def compact(self) -> int:
+        """Let the names of the places with most rare ones give up theirs, where there are too many.
 
-    def _size(self) -> int:
-        return sum(1 for _ in self._places())
+        Returns:
+            How many places there are then.
+        """
+        count = sum(1 for _ in self._places())
+        if count > MOST_PLACES:
+            # Well below, so that it is not to be done again soon.
+            while count > MOST_PLACES // 2:
+                place = max(self._places(), key=lambda each: each._rarity)
+                if not place.names:
+                    break
+                place._keep(len(place.names) // 2)
+                count = sum(1 for _ in self._places())
+        return count
+
+    @property
+    def _rarity(self) -> float:
+        """How many names there are, each of which counts the less the more values it has."""
+        return sum(1 / max(1, member.values) for member in self.names.values())
 
     def _places(self) -> Iterator[Observed]:
         waiting = [self]
