@@ -55,6 +55,7 @@ class Learning:
     _has_news: bool = False
     _next_look: float = 0.0
     _places: int = 0
+    _overfull: Observed | None = None
 
     def __post_init__(self) -> None:
         self.outcome = Settled(dict(self.settled.types))
@@ -63,6 +64,8 @@ class Learning:
     def observe(self, records: Iterable[dict[str, Any]]) -> Observed:
         """Count what records have beyond the settled columns; `take` takes the counts in."""
         more, room = Observed(), Room()
+        if self._overfull is not None:
+            more.merge(self._overfull)
         for record in records:
             more.add_record(record, self.settled.types, room)
         return more
@@ -72,6 +75,7 @@ class Learning:
         self._places += self.observed.merge(more)
         if self._places > MOST_PLACES:
             self._places = self.observed.compact()
+            self._overfull = self.observed.overfull_places()
         if not self.settled.accepts_new:
             return
         news = _news(more, self.observed, self.columns.types, "", self.outcome)

@@ -152,6 +152,19 @@ class Observed:
                 count = sum(1 for _ in self._places())
         return count
 
+    def overfull_places(self) -> Observed | None:
+        """Return no counts, but which places are overfull; None where none is.
+
+        Counts that begin with it keep no names apart there that nobody would look at.
+        """
+        found = Observed(is_overfull=self.is_overfull)
+        members = {name: inner for name, each in self.names.items() if (inner := each.overfull_places())}
+        found.members = members or None
+        found.items = None if self.items is None else self.items.overfull_places()
+        found.others = None if self.others is None else self.others.overfull_places()
+        is_any = found.is_overfull or members or found.items is not None or found.others is not None
+        return found if is_any else None
+
     @property
     def _rarity(self) -> float:
         """How many names there are, each of which counts the less the more values it has."""
@@ -252,8 +265,14 @@ class Observed:
                         self.items._add(item, depth + 1, room)
         elif isinstance(value, dict):
             self.objects += 1
-            if depth < MAX_DEPTH:
+            if depth < MAX_DEPTH and not self.is_overfull:
                 self._add_members(value, {}, depth, room)
+            elif depth < MAX_DEPTH:
+                # Such an object becomes a map, whatever further names there are.
+                self.others = self.others or Observed()
+                for member in value.values():
+                    if member is not None:
+                        self.others._add(member, depth + 1, room)
 
     def _add_scalar(self, value: str) -> None:
         if isinstance(value, NotANumber):

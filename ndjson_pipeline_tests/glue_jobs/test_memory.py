@@ -44,7 +44,8 @@ SCRIPT = textwrap.dedent(
             if kind == "names":
                 record = {"id": len(parts), "amount": 1.5, uid(): 1, uid(): 2, uid(): 3}
             elif kind == "objects":
-                record = {"id": len(parts), "room": {uid(): {f"m{n}": n for n in range(10)} for _ in range(3)}}
+                values = {f"m{n}": n for n in range(10)}
+                record = {"id": len(parts), "room": {uid(): values for _ in range(3)}}
             else:
                 record = {uid(): n for n in range(size // 19)}
             parts.append(json.dumps(record).encode() + bytes([10]))
