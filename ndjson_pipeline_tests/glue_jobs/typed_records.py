@@ -56,7 +56,8 @@ def _normal(value: Any, column: ColumnType | None) -> Any:
             for inner in value
         ]
     if isinstance(value, datetime):
-        return ("instant", (value - EPOCH) // timedelta(microseconds=1))
+        # Spark gives instants in local time, without a zone.
+        return ("instant", (value.astimezone(UTC) - EPOCH) // timedelta(microseconds=1))
     if isinstance(value, date):
         return ("day", (value - date(1970, 1, 1)).days)
     if isinstance(value, Whole | Fraction):
