@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from glue_jobs.schema.columns import MAX_DEPTH
-from glue_jobs.schema.reasons import Reason
 from glue_jobs.schema.scalars import (
     EXACT_DOUBLE,
     Fraction,
@@ -98,8 +97,8 @@ class Observed:
             merged.merge(self.others)
         return merged
 
-    def merge(self, other: Observed) -> None:
-        """Add counts of other records."""
+    def merge(self, other: Observed) -> int:
+        """Add counts of other records; return how many places were made for them."""
         self.booleans += other.booleans
         self.numbers += other.numbers
         self.texts += other.texts
@@ -109,14 +108,19 @@ class Observed:
         self.has_double = self.has_double or other.has_double
         self.has_large = self.has_large or other.has_large
         self.is_overfull = self.is_overfull or other.is_overfull
+        made = 0
         if other.items is not None:
+            made += self.items is None
             self.items = self.items or Observed()
-            self.items.merge(other.items)
+            made += self.items.merge(other.items)
         if other.others is not None:
+            made += self.others is None
             self.others = self.others or Observed()
-            self.others.merge(other.others)
+            made += self.others.merge(other.others)
         for name, member in other.names.items():
-            self._member(name).merge(member)
+            made += name not in self.names
+            made += self._member(name).merge(member)
+        return made
 
     def add_record(self, record: dict[str, Any], known: Mapping[str, ColumnType], room: Room) -> None:
         """Add a record, as far as it is beyond known columns, whose types are settled."""
@@ -141,14 +145,40 @@ class Observed:
                 for chunk in table.column(name).chunks:
                     self._member(name)._add_array(chunk, column, settled, room)
 
-    def compact(self) -> None:
-        """Let the rarest names of the places with most of them give up theirs, where there are too many."""
-        while self._size() > MOST_PLACES:
-            largest = max(self._places(), key=lambda place: len(place.names))
-            largest._keep(len(largest.names) // 2)
+    def compact(self) -> int:
+        """Let the names of the places with most rare ones give up theirs, where there are too many.
 
-    def _size(self) -> int:
-        return sum(1 for _ in self._places())
+        Returns:
+            How many places there are then.
+        """
+        count = sum(1 for _ in self._places())
+        if count > MOST_PLACES:
+            # Well below, so that it is not to be done again soon.
+            while count > MOST_PLACES // 2:
+                place = max(self._places(), key=lambda each: each._rarity)
+                if not place.names:
+                    break
+                place._keep(len(place.names) // 2)
+                count = sum(1 for _ in self._places())
+        return count
+
+    def overfull_places(self) -> Observed | None:
+        """Return no counts, but which places are overfull; None where none is.
+
+        Counts that begin with it keep no names apart there that nobody would look at.
+        """
+        found = Observed(is_overfull=self.is_overfull)
+        members = {name: inner for name, each in self.names.items() if (inner := each.overfull_places())}
+        found.members = members or None
+        found.items = None if self.items is None else self.items.overfull_places()
+        found.others = None if self.others is None else self.others.overfull_places()
+        is_any = found.is_overfull or members or found.items is not None or found.others is not None
+        return found if is_any else None
+
+    @property
+    def _rarity(self) -> float:
+        """How many names there are, each of which counts the less the more values it has."""
+        return sum(1 / max(1, member.values) for member in self.names.values())
 
     def _places(self) -> Iterator[Observed]:
         waiting = [self]
@@ -245,8 +275,14 @@ class Observed:
                         self.items._add(item, depth + 1, room)
         elif isinstance(value, dict):
             self.objects += 1
-            if depth < MAX_DEPTH:
+            if depth < MAX_DEPTH and not self.is_overfull:
                 self._add_members(value, {}, depth, room)
+            elif depth < MAX_DEPTH:
+                # Such an object becomes a map, whatever further names there are.
+                self.others = self.others or Observed()
+                for member in value.values():
+                    if member is not None:
+                        self.others._add(member, depth + 1, room)
 
     def _add_scalar(self, value: str) -> None:
         if isinstance(value, NotANumber):
@@ -261,7 +297,7 @@ class Observed:
             else:
                 self.unfit += 1
         elif isinstance(value, Fraction):
-            if double_problem(value) is Reason.OUT_OF_RANGE:
+            if abs(float(value)) == _INFINITE:
                 self.unfit += 1
             else:
                 self.numbers += 1
@@ -322,6 +358,7 @@ class Room:
     left: int = MOST_PLACES
 
 
+_INFINITE: Final = float("inf")
 _NESTED: Final = frozenset({Kind.LIST, Kind.MAP, Kind.STRUCT})
 _PLAIN: Final = frozenset({Kind.BOOLEAN, Kind.INT64, Kind.FLOAT64, Kind.STRING})
 

@@ -97,6 +97,8 @@ def double_problem(number: Whole | Fraction) -> Reason | None:
         return _whole_in_double(number)
     if len(number) <= _SAFE_LENGTH and "e" not in number and "E" not in number:
         return None
+    if (printed := repr(float(number))) == number:
+        return None
     value = abs(float(number))
     if value == float("inf"):
         return Reason.OUT_OF_RANGE
@@ -105,8 +107,8 @@ def double_problem(number: Whole | Fraction) -> Reason | None:
     if count > _MOST_DIGITS or (count and not value):
         return Reason.NOT_EXACT
     # The shortest text of a double is not always its rounding to as many digits: of 2^-24 it is not.
-    printed = (digits_of(Fraction(text)) for text in (repr(value), f"{value:.{max(0, count - 1)}e}"))
-    is_same = any(each[1:] == found[1:] for each in printed)
+    texts = (printed, f"{value:.{max(0, count - 1)}e}")
+    is_same = any(digits_of(Fraction(text))[1:] == found[1:] for text in texts)
     return None if is_same else Reason.NOT_EXACT
 
 

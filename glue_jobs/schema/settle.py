@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from glue_jobs.schema.columns import MAX_DEPTH, RESERVED, fold, is_storable_name, leaf_count
 from glue_jobs.schema.limits import SchemaLimits
-from glue_jobs.schema.names import is_admitted, look_like_data
+from glue_jobs.schema.names import Likeness, is_admitted, look_like_data, look_like_data_at_the_top
 from glue_jobs.schema.paths import ITEMS, VALUES, path_of
 from glue_jobs.schema.types import (
     BOOLEAN,
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # A map's values are of one kind where this share of them is; the others go to `_rescued`, key by key.
 _ONE_KIND_SHARE: Final = 0.95
+# Objects are alike where so many of their members, on average, are there.
+_ALIKE_SHARE: Final = 0.5
 # Once the schema is half full, of the records.
 _NEEDED_SHARE: Final = 0.01
 # Of what becomes no column, so many places are told.
@@ -165,8 +167,18 @@ class _Settling:
         steps: Steps,
         depth: int,
         reserved: frozenset[str] = frozenset(),
+        is_struct: bool = False,
     ) -> dict[str, ColumnType]:
-        """Return an object's members: known ones, maybe with new members of their own, and new ones."""
+        """Return an object's members: known ones, maybe with new members of their own, and new ones.
+
+        Args:
+            known: its members so far.
+            seen: of it.
+            steps: of its path.
+            depth: its level.
+            reserved: names that no member may have.
+            is_struct: whether it is new, and is to be a struct.
+        """
         names = seen.names
         settled = {
             name: self._extended(column, names[name], (*steps, f".{name}"), depth + 1)
@@ -185,38 +197,33 @@ class _Settling:
             and is_storable_name(name)
             and fold(name) not in taken
         ]
-        chosen = self._without_data(candidates, seen, steps)
+        # That the names of a new object are none of data is decided by then.
+        chosen = candidates if is_struct else self._without_data(candidates, seen, steps)
         chosen = self._spellings(chosen, names)
         self._add_new(settled, chosen, seen, steps, depth)
         return settled
 
     def _without_data(self, candidates: list[str], seen: Observed, steps: Steps) -> list[str]:
-        """Return the names that are none of data."""
-        if not self._has_data_names(candidates, seen, steps, are_of_one_kind=False):
+        """Return the names that are none of data, of an object that can't become a map."""
+        counts = self._counts(candidates, seen, steps)
+        objects = max(seen.objects, self.seen.objects)
+        if not look_like_data_at_the_top(counts, objects, seen.is_overfull):
             return candidates
         self._data_places.add(path_of(steps))
         self._left_without[steps] = NAMES_ARE_DATA
-        objects = max(seen.objects, self.seen.objects)
         return [
             name
             for name in candidates
             if is_admitted(seen.names[name].values, objects) or self._is_hinted((*steps, f".{name}"))
         ]
 
-    def _has_data_names(
-        self, candidates: list[str], seen: Observed, steps: Steps, are_of_one_kind: bool | None = None
-    ) -> bool:
-        counts = [
+    def _counts(self, candidates: list[str], seen: Observed, steps: Steps) -> list[int]:
+        """Return how many values there are under each name that may be data."""
+        return [
             seen.names[name].values
             for name in candidates
             if seen.names[name].values and not self._is_hinted((*steps, f".{name}"))
         ]
-        return look_like_data(
-            counts,
-            seen.objects,
-            seen.is_overfull,
-            lambda: _is_of_one_kind(seen.merged_values()) if are_of_one_kind is None else are_of_one_kind,
-        )
 
     def _spellings(self, candidates: list[str], names: Mapping[str, Observed]) -> list[str]:
         """Return of names that readers take for one the spelling of most values."""
@@ -302,15 +309,15 @@ class _Settling:
         return None
 
     def _object(self, seen: Observed, steps: Steps, depth: int) -> ColumnType | None:
-        candidates = [name for name, member in seen.names.items() if member.values]
-        is_data = self._has_data_names(candidates, seen, steps)
-        if is_data and not (self.hints is not None and self.hints.has_below(steps)):
+        counts = self._counts(list(seen.names), seen, steps)
+        has_hints = self.hints is not None and self.hints.has_below(steps)
+        if not has_hints and look_like_data(counts, seen.objects, seen.is_overfull, lambda: _likeness(seen)):
             values = seen.merged_values()
             if not _is_of_one_kind(values):
                 return self._leaf(JSON, steps, seen.objects)
             value = self._place(values, (*steps, VALUES), depth + 1)
             return None if value is None else map_of(value)
-        members = self._members({}, seen, steps, depth)
+        members = self._members({}, seen, steps, depth, is_struct=not has_hints)
         return struct_of(members) if members else None
 
     def _leaf(self, column: ColumnType, steps: Steps, values: int) -> ColumnType:
@@ -327,6 +334,20 @@ def number_type(seen: Observed) -> ColumnType:
     They widen only while every value stays exact; otherwise whole numbers are the ones that must.
     """
     return FLOAT64 if seen.has_double and not seen.has_large else INT64
+
+
+def _likeness(seen: Observed) -> Likeness:
+    """Return what the values of an object have in common, whatever their names."""
+    values = seen.merged_values()
+    if not _is_of_one_kind(values):
+        return Likeness.NONE
+    if not values.objects:
+        return Likeness.KIND
+    counts = [member.values for member in values.names.values() if member.values]
+    if look_like_data(counts, values.objects, values.is_overfull, lambda: _likeness(values)):
+        return Likeness.DATA
+    are_alike = len(counts) > 1 and sum(counts) >= _ALIKE_SHARE * len(counts) * values.objects
+    return Likeness.MEMBERS if are_alike else Likeness.KIND
 
 
 def _is_of_one_kind(values: Observed) -> bool:

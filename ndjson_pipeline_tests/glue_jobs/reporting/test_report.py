@@ -18,6 +18,7 @@ from glue_jobs.reporting.report import (
     percentage_saved,
     write_report,
 )
+from glue_jobs.schema.reasons import Reason
 from glue_jobs.schema.settle import LeftWithout
 from ndjson_pipeline_tests.glue_jobs.conftest import NOW
 
