@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from glue_jobs.errors import GlueJobError, MissingInputError, RowCountError
 from glue_jobs.parsing.segments import parse_segment, sample_of
 from glue_jobs.reading.inputs import open_files
-from glue_jobs.reading.lines import LineCutter, Rejected, Segment
+from glue_jobs.reading.lines import Rejected, Segment
+from glue_jobs.reading.reader import FileReader, Reading
 from glue_jobs.reporting.report import FileNote
 from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.learning import Learning
@@ -54,6 +55,7 @@ class PartTask:
         quarantine_bucket: where rejected records go; None where there is none.
         rejects_key: their name there.
         region: of the worker's S3 client; None leaves it to the worker's settings.
+        reading: how the files' text becomes records.
     """
 
     manifest_uri: str
@@ -68,6 +70,7 @@ class PartTask:
     quarantine_bucket: str | None
     rejects_key: str
     region: str | None
+    reading: Reading = Reading()
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class PartResult:
         records_read: lines that are not blank.
         records_written: rows of the Parquet file, as its footer counts them.
         records_rejected: lines that are no records.
+        rejected_bytes: what they take of the files in S3; where a file's rest could not be read, that too.
         records_rescued: rows of which something did not fit its column.
         input_bytes: read from S3.
         upload: the Parquet file, not visible yet; None where there were no rows.
@@ -87,7 +91,7 @@ class PartResult:
         observed: counts of values beyond the settled columns.
         rejects_key: of the object with rejected records; None where none are kept.
         missing: files that are gone or changed.
-        unreadable: files of which a part could not be read as lines.
+        unreadable: files of which a part could not be read, or of which nothing is a record.
         seconds: time by step: `read` (waiting for S3), `parse`, `encode` (sending included).
         error_message: why it failed; None where it did not.
     """
@@ -96,6 +100,7 @@ class PartResult:
     records_read: int = 0
     records_written: int = 0
     records_rejected: int = 0
+    rejected_bytes: int = 0
     records_rescued: int = 0
     input_bytes: int = 0
     upload: Upload | None = None
@@ -158,6 +163,7 @@ class _Conversion:
         self._outgrown = False
         self._lines = 0
         self._input_bytes = 0
+        self._rejected_bytes = 0
         self._missing: list[FileNote] = []
         self._unreadable: list[FileNote] = []
         self._seconds = dict.fromkeys(("read", "parse", "encode"), 0.0)
@@ -204,6 +210,7 @@ class _Conversion:
             records_read=self._lines,
             records_written=written,
             records_rejected=self._rejects.count,
+            rejected_bytes=self._rejected_bytes,
             records_rescued=self.rescued,
             input_bytes=self._input_bytes,
             upload=upload,
@@ -216,18 +223,25 @@ class _Conversion:
         )
 
     def _take(self, file: InputFile, position: int) -> None:
-        for segment in LineCutter().segments(self._timed(file.pieces())):
+        reader, is_noted = FileReader(self._task.reading), False
+        lines, rejects, lost_bytes = self._lines, self._rejects.count, self._rejects.lost_bytes
+        for segment in reader.segments(self._timed(file.pieces())):
             if isinstance(segment, Rejected):
                 self._lines += 1
                 self._rejects.write(segment, file.file.uri)
                 if segment.ends_file:
                     self._unreadable.append(FileNote(file.file.uri, segment.reason))
+                    self._rejected_bytes += segment.unread_bytes
+                    is_noted = True
                 continue
             started = time.perf_counter()
             self._keep(self._parsed(segment), file.file.uri, position)
             self._seconds["parse"] += time.perf_counter() - started
             if self._waiting_bytes >= ROW_GROUP_BYTES:
                 self._encode()
+        self._rejected_bytes += file.stored_bytes(self._rejects.lost_bytes - lost_bytes)
+        if not is_noted and 0 < self._lines - lines == self._rejects.count - rejects:
+            self._unreadable.append(FileNote(file.file.uri, reader.why_no_record()))
 
     def _timed(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         started = time.perf_counter()

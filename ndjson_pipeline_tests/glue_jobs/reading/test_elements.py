@@ -56,9 +56,28 @@ def test_lines_are_the_same_rows_in_both_formats(rows, seed):
     assert read(data, segment_bytes=100)[0] == read_lines(data)[0]
 
 
-@given(st.lists(st.sampled_from(
-    [b'{"a":1}', b'{"b":[{"c":1},{"a":2}]}', b'{"a":"}{"}', b"", b"  ", b"[]x", b"no", b"1", b'{"a":1', b'{"a":"x', b"}", b'"']
-), max_size=12), st.integers(0, 10**6))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                b'{"a":1}',
+                b'{"b":[{"c":1},{"a":2}]}',
+                b'{"a":"}{"}',
+                b"",
+                b"  ",
+                b"[]x",
+                b"no",
+                b"1",
+                b'{"a":1',
+                b'{"a":"x',
+                b"}",
+                b'"',
+            ]
+        ),
+        max_size=12,
+    ),
+    st.integers(0, 10**6),
+)
 @example([b'{"a":1', b'{"a":1}'], 1)
 @example([b'"', b'{"a":"}{"}'], 1)
 def test_rows_among_broken_lines_are_the_same_in_both_formats(lines, seed):
@@ -77,7 +96,13 @@ def is_object(text):
         return False
 
 
-@given(st.binary(max_size=200), st.sampled_from(["", "a[*]", "a[*].b[*]"]), st.booleans(), st.booleans(), st.integers(0, 10**6))
+@given(
+    st.binary(max_size=200),
+    st.sampled_from(["", "a[*]", "a[*].b[*]"]),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 10**6),
+)
 def test_any_bytes_are_read_to_their_end(data, path, keeps_envelope, finds_objects, seed):
     pieces = cut(data, seed)
     if finds_objects or path:
@@ -86,12 +111,41 @@ def test_any_bytes_are_read_to_their_end(data, path, keeps_envelope, finds_objec
 
 
 structural = st.lists(
-    st.sampled_from([b"{", b"}", b"[", b"]", b",", b":", b'"a"', b'"b"', b'"', b"\\", b"1", b"\n", b" ", b'{"a":1}', b'{"a":[', b"]}", b'{"b":[', b"\r", b"\x1e", b"\\n"]),
+    st.sampled_from(
+        [
+            b"{",
+            b"}",
+            b"[",
+            b"]",
+            b",",
+            b":",
+            b'"a"',
+            b'"b"',
+            b'"',
+            b"\\",
+            b"1",
+            b"\n",
+            b" ",
+            b'{"a":1}',
+            b'{"a":[',
+            b"]}",
+            b'{"b":[',
+            b"\r",
+            b"\x1e",
+            b"\\n",
+        ]
+    ),
     max_size=30,
 ).map(b"".join)
 
 
-@given(structural, st.sampled_from(["", "a[*]", "a[*].b[*]", "a", "[*]"]), st.booleans(), st.booleans(), st.integers(0, 10**6))
+@given(
+    structural,
+    st.sampled_from(["", "a[*]", "a[*].b[*]", "a", "[*]"]),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 10**6),
+)
 def test_the_cut_has_no_say_in_what_broken_bytes_become(data, path, keeps_envelope, finds_objects, seed):
     if finds_objects or path:
         whole = read(data, path, keeps_envelope, finds_objects)

@@ -11,7 +11,25 @@ from glue_jobs.reading.record_path import parse_record_path
 
 # What is structure outside of text, and what looks like the beginning of another record.
 tricky = st.sampled_from(
-    ["", "}{", '},{"a":1', "[", "]}", '"', "\\", '\\"', "\n", "\\n", "\r", "{\n", "\x1e", "é", "\u2028", ",", ":"]
+    [
+        "",
+        "}{",
+        '},{"a":1',
+        "[",
+        "]}",
+        '"',
+        "\\",
+        '\\"',
+        "\n",
+        "\\n",
+        "\r",
+        "{\n",
+        "\x1e",
+        "é",
+        "\u2028",
+        ",",
+        ":",
+    ]
 )
 texts = tricky | st.text(max_size=5)
 values = st.recursive(
