@@ -70,7 +70,7 @@ class PartTask:
     quarantine_bucket: str | None
     rejects_key: str
     region: str | None
-    reading: Reading = Reading()
+    reading: Reading = field(default_factory=Reading)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -42,7 +42,7 @@ class Reading:
     """
 
     format: RecordFormat = RecordFormat.LINES
-    path: RecordPath = RecordPath()
+    path: RecordPath = field(default_factory=RecordPath)
     keeps_envelope: bool = False
 
 
@@ -93,7 +93,7 @@ class FileReader:
             del piece
 
 
-def likeness_of(head: bytes) -> str | None:
+def likeness_of(head: bytes) -> str | None:  # noqa: PLR0911 - a table
     """Return what a file looks like whose lines are no records, in words.
 
     Args:

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 from backports import zstd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue_jobs.reading import unpacking
@@ -41,6 +41,7 @@ def failing(pieces):
 
 
 @pytest.mark.parametrize("packer", PACKERS)
+@settings(deadline=None, max_examples=30)
 @given(
     st.lists(st.binary(max_size=40).map(lambda data: b"{" + data), min_size=1, max_size=4),
     st.integers(0, 10**6),
@@ -159,6 +160,7 @@ def test_lines_with_odd_bytes_are_lines(data):
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
+@settings(deadline=None, max_examples=30)
 @given(st.text(max_size=200), st.integers(0, 10**6))
 def test_a_mark_tells_the_encoding(encoder, text, seed):
     data = ENCODERS[encoder](text)

@@ -3,20 +3,16 @@
 import json
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from glue_jobs.reading import elements
 from ndjson_pipeline_tests.glue_jobs.reading.texts import (
     WRITERS,
-    compact,
     cut,
-    placed,
     read,
     read_lines,
     records,
-    rows_of,
-    values,
 )
 
 
@@ -41,6 +37,7 @@ def check_places(data, rows, wanted):
         assert before.count(line_end) == line_number - 1
 
 
+@settings(deadline=None)
 @given(st.lists(records, max_size=8), st.sampled_from(sorted(WRITERS)), st.integers(0, 10**6))
 def test_the_same_records_come_of_every_way_of_writing_and_every_cut(rows, writer, seed):
     data = WRITERS[writer](rows)
@@ -49,6 +46,7 @@ def test_the_same_records_come_of_every_way_of_writing_and_every_cut(rows, write
     check_places(data, found, rows)
 
 
+@settings(deadline=None)
 @given(st.lists(records, min_size=1, max_size=30), st.integers(0, 10**6))
 def test_lines_are_the_same_rows_in_both_formats(rows, seed):
     data = WRITERS["lines"](rows)
@@ -56,6 +54,7 @@ def test_lines_are_the_same_rows_in_both_formats(rows, seed):
     assert read(data, segment_bytes=100)[0] == read_lines(data)[0]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(
@@ -96,6 +95,7 @@ def is_object(text):
         return False
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=200),
     st.sampled_from(["", "a[*]", "a[*].b[*]"]),
@@ -139,6 +139,7 @@ structural = st.lists(
 ).map(b"".join)
 
 
+@settings(deadline=None)
 @given(
     structural,
     st.sampled_from(["", "a[*]", "a[*].b[*]", "a", "[*]"]),
