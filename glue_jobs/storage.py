@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Latency dominates small files, so several requests are under way in each process.
 CONCURRENT_REQUESTS: Final = 8
-# Of files in one task: ten thousand small ones wait for S3 some 30 ms each, and one core starts 1,000 a second.
+# Of files in one task: each small one waits for S3 some 30 ms, and one core starts 1,000 a second.
 CONCURRENT_READS: Final = 32
 
 
