@@ -101,7 +101,7 @@ class PartResult:
         observed: counts of values beyond the settled columns.
         rejects_key: of the object with rejected records; None where none are kept.
         missing: files that are gone or changed.
-        unreadable: files of which a part could not be read as lines.
+        unreadable: files of which a part could not be read, or of which nothing is a record.
         seconds: time by step: `read` (waiting for S3), `parse`, `encode` (sending included).
         error_message: why it failed; None where it did not.
     """
@@ -244,30 +244,28 @@ class _Conversion:
     def _read(self, file: InputFile, position: int) -> None:
         reader = FileReader(self._task.reading)
         uri = file.file.uri
-        lines, rejected, ends = self._lines, self._rejects.count, len(self._unreadable)
+        lines, rejected, noted = self._lines, self._rejects.count, len(self._unreadable)
+        lost_bytes = self._rejects.lost_bytes
         for segment in reader.segments(self._timed(file.pieces())):
             if isinstance(segment, Rejected):
                 self._lines += 1
-                self._reject(segment, uri)
+                self._rejects.write(segment, uri)
                 if segment.ends_file:
                     self._unreadable.append(FileNote(uri, segment.reason))
+                    self._rejected_bytes += segment.unread_bytes
                 continue
             started = time.perf_counter()
             count = self._rows.read(segment, position)
             self._lines += count.lines
             for line in count.rejected:
-                self._reject(line, uri)
+                self._rejects.write(line, uri)
             self._seconds["parse"] += time.perf_counter() - started
             if self._rows.size >= ROW_GROUP_BYTES:
                 self._take_rows()
                 self._encode()
-        found = self._lines - lines
-        if found and found == self._rejects.count - rejected and ends == len(self._unreadable):
+        self._rejected_bytes += file.stored_bytes(self._rejects.lost_bytes - lost_bytes)
+        if len(self._unreadable) == noted and 0 < self._lines - lines == self._rejects.count - rejected:
             self._unreadable.append(FileNote(uri, reader.why_no_record()))
-
-    def _reject(self, rejected: Rejected, uri: str) -> None:
-        self._rejects.write(rejected, uri)
-        self._rejected_bytes += rejected.lost_bytes
 
     def _timed(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         started = time.perf_counter()

@@ -23,8 +23,8 @@ from glue_jobs.reading.lines import (
 from glue_jobs.reading.plain_lines import PlainLines
 from glue_jobs.reading.record_path import EACH
 from glue_jobs.reading.recovery import MOST_INDENTATION, Recovery, first_name, last_sign
-from glue_jobs.reading.scan import Scan
-from glue_jobs.reading.structure import Fault, structure_of
+from glue_jobs.reading.scan import Scan, Seen
+from glue_jobs.reading.structure import Fault, Openness, structure_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,6 +50,8 @@ _BEHIND: Final = re.compile(rb"[ \t\r]*(?:,[ \t\r]*)*(?:([\n{\[\x1e]|\\n)|(\\?\Z
 _LONE_RETURN: Final = re.compile(rb"\r(?!\n)")
 # Of a segment; a run of plain lines that is smaller is joined with what is around it.
 _RUN_SHARE: Final = 8
+# By so much of what waits for its end more is read before it is looked for again.
+_GROWTH_SHARE: Final = 4
 # So much of what is broken stays in sight, so that what tells the next element is seen whole.
 _OVERLAP_BYTES: Final = 4096
 # Beyond so much that was looked at in vain, what is broken is left behind up to where it was seen to be.
@@ -116,6 +118,26 @@ class _Frame:
     size: int = 0
 
 
+@dataclass(frozen=True)
+class _Open:
+    """What is known of an item whose end has not come.
+
+    Attributes:
+        scanned: up to which position in the buffer it was looked at.
+        openness: what is open there.
+        seen: its signs so far.
+    """
+
+    scanned: int
+    openness: Openness
+    seen: Seen | None
+
+    def moved(self, done: int) -> _Open:
+        """Return the same, where some bytes have left the buffer."""
+        seen = self.seen and Seen(self.seen.places - done, self.seen.signs, self.seen.levels)
+        return _Open(self.scanned - done, self.openness, seen)
+
+
 @dataclass
 class _Broken:
     """What is broken, while the next element is looked for.
@@ -176,6 +198,7 @@ class ElementReader:
         self._waiting: Iterator[tuple[bytes, int, int]] | None = None
         self._plain: PlainLines | None = None
         self._broken: _Broken | None = None
+        self._open: _Open | None = None
         self._last_item = b""
         self._vain_bytes = 0
 
@@ -223,6 +246,7 @@ class ElementReader:
             self._is_line_start = buffer.data[done - 1 : done] == b"\n"
         buffer.append(piece, done)
         self._position = 0
+        self._open = self._open and self._open.moved(done)
         self._plain = None
 
     def _step(self) -> bool:
@@ -237,7 +261,7 @@ class ElementReader:
         self._needed = 0
         if self._broken is not None:
             return self._look_for_next()
-        if len(self._frames) == 1:
+        if len(self._frames) == 1 and self._open is None:
             went_on = self._begin_value()
             if went_on is not None:
                 return went_on
@@ -268,8 +292,14 @@ class ElementReader:
             if begins_line and start > line_start:
                 self._position = line_start
             return False
-        if self._finds_objects and not self._steps and begins_line and self._take_plain(line_start):
-            return True
+        if self._finds_objects and not self._steps and begins_line:
+            if self._take_plain(line_start):
+                return True
+            is_short = len(data) - start < self._step_bytes
+            if is_short and not self._is_final and data.find(b"\n", start) < 0:
+                # Its end tells whether it is a plain line.
+                self._needed = len(data) - self._position + 1
+                return False
         if data[start] in b"{[" and (begins_line or self._finds_objects):
             return None
         return self._reject_line(start, begins_line)
@@ -330,13 +360,16 @@ class ElementReader:
     # The structure of a value.
 
     def _scan(self) -> bool:
-        data, start = self._buffer.data, self._position
-        frames = self._frames
+        data, frames, before = self._buffer.data, self._frames, self._open
+        if before is None:
+            around = bytes(frame.sign for frame in frames[1:])
+            before = _Open(self._position, Openness(around), None)
+        start = before.scanned
         end = min(len(data), start + self._window)
-        around = bytes(frame.sign for frame in frames[1:])
-        structure = structure_of(data[start:end], around, not self._finds_objects)
-        scan = Scan(structure, start, self._deepest_level(structure))
-        while not scan.is_over:
+        structure = structure_of(data[start:end], before.openness, not self._finds_objects)
+        scan = Scan(before.seen, structure, start, self._deepest_level(structure), self._position)
+        goes_on = True
+        while goes_on and not scan.is_over:
             frame = frames[-1]
             if frame.sign == _OPEN_OBJECT:
                 goes_on = self._in_object(frame, scan)
@@ -344,18 +377,14 @@ class ElementReader:
                 goes_on = self._in_list(frame, scan)
             else:
                 goes_on = self._in_top(scan)
-            if not goes_on:
-                break
-        progress = scan.mark - start
         self._position = scan.mark
+        self._open = None
+        self._window = min(2 * self._window, _WIDEST_WINDOW)
         if scan.is_left:
             return not scan.needs_more
         if structure.fault is None and end == len(data) and self._is_final:
-            self._take_last(structure, start)
+            self._take_last(scan, structure)
         item = self._item_start(self._position)
-        if item >= end and structure.fault is None and end < len(data):
-            self._window = min(2 * self._window, _WIDEST_WINDOW)
-            return True
         if len(frames) == 1 and item < len(data) and data[item] not in b"{[":
             # No value begins there, so that signs behind it tell nothing.
             return True
@@ -363,22 +392,23 @@ class ElementReader:
         if fault is not None:
             self._break_item(item, start + fault.at, fault.reason)
             return True
-        if progress:
-            self._window = min(2 * self._window, _WIDEST_WINDOW)
-        else:
-            self._window *= 4
-        if end < len(data):
-            return True
-        self._needed = max(2 * (len(data) - self._position), len(data) - self._position + 1)
-        return False
+        if end == len(data) and self._is_final:
+            return False
+        self._open = _Open(end, structure.after, scan.seen(len(frames) - 1))
+        if end == len(data):
+            pending = len(data) - self._position
+            self._needed = pending + pending // _GROWTH_SHARE + 1
+        return end < len(data)
 
-    def _take_last(self, structure: Structure, start: int) -> None:
+    def _take_last(self, scan: Scan, structure: Structure) -> None:
         """Take the item with which a file ends, though its array does not."""
-        frame, end = self._frames[-1], len(self._buffer.data)
-        if frame.sign != _OPEN_LIST or frame.step < len(self._steps) or not len(structure.at):
+        frame, end, last = self._frames[-1], len(self._buffer.data), scan.last()
+        depth = len(self._frames) - 1
+        if frame.sign != _OPEN_LIST or frame.step < len(self._steps) or last is None:
             return
-        closes = structure.signs[-1] in b"}]" and structure.levels[-1] == len(self._frames) - 1
-        if closes and self._white_until(start + int(structure.at[-1]) + 1, end):
+        place, sign, level = last
+        is_closed = len(structure.after.around) == depth and not structure.after.in_text
+        if is_closed and sign in b"}]" and level == depth and self._white_until(place + 1, end):
             self._take_item(frame, self._position, end, is_record=True)
             self._position = end
 
@@ -415,10 +445,12 @@ class ElementReader:
         data, level = self._buffer.data, len(self._frames) - 1
         indentation = max(self._indentation(item), self._outer_indentation(item))
         pattern = re.compile(rb"\n[ \t]{0,%d}(,?)[ \t]*(\{)" % min(indentation, MOST_INDENTATION))
-        for match in pattern.finditer(data, item, end):
+        # What stands before the window was looked at with it.
+        for match in pattern.finditer(data, max(item, start - 2 * MOST_INDENTATION), end):
+            place = match.start(2) - start
             before = ord(",") if match[1] else last_sign(data, match.start())
-            if structure.is_misplaced(match.start(2) - start, before, level):
-                return Fault(match.start(2) - start, NEXT_BEGINS)
+            if place >= 0 and structure.is_misplaced(place, before, level):
+                return Fault(place, NEXT_BEGINS)
         return None
 
     def _indentation(self, item: int) -> int:
@@ -579,13 +611,10 @@ class ElementReader:
                 value_at = place + 1
                 is_walked = self._is_name(scan.mark, place, frame.step)
             elif level == depth and sign in b"{[":
-                if (
-                    is_walked
-                    and not frame.is_found
-                    and frame.step + 1 < len(self._steps)
-                    and self._white_until(value_at, place)
-                    and self._walk(sign, frame.step + 1, place)
-                ):
+                is_on_path = is_walked and not frame.is_found and frame.step + 1 < len(self._steps)
+                if not is_on_path or not self._white_until(value_at, place):
+                    continue
+                if self._walk(sign, frame.step + 1, place):
                     frame.is_found = True
                     scan.mark = place + 1
                     return True
@@ -759,6 +788,7 @@ class ElementReader:
             beginning = _Beginning(buffer, buffer.offset + start)
         # Else nothing of the object became a record, so all of it is what is rejected.
         self._broken = _Broken(beginning, reason, recovery)
+        self._open = None
         self._window = _FIRST_WINDOW
 
     def _look_for_next(self) -> bool:

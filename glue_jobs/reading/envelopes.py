@@ -47,7 +47,7 @@ class _Queue:
                 end = file.tell()
                 file.seek(0)
                 while file.tell() < end:
-                    yield from marshal.load(file)  # noqa: S302 - of this process's own file
+                    yield from marshal.load(file)
         values, self._values, self._size = self._values, [], 0
         yield from values
 

@@ -15,7 +15,7 @@ from glue_jobs.reading.content import content_of
 from glue_jobs.reading.lines import UnreadableError
 from glue_jobs.reading.refusals import GONE, lasting_reason
 from glue_jobs.reading.unpacking import Progress
-from glue_jobs.storage import CONCURRENT_REQUESTS
+from glue_jobs.storage import CONCURRENT_READS
 from lambda_ingest.contract.errors import ContractError
 from lambda_ingest.contract.keys import split_s3_uri
 from lambda_ingest.contract.text import printable
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
-    from glue_jobs.reading.lines import Rejected
     from lambda_ingest.contract.manifest import ManifestFile
 
 logger = logging.getLogger(__name__)
@@ -72,16 +71,14 @@ class InputFile:
             error.unread_bytes = max(0, self.file.size_bytes - self._progress.packed)
             raise
 
-    def lost_bytes(self, rejected: Rejected) -> int:
-        """Return how many bytes of the file a rejected record stands for.
+    def stored_bytes(self, text_bytes: int) -> int:
+        """Return how much of the file, as it lies in S3, some bytes of its text are.
 
-        Of a packed file those are packed bytes, in the proportion of what is read so far, so that
-        a lost file weighs as much whether it is packed or not.
+        Of a packed file that is in the proportion of what is read so far, so that a lost record weighs the
+        same whether its file is packed or not.
         """
         progress = self._progress
-        if rejected.ends_file or not progress.packed or not progress.content:
-            return rejected.lost_bytes
-        return round(rejected.lost_bytes * progress.packed / progress.content)
+        return round(text_bytes * progress.packed / progress.content) if progress.content else text_bytes
 
     def _counted(self) -> Iterator[bytes]:
         for piece in self._pieces():
@@ -95,12 +92,12 @@ def open_files(client: S3Client, files: Sequence[ManifestFile]) -> Iterator[Inpu
     waiting = deque(files)
     under_way: deque[tuple[ManifestFile, Future[bytes] | None]] = deque()
     ahead = 0
-    with ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="read") as pool:
+    with ThreadPoolExecutor(CONCURRENT_READS, thread_name_prefix="read") as pool:
         try:
             while waiting or under_way:
                 while (
                     waiting
-                    and len(under_way) < CONCURRENT_REQUESTS
+                    and len(under_way) < CONCURRENT_READS
                     and (not under_way or ahead + waiting[0].size_bytes <= READ_AHEAD_BYTES)
                 ):
                     file = waiting.popleft()

@@ -97,9 +97,9 @@ class Rejected:
 
     @property
     def lost_bytes(self) -> int:
-        """Bytes it stands for: of the file's text, or of the file where it ends it."""
+        """Bytes of the file's text that it stands for; 0 where it stands for what is not read."""
         if self.ends_file:
-            return self.unread_bytes
+            return 0
         return len(self.raw) if self.raw_length is None else self.raw_length
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from glue_jobs.reading.structure import structure_of
+from glue_jobs.reading.structure import Openness, structure_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,5 +117,5 @@ def _has_commas_between(data: bytes, starts: NDArray[np.intp], ends: NDArray[np.
     rows = int(np.searchsorted(ends, starts[0] + _SAMPLE_BYTES))
     if not rows:
         return False
-    structure = structure_of(data[starts[0] : ends[rows - 1]], b"", ends_at_line=False)
+    structure = structure_of(data[starts[0] : ends[rows - 1]], Openness(b""), ends_at_line=False)
     return bool(((structure.levels == 0) & (structure.signs == ord(","))).any())

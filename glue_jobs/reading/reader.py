@@ -93,7 +93,7 @@ class FileReader:
             del piece
 
 
-def likeness_of(head: bytes) -> str | None:
+def likeness_of(head: bytes) -> str | None:  # noqa: PLR0911 - a table
     """Return what a file looks like whose lines are no records, in words.
 
     Args:

@@ -46,7 +46,7 @@ class Pairs:
         # Most gaps have the same few bytes, so each kind of them is judged once.
         first = np.where(lengths > 0, data[starts], 0).astype(np.int64)
         second = np.where(lengths > 1, data[np.minimum(starts + 1, len(data) - 1)], 0)
-        kinds = np.where(lengths <= 2, (lengths << 16) | (first << 8) | second, -1)  # noqa: PLR2004 - two bytes
+        kinds = np.where(lengths <= 2, (lengths << 16) | (first << 8) | second, -1)
         judged: dict[int, bool] = {}
         for kind in np.unique(kinds).tolist():
             if kind >= 0:
@@ -58,13 +58,30 @@ class Pairs:
         return int(np.argmax(wrong)) if wrong.any() else len(starts)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Signs of an item whose end has not come.
+
+    Attributes:
+        places: of the signs.
+        signs: which they are.
+        levels: at which they are.
+    """
+
+    places: NDArray[np.intp]
+    signs: NDArray[np.uint8]
+    levels: NDArray[np.int32]
+
+
 class Scan:
-    """A walk over the signs of a window.
+    """A walk over the signs of an item whose beginning was seen before, and of a window.
 
     Args:
+        seen: of the item; None where there is none.
         structure: of the window.
-        start: its place in the buffer.
+        start: the window's place in the buffer.
         deepest_level: signs of deeper levels are left out.
+        mark: all before it in the buffer is done.
 
     Attributes:
         mark: all before it in the buffer is done.
@@ -72,16 +89,33 @@ class Scan:
         needs_more: whether more bytes are needed to go on.
     """
 
-    def __init__(self, structure: Structure, start: int, deepest_level: int) -> None:
+    def __init__(
+        self, seen: Seen | None, structure: Structure, start: int, deepest_level: int, mark: int
+    ) -> None:
         wanted = np.flatnonzero(structure.levels <= deepest_level)
         self._places = structure.at[wanted] + start
         self._signs = structure.signs[wanted]
         self._levels = structure.levels[wanted]
+        if seen is not None:
+            self._places = np.concatenate((seen.places, self._places))
+            self._signs = np.concatenate((seen.signs, self._signs))
+            self._levels = np.concatenate((seen.levels, self._levels))
         self._listed: tuple[list[int], list[int], list[int]] | None = None
         self._index = 0
-        self.mark = start
+        self.mark = mark
         self.is_left = False
         self.needs_more = False
+
+    def seen(self, level: int) -> Seen:
+        """Return the signs of the item that is not done; deeper ones than its own do not matter any more."""
+        wanted = np.flatnonzero((self._places >= self.mark) & (self._levels <= level))
+        return Seen(self._places[wanted], self._signs[wanted], self._levels[wanted])
+
+    def last(self) -> tuple[int, int, int] | None:
+        """Return place, sign and level of the last sign; None where there is none."""
+        if not len(self._places):
+            return None
+        return int(self._places[-1]), int(self._signs[-1]), int(self._levels[-1])
 
     @property
     def is_over(self) -> bool:

@@ -29,14 +29,14 @@ class SnappyDecompressor:
     Attributes:
         eof: whether all that came was whole chunks: a stream may end there, or go on.
         unused_data: always empty.
-        needs_input: always true: a chunk holds little.
+        needs_input: false only where what follows is damaged: the next call says so.
     """
 
     unused_data: Final = b""
-    needs_input: Final = True
 
     def __init__(self) -> None:
         self.eof = False
+        self.needs_input = True
         self._open = b""
         self._to_skip = 0
 
@@ -48,8 +48,20 @@ class SnappyDecompressor:
         """
         skipped = min(self._to_skip, len(data))
         self._to_skip -= skipped
-        packed = self._open + data[skipped:]
-        content = []
+        self._open += data[skipped:]
+        content: list[bytes] = []
+        try:
+            self._take_chunks(content)
+        except SnappyError:
+            if not content:
+                raise
+            # First what came before.
+            self.needs_input = False
+        self.eof = not self._open and not self._to_skip
+        return b"".join(content)
+
+    def _take_chunks(self, content: list[bytes]) -> None:
+        packed = self._open
         position = 0
         while len(packed) - position >= _HEADER_BYTES:
             kind = packed[position]
@@ -58,6 +70,7 @@ class SnappyDecompressor:
             if _FIRST_SKIPPABLE <= kind < _STREAM:
                 self._to_skip = max(0, end - len(packed))
                 position = min(end, len(packed))
+                self._open = packed[position:]
                 continue
             if kind not in {_COMPRESSED, _UNCOMPRESSED, _STREAM} or length > _MAX_CHUNK_BYTES:
                 raise SnappyError
@@ -69,9 +82,7 @@ class SnappyDecompressor:
             elif chunk != _IDENTIFIER:
                 raise SnappyError
             position = end
-        self._open = packed[position:]
-        self.eof = not self._open and not self._to_skip
-        return b"".join(content)
+            self._open = packed[position:]
 
 
 def _unpack(chunk: bytes) -> bytes:

@@ -101,6 +101,8 @@ _DECOMPRESSORS: Final[Mapping[Packing, Callable[[], _Decompressor]]] = {
     Packing.LZ4: _lz4_decompressor,
     Packing.SNAPPY: SnappyDecompressor,
 }
+# Zeros may fill up their ends, as tape and block tools leave them, or as their format allows.
+_PADDED: Final = frozenset({Packing.GZIP, Packing.XZ})
 # Of damage: bz2 says OSError, and lz4 RuntimeError.
 _ERRORS: Final = (
     zlib.error,
@@ -164,8 +166,8 @@ class _Unpacker:
         self._fed += len(step)
         while True:
             if self._decompressor is None:
-                # Zeros may fill up the end, as tape and block tools leave them.
-                rest = rest.lstrip(b"\0")
+                if self._packing in _PADDED:
+                    rest = rest.lstrip(b"\0")
                 if not rest:
                     break
                 self._decompressor = _DECOMPRESSORS[self._packing]()

@@ -59,6 +59,10 @@ class RejectsWriter:
         bucket: the quarantine bucket; None where there is none, and records are only counted.
         key: the object's name.
         manifest_uri: of the part's manifest.
+
+    Attributes:
+        count: of records taken.
+        lost_bytes: of their files' text, as far as they are of it.
     """
 
     def __init__(self, client: S3Client, bucket: str | None, key: str, manifest_uri: str) -> None:
@@ -70,6 +74,7 @@ class RejectsWriter:
         self._sink: UploadSink | None = None
         self._packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
         self.count = 0
+        self.lost_bytes = 0
 
     def write(self, rejected: Rejected, source_file: str) -> None:
         """Take a record.
@@ -78,6 +83,7 @@ class RejectsWriter:
             OutputWriteError: S3 refuses what came before.
         """
         self.count += 1
+        self.lost_bytes += rejected.lost_bytes
         if self._bucket is None:
             return
         if self._sink is None:

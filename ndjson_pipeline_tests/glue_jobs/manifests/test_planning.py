@@ -1,7 +1,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glue_jobs.manifests.planning import INPUT_BYTES_PER_PARQUET_BYTE, part_count, share_files
+from glue_jobs.manifests.planning import (
+    FILE_COST_BYTES,
+    INPUT_BYTES_PER_PARQUET_BYTE,
+    part_count,
+    share_files,
+)
 from lambda_ingest.contract.manifest import ManifestFile
 
 MB = 1_048_576
@@ -28,6 +33,18 @@ def test_never_more_parts_than_files():
     assert part_count(0, 5, 128 * MB) == 1
 
 
+def test_many_small_files_use_the_cores_too():
+    assert part_count(10_000 * 3_000, 10_000, 128 * MB) == 4
+    assert part_count(100 * 3_000, 100, 128 * MB) == 1
+    shares = share_files(files_of([3_000] * 10_000), 4)
+    assert [len(share) for share in shares] == [2_500] * 4
+
+
+def test_small_files_weigh_by_their_number_beside_large_ones():
+    shares = share_files(files_of([64 * MB] + [1_000] * 500), 2)
+    assert [len(share) for share in shares] == [1, 500]
+
+
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=200), st.integers(1, 40))
 def test_each_file_is_in_one_share_and_shares_are_even(sizes, wanted):
     files = files_of(sizes)
@@ -36,8 +53,8 @@ def test_each_file_is_in_one_share_and_shares_are_even(sizes, wanted):
     assert shares == share_files(files, parts)
     assert sorted(file.uri for share in shares for file in share) == sorted(file.uri for file in files)
     assert all(list(share) == sorted(share, key=files.index) for share in shares)
-    loads = [sum(file.size_bytes for file in share) for share in shares]
-    assert max(loads) <= sum(sizes) / parts + max(sizes)
+    loads = [sum(file.size_bytes + FILE_COST_BYTES for file in share) for share in shares]
+    assert max(loads) <= sum(loads) / parts + max(sizes) + FILE_COST_BYTES
 
 
 def test_equal_files_are_shared_evenly():

@@ -1,5 +1,6 @@
 import gzip
 import random
+import threading
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from glue_jobs.errors import InputReadError, MissingInputError
 from glue_jobs.reading import inputs
 from glue_jobs.reading.inputs import open_files, read_whole
 from glue_jobs.reading.lines import UnreadableError
+from glue_jobs.storage import CONCURRENT_READS
 from lambda_ingest.contract.manifest import ManifestFile
 
 
@@ -54,7 +56,7 @@ def test_an_absent_file_is_named(lake):
 def test_large_files_come_in_pieces(lake, monkeypatch):
     monkeypatch.setattr(inputs, "READ_AHEAD_BYTES", 1000)
     monkeypatch.setattr(inputs, "PIECE_BYTES", 700)
-    content = random.Random(1).randbytes(5000)
+    content = random.Random(1).randbytes(2500).hex().encode()
     file = lake.put("a", content)
     for found in open_files(lake.client, [file]):
         pieces = list(found.pieces())
@@ -101,35 +103,47 @@ def test_reading_goes_on_where_a_connection_broke(lake):
         read_whole(Breaking(lake.client, 0), file)
 
 
-def put_packed(lake, name, content):
-    file = lake.put(name, content)
-    key = file.uri.split("/", 3)[3]
-    lake.client.put_object(Bucket=lake.input, Key=f"{key}.gz", Body=content)
-    return replace(file, uri=f"{file.uri}.gz")
-
-
-def test_packed_files_are_unpacked(lake):
+def test_a_name_does_not_matter(lake):
     content = b'{"a":1}\n' * 1000
-    whole = put_packed(lake, "a", gzip.compress(content))
-    members = put_packed(lake, "b", gzip.compress(content[:800]) + gzip.compress(content[800:]) + b"\0" * 9)
-    assert [found for _, found in read(lake, whole, members)] == [content, content]
+    packed, plain = lake.put("a", gzip.compress(content)), lake.put("b", content)
+    key = plain.uri.split("/", 3)[3]
+    lake.client.put_object(Bucket=lake.input, Key=f"{key}.gz", Body=content)
+    named = replace(plain, uri=f"{plain.uri}.gz")
+    assert [found for _, found in read(lake, packed, plain, named)] == [content] * 3
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b'{"a":1}\n', "wrong magic number"),
-        (b"", "empty"),
-        (gzip.compress(random.Random(1).randbytes(5000), mtime=0)[:3000], "cut short"),
-        (gzip.compress(b"x" * 5000, mtime=0)[:10] + b"\xff" * 100, "damaged"),
-        (gzip.compress(b"x" * 5000, mtime=0) + b"more", "damaged"),
-    ],
-)
-def test_what_is_no_sound_gzip_is_said(lake, content, reason):
-    with pytest.raises(UnreadableError, match=reason):
-        read(lake, put_packed(lake, "a", content))
+def test_what_can_not_be_read_says_how_much_of_the_file_that_is(lake):
+    content = random.Random(1).randbytes(100_000).hex().encode()
+    packed = gzip.compress(b"{" + content, mtime=0)
+    for sent, lost in [
+        (packed + b"\xff" * 50_000, range(50_000, 55_000)),
+        (b"PK\x03\x04" + packed, range(len(packed) + 4, len(packed) + 5)),
+        (gzip.compress(b"PK\x03\x04" + content), range(100_000, 200_000)),
+        (packed[:50_000], range(1)),
+    ]:
+        (file,) = open_files(lake.client, [lake.put("a", sent)])
+        with pytest.raises(UnreadableError) as caught:
+            list(file.pieces())
+        assert caught.value.unread_bytes in lost
 
 
-def test_gzip_under_another_name_is_said(lake):
-    with pytest.raises(UnreadableError, match=r"does not end in \.gz"):
-        read(lake, lake.put("a", gzip.compress(b"{}")))
+def test_bytes_of_a_packed_file_weigh_what_they_take_in_it(lake):
+    content = b'{"a":1}\n' * 1000
+    packed = gzip.compress(content)
+    (file,) = open_files(lake.client, [lake.put("a", packed)])
+    list(file.pieces())
+    assert file.stored_bytes(len(content)) == len(packed)
+    assert file.stored_bytes(len(content) // 2) == round(len(packed) / 2)
+
+
+def test_many_small_files_are_read_at_once(lake):
+    files = [lake.put(f"{index:02}", b"{}") for index in range(40)]
+    waiting = threading.Barrier(CONCURRENT_READS, timeout=60)
+
+    class Meeting:
+        def get_object(self, **request):
+            if not waiting.broken and int(request["Key"][-9:-7]) < CONCURRENT_READS:
+                waiting.wait()
+            return lake.client.get_object(**request)
+
+    assert len([b"".join(file.pieces()) for file in open_files(Meeting(), files)]) == 40
