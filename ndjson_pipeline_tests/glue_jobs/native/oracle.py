@@ -175,7 +175,9 @@ def check(
     assert taken.table.schema.equals(wanted.schema)
     if not (taken.table.equals(wanted) and signs(taken.table) == signs(wanted)):
         found, right = taken.table.to_pylist(), wanted.to_pylist()
-        differing = [(one, other) for one, other in zip(found, right, strict=True) if repr(one) != repr(other)]
+        differing = [
+            (one, other) for one, other in zip(found, right, strict=True) if repr(one) != repr(other)
+        ]
         raise AssertionError(("rows differ", differing[:3]))
     rests = [dump(split.rest) if split.rest else None for split in expected]
     rescued = [None] * len(expected) if taken.rescued is None else taken.rescued.to_pylist()
