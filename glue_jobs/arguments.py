@@ -17,7 +17,13 @@ PIPES_CONTEXT: Final = "dagster-pipes-context"
 PIPES_MESSAGES: Final = "dagster-pipes-messages"
 DEFAULT_TARGET_FILE_MB: Final = 128.0
 DEFAULT_MAX_REJECTED_FRACTION: Final = 0.5
+# A few thousand signals of a machine are members like any others; ids as names are told apart before.
+DEFAULT_MAX_OBJECT_MEMBERS: Final = 6_000
+DEFAULT_MAX_COLUMNS: Final = 10_000
+# How a deployment writes that there is no path, since Glue takes no empty argument: the value itself.
+NO_RECORD_PATH: Final = "$"
 _SHA256: Final = re.compile("[0-9a-f]{64}")
+_DIGITS: Final = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -59,10 +65,15 @@ class JobArguments:
         output_prefix: folder above the dates' folders, without slashes at its ends; may be empty.
         codec: a key of `CODECS`.
         quarantine_bucket: receives rejected records; None where there is none.
-        max_rejected_fraction: a manifest with more rejected records than this of all fails.
+        max_rejected_fraction: a manifest of which more than this is rejected fails, by records or by bytes.
         skips_missing: whether a manifest is done although files of it are gone or changed.
         accepts_new_columns: whether the dataset may gain columns.
         target_file_mb: wanted size of an output file, in MB of Parquet.
+        record_format: how records follow each other in a file: `lines`, or `auto` for whatever it shows.
+        record_path: where in each value the records are, such as `Records[*]`; empty where it is one itself.
+        keeps_envelope: whether a record keeps what lies around it, where there is a path.
+        max_object_members: so many members of one object become columns at most.
+        max_columns: so many columns the dataset has at most, counted at the leaves.
         pipes: None where Dagster did not start the run.
         manifest_hashes: the SHA-256, as hex, of objects among `manifest_paths`, as far as it is known.
         trust: where manifests and their files may lie.
@@ -82,6 +93,11 @@ class JobArguments:
     skips_missing: bool
     accepts_new_columns: bool
     target_file_mb: float
+    record_format: str
+    record_path: str
+    keeps_envelope: bool
+    max_object_members: int
+    max_columns: int
     pipes: PipesParameters | None
     manifest_hashes: Mapping[str, str]
     trust: TrustRules
@@ -122,6 +138,11 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
         skips_missing=_choice(values, "ON_MISSING", ("fail", "skip")) == "skip",
         accepts_new_columns=_choice(values, "SCHEMA_MODE", ("evolve", "freeze")) == "evolve",
         target_file_mb=_positive(values, "TARGET_FILE_MB", DEFAULT_TARGET_FILE_MB),
+        record_format=_choice(values, "RECORD_FORMAT", ("lines", "auto")),
+        record_path=_record_path(values),
+        keeps_envelope=_choice(values, "RECORD_ENVELOPE", ("drop", "keep")) == "keep",
+        max_object_members=_count(values, "MAX_OBJECT_MEMBERS", DEFAULT_MAX_OBJECT_MEMBERS),
+        max_columns=_count(values, "MAX_COLUMNS", DEFAULT_MAX_COLUMNS),
         pipes=_pipes(values),
         manifest_hashes=_hashes(values, uris),
         trust=_trust(values),
@@ -219,6 +240,21 @@ def _positive(values: Mapping[str, str], name: str, default: float) -> float:
     if not 0 < number < float("inf"):
         raise ArgumentsError(f"--{name} must be above 0, got {number}")
     return number
+
+
+def _count(values: Mapping[str, str], name: str, default: int) -> int:
+    text = values.get(name, "").strip()
+    if not text:
+        return default
+    # ASCII alone: int() takes other scripts' digits, signs and underscores, too.
+    if not _DIGITS.fullmatch(text) or int(text) < 1:
+        raise ArgumentsError(f"--{name} must be a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _record_path(values: Mapping[str, str]) -> str:
+    path = values.get("RECORD_PATH", "").strip()
+    return "" if path == NO_RECORD_PATH else path
 
 
 def _pipes(values: Mapping[str, str]) -> PipesParameters | None:

@@ -33,6 +33,10 @@ class SchemaContractError(GlueJobError):
     """The dataset's schema contract cannot be read, or cannot be extended."""
 
 
+class SchemaChangeError(SchemaContractError):
+    """A change of the schema contract by hand is none that can be made."""
+
+
 class CatalogError(GlueJobError):
     """The dataset's table in the Data Catalog cannot be brought to the contract; its rows are there."""
 
@@ -61,6 +65,14 @@ class RowCountError(GlueJobError):
 
 class OutputWriteError(GlueJobError):
     """An object of the run cannot be written, completed or removed."""
+
+
+class OutputReplacedError(OutputWriteError):
+    """An object that was to be removed is another one by now; it stays."""
+
+
+class CommitHeldError(GlueJobError):
+    """Another run makes a manifest's output visible under other names, or has done so meanwhile."""
 
 
 class SparkRunError(GlueJobError):

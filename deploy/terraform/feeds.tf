@@ -46,6 +46,11 @@ variable "feeds" {
     on_missing                    = optional(string)
     schema_mode                   = optional(string)
     target_file_mb                = optional(number)
+    record_format                 = optional(string)
+    record_path                   = optional(string)
+    record_envelope               = optional(string)
+    max_object_members            = optional(number)
+    max_columns                   = optional(number)
     launch_min_mb                 = optional(number)
     launch_max_wait_seconds       = optional(number)
     dagster_url                   = optional(string)
@@ -141,6 +146,11 @@ module "feed" {
   on_missing                        = each.value.on_missing != null ? each.value.on_missing : var.on_missing
   schema_mode                       = each.value.schema_mode != null ? each.value.schema_mode : var.schema_mode
   target_file_mb                    = each.value.target_file_mb != null ? each.value.target_file_mb : var.target_file_mb
+  record_format                     = each.value.record_format != null ? each.value.record_format : var.record_format
+  record_path                       = each.value.record_path != null ? each.value.record_path : var.record_path
+  record_envelope                   = each.value.record_envelope != null ? each.value.record_envelope : var.record_envelope
+  max_object_members                = each.value.max_object_members != null ? each.value.max_object_members : var.max_object_members
+  max_columns                       = each.value.max_columns != null ? each.value.max_columns : var.max_columns
   launch_min_mb                     = each.value.launch_min_mb != null ? each.value.launch_min_mb : var.launch_min_mb
   launch_max_wait_seconds           = each.value.launch_max_wait_seconds != null ? each.value.launch_max_wait_seconds : var.launch_max_wait_seconds
   dagster_url                       = each.value.dagster_url != null ? each.value.dagster_url : var.dagster_url

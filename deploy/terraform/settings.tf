@@ -488,7 +488,7 @@ variable "output_prefix" {
 
 variable "max_rejected_fraction" {
   type        = number
-  description = "A manifest of whose records more than this are rejected fails."
+  description = "A manifest of which more than this is rejected, by records or by bytes, fails."
   default     = 0.5
   nullable    = false
 
@@ -531,6 +531,66 @@ variable "target_file_mb" {
   validation {
     condition     = var.target_file_mb > 0
     error_message = "target_file_mb must be above 0."
+  }
+}
+
+variable "record_format" {
+  type        = string
+  description = "How records follow each other in a file: lines, or auto for objects without line breaks between, pretty-printed ones and arrays."
+  default     = "lines"
+  nullable    = false
+
+  validation {
+    condition     = contains(["lines", "auto"], var.record_format)
+    error_message = "record_format must be lines or auto."
+  }
+}
+
+variable "record_path" {
+  type        = string
+  description = "Where in each value of a file the records are, such as Records[*]. Empty where each is one itself."
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = !startswith(var.record_path, "-") && trimspace(var.record_path) == var.record_path
+    error_message = "record_path must be a path such as Records[*], without spaces around it."
+  }
+}
+
+variable "record_envelope" {
+  type        = string
+  description = "What becomes of what lies around the records of record_path: drop, or keep as each record's _envelope."
+  default     = "drop"
+  nullable    = false
+
+  validation {
+    condition     = contains(["drop", "keep"], var.record_envelope)
+    error_message = "record_envelope must be drop or keep."
+  }
+}
+
+variable "max_object_members" {
+  type        = number
+  description = "So many members of one object become columns at most. The others are kept in _rescued."
+  default     = 6000
+  nullable    = false
+
+  validation {
+    condition     = var.max_object_members >= 1 && floor(var.max_object_members) == var.max_object_members
+    error_message = "max_object_members must be a whole number of at least 1."
+  }
+}
+
+variable "max_columns" {
+  type        = number
+  description = "So many columns the dataset has at most, counted at the leaves. What comes then is kept in _rescued."
+  default     = 10000
+  nullable    = false
+
+  validation {
+    condition     = var.max_columns >= 1 && floor(var.max_columns) == var.max_columns
+    error_message = "max_columns must be a whole number of at least 1."
   }
 }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from glue_jobs.parsing.records import dump
+from glue_jobs.schema.fit import table_without_columns
 from glue_jobs.schema.instants import day_of_text, instant_of_number, instant_of_text
 from glue_jobs.schema.scalars import Fraction, Whole, digits_of
 from glue_jobs.schema.types import Kind, TimestampSource
@@ -33,11 +34,6 @@ def rows_of(kept: Sequence[dict[str, Any]], types: Mapping[str, ColumnType]) -> 
         values = [None if (value := row.get(name)) is None else convert(value, column) for row in kept]
         arrays.append(pa.array(values, column.arrow))
     return pa.Table.from_arrays(arrays, names=list(types))
-
-
-def table_without_columns(rows: int) -> pa.Table:
-    """Return a table that has rows in spite of having no columns."""
-    return pa.table({"": pa.nulls(rows)}).select([])
 
 
 def _same(value: Any, _: ColumnType) -> Any:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from glue_jobs.schema.limits import SchemaLimits
 from glue_jobs.schema.scalars import is_text
 from glue_jobs.schema.types import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from glue_jobs.schema.hints import Hints
     from glue_jobs.schema.types import ColumnType
 
 PROCESSING_TIMESTAMP: Final = "_processing_timestamp"
@@ -52,10 +54,18 @@ class Columns:
     Attributes:
         types: column to type, in the order of the output.
         accepts_new: whether further columns, or members of objects, may come.
+        limits: of what may come.
+        hints: types that places get when they get a column.
     """
 
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     accepts_new: bool = True
+    limits: SchemaLimits = field(default_factory=SchemaLimits)
+    hints: Hints | None = None
+
+    def final(self, types: Mapping[str, ColumnType]) -> Columns:
+        """Return these columns with other types, to which nothing comes any more."""
+        return Columns(types, accepts_new=False, limits=self.limits, hints=self.hints)
 
     @functools.cached_property
     def schema(self) -> pa.Schema:

@@ -1,7 +1,7 @@
 r"""Paths of places in records: one way to write them in reports, the contract and hints.
 
 `user.tags[].price` is the member `price` of the items of the list `tags` of the object `user`, `labels{}` any
-value of the map `labels`. A name with one of `. [ ] { } " \`, with a control character, or an empty one
+value of the map `labels`. A name with one of `. [ ] { } * " \`, with a control character, or an empty one
 stands in quotes, as JSON writes text: `"id.orig_h"`, `user."a[0]".""`.
 """
 
@@ -14,9 +14,9 @@ from typing import Final
 ITEMS: Final = "[]"
 VALUES: Final = "{}"
 # Lone surrogates have no UTF-8, so they stand as JSON's escapes.
-_QUOTED: Final = re.compile('[.\\[\\]{}"\\\\\0-\x1f\x7f\ud800-\udfff]')
+_QUOTED: Final = re.compile('[.\\[\\]{}*"\\\\\0-\x1f\x7f\ud800-\udfff]')
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_STEP: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\[\]|\{\}|\.|[^.\[\]{}"\\]+')
+_STEP: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\[\]|\{\}|\.|[^.\[\]{}*"\\]+')
 
 
 def name_step(name: str) -> str:

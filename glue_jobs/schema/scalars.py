@@ -54,7 +54,7 @@ class Digits(NamedTuple):
 
     def in_units(self, scale: int) -> int:
         """Return how many units of 10^-scale the number is; it must be a multiple of the unit."""
-        value = int(self.digits or "0") * 10 ** (self.exponent + scale if self.digits else 0)
+        value: int = int(self.digits or "0") * 10 ** (self.exponent + scale if self.digits else 0)
         return -value if self.is_negative else value
 
 
@@ -97,21 +97,18 @@ def double_problem(number: Whole | Fraction) -> Reason | None:
         return _whole_in_double(number)
     if len(number) <= _SAFE_LENGTH and "e" not in number and "E" not in number:
         return None
+    if (printed := repr(float(number))) == number:
+        return None
     value = abs(float(number))
     if value == float("inf"):
         return Reason.OUT_OF_RANGE
     found = digits_of(number)
     count = len(found.digits)
-    if not count:
-        return None
-    if count > _MOST_DIGITS or not value:
+    if count > _MOST_DIGITS or (count and not value):
         return Reason.NOT_EXACT
     # The shortest text of a double is not always its rounding to as many digits: of 2^-24 it is not.
-    shortest = digits_of(Fraction(repr(value)))
-    if (shortest.digits, shortest.exponent) == (found.digits, found.exponent):
-        return None
-    printed, _, power = f"{value:.{count - 1}e}".partition("e")
-    is_same = printed.replace(".", "") == found.digits and int(power) == found.exponent + count - 1
+    texts = (printed, f"{value:.{max(0, count - 1)}e}")
+    is_same = any(digits_of(Fraction(text))[1:] == found[1:] for text in texts)
     return None if is_same else Reason.NOT_EXACT
 
 

@@ -2,7 +2,8 @@
 
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -57,12 +58,15 @@ class ResourceSettings:
         max_receive_count: after how many receives SQS moves a message to the dead-letter queue.
         max_concurrent_glue_runs: how many runs of the Glue job may be active at once.
         glue_timeout_minutes: after how many minutes Glue ends a run.
+        job_arguments: settings of the Glue job beside those of every laptop, such as
+            `{"--RECORD_FORMAT": "auto"}`; as in a deployment no run may give others.
     """
 
     visibility_timeout_seconds: int = 6 * LAMBDA_TIMEOUT_SECONDS
     max_receive_count: int = 3
     max_concurrent_glue_runs: int = PipelineSettings.max_concurrent_runs
     glue_timeout_minutes: int = int(GLUE_TIMEOUT / timedelta(minutes=1))
+    job_arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 def create_resources(
@@ -343,6 +347,7 @@ def _create_glue_job(
             "--COMPRESSION_TYPE": "snappy",
             "--CATALOG_DATABASE": names.catalog_database,
             "--CATALOG_TABLE": names.catalog_table,
+            **settings.job_arguments,
             **package.arguments(names.scripts_bucket),
         },
         ExecutionProperty={"MaxConcurrentRuns": settings.max_concurrent_glue_runs},

@@ -150,7 +150,7 @@ class Lake:
         ]
 
     def schema(self) -> dict[str, Any]:
-        (key,) = self.keys(self.manifests, "schemas/")
+        (key,) = (key for key in self.keys(self.manifests, "schemas/") if "/commits/" not in key)
         return json.loads(self.get(self.manifests, key))
 
     def download(self, folder: Path) -> list[Path]:

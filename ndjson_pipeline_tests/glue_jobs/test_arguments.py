@@ -27,6 +27,9 @@ def test_reads_both_forms_and_keeps_each_manifest_once():
     assert arguments.max_rejected_fraction == 0.5
     assert arguments.accepts_new_columns
     assert not arguments.skips_missing
+    assert (arguments.record_format, arguments.record_path) == ("lines", "")
+    assert not arguments.keeps_envelope
+    assert (arguments.max_object_members, arguments.max_columns) == (6_000, 10_000)
 
 
 def test_leaves_alone_what_glue_adds():
@@ -59,6 +62,13 @@ def test_names_all_that_is_missing_at_once():
         (["--TARGET_FILE_MB", "0"], "above 0"),
         (["--ON_MISSING", "ignore"], "fail, skip"),
         (["--SCHEMA_MODE", "melt"], "evolve, freeze"),
+        (["--RECORD_FORMAT", "csv"], "lines, auto"),
+        (["--RECORD_ENVELOPE", "true"], "drop, keep"),
+        *(
+            ([f"--{name}", text], f"{name} must be a whole number of at least 1, got {text!r}")
+            for name in ("MAX_OBJECT_MEMBERS", "MAX_COLUMNS")
+            for text in ("0", "-1", "1.5", "1_000", "many", "\u0663", "9" * 10)
+        ),
         (["--dagster-pipes-context", "abc"], "belong together"),
     ],
 )
@@ -94,6 +104,24 @@ def test_reads_optional_ones():
     assert not arguments.skips_missing
     assert not arguments.accepts_new_columns
     assert arguments.pipes == PipesParameters("c==", "m==")
+
+
+def test_reads_what_the_records_of_a_file_are():
+    arguments = parse_arguments(
+        [
+            *REQUIRED,
+            *("--RECORD_FORMAT", "auto", "--RECORD_PATH", "Records[*]", "--RECORD_ENVELOPE=keep"),
+            *("--MAX_OBJECT_MEMBERS", "50", "--MAX_COLUMNS=200"),
+        ]
+    )
+    assert (arguments.record_format, arguments.record_path) == ("auto", "Records[*]")
+    assert arguments.keeps_envelope
+    assert (arguments.max_object_members, arguments.max_columns) == (50, 200)
+
+
+@pytest.mark.parametrize("text", ["", " ", "$"])
+def test_the_path_of_the_value_itself_is_none(text):
+    assert parse_arguments([*REQUIRED, "--RECORD_PATH", text]).record_path == ""
 
 
 def test_the_catalogs_table_is_optional():

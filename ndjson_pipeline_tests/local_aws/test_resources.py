@@ -130,6 +130,13 @@ def test_glue_job():
     }
 
 
+def test_a_setting_of_the_job_is_among_its_arguments():
+    names = create_resources(settings=ResourceSettings(job_arguments={"--RECORD_FORMAT": "auto"}))
+    arguments = client("glue").get_job(JobName=names.glue_job)["Job"]["NonOverridableArguments"]
+    assert arguments["--RECORD_FORMAT"] == "auto"
+    assert arguments["--COMPRESSION_TYPE"] == "snappy"
+
+
 def test_the_catalogs_table_is_over_the_output():
     names = create_resources(partition_start_date=date(2026, 1, 1))
     table = client("glue").get_table(DatabaseName=names.catalog_database, Name=names.catalog_table)["Table"]

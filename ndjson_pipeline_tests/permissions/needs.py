@@ -99,7 +99,11 @@ def _copy_whole(request: Mapping[str, Any]) -> Iterator[Need]:
 def _delete_all(request: Mapping[str, Any]) -> Iterator[Need]:
     for each in request["Delete"]["Objects"]:
         version = "Version" if each.get("VersionId") else ""
-        yield Need(f"s3:DeleteObject{version}", _place(request["Bucket"], each["Key"]))
+        place = _place(request["Bucket"], each["Key"])
+        yield Need(f"s3:DeleteObject{version}", place)
+        if each.get("ETag"):
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+            yield Need("s3:GetObject", place)
 
 
 def _item(action: str) -> Rule:

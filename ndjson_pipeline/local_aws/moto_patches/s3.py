@@ -128,6 +128,45 @@ def _copies_of_parts_look_at_their_condition(original: Any, _services: Services)
     return upload_part_copy
 
 
+@replaces(moto.s3.responses.S3Response, "_bucket_response_delete_keys")
+def _deletions_of_several_look_at_their_conditions(original: Any, _services: Services) -> Any:
+    """Stock moto ignores the ETag of an object that DeleteObjects names, and removes what nobody meant.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+    """
+
+    @functools.wraps(original)
+    def delete_keys(response: Any, bucket_name: str, authenticated: bool = True) -> Any:
+        document = ElementTree.fromstring(response.body)
+        namespace = document.tag.partition("}")[0] + "}" if document.tag.startswith("{") else ""
+        refused = []
+        for each in document.findall(f"{namespace}Object"):
+            key, etag = each.findtext(f"{namespace}Key"), each.findtext(f"{namespace}ETag")
+            found = response.backend.get_object(bucket_name, key)
+            if etag and (found is None or found.etag.strip('"') != etag.strip('"')):
+                refused.append((key, "NoSuchKey" if found is None else "PreconditionFailed"))
+                document.remove(each)
+        if not refused:
+            return original(response, bucket_name, authenticated)
+        if document.find(f"{namespace}Object") is None:
+            status, headers, answer = 200, {}, ElementTree.Element("DeleteResult")
+        else:
+            # moto reads the body by plain names.
+            response.body = ElementTree.tostring(
+                document, encoding="unicode", default_namespace=namespace.strip("{}") or None
+            )
+            status, headers, body = original(response, bucket_name, authenticated)
+            answer = ElementTree.fromstring(body)
+        prefix = answer.tag.rpartition("}")[0] + "}" if answer.tag.startswith("{") else ""
+        for key, code in refused:
+            error = ElementTree.SubElement(answer, f"{prefix}Error")
+            ElementTree.SubElement(error, f"{prefix}Key").text = key
+            ElementTree.SubElement(error, f"{prefix}Code").text = code
+        return status, headers, ElementTree.tostring(answer, encoding="unicode")
+
+    return delete_keys
+
+
 @replaces(moto.s3.responses.S3Response, "get_bucket_notification")
 def _notifications_say_that_eventbridge_is_told(original: Any, _services: Services) -> Any:
     """Stock moto sends to EventBridge, and leaves that out where it is asked for a bucket's notifications."""

@@ -53,6 +53,23 @@ class TestS3:
         s3.copy_object(Bucket=bucket, Key="evidence/free", CopySource=source, IfNoneMatch="*")
         assert s3.get_object(Bucket=bucket, Key="evidence/free")["Body"].read() == b"new"
 
+    def test_of_several_the_deletion_takes_no_other_content_than_it_asks_for(self, aws):
+        s3, bucket = aws.client("s3"), aws.names.output_bucket
+        keys = ["several/same", "several/other ä", "several/gone", "several/free"]
+        etags = {key: s3.put_object(Bucket=bucket, Key=key, Body=b"first")["ETag"] for key in keys}
+        s3.put_object(Bucket=bucket, Key=keys[1], Body=b"second")
+        s3.delete_object(Bucket=bucket, Key=keys[2])
+        asked = [{"Key": key, "ETag": etags[key]} for key in keys[:3]] + [{"Key": keys[3]}]
+
+        def refused(objects):
+            answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+            return {each["Key"]: each["Code"] for each in answer.get("Errors", [])}
+
+        assert refused(asked) == {keys[1]: "PreconditionFailed", keys[2]: "NoSuchKey"}
+        left = s3.list_objects_v2(Bucket=bucket, Prefix="several/")["Contents"]
+        assert [each["Key"] for each in left] == [keys[1]]
+        assert refused(asked[1:2]) == {keys[1]: "PreconditionFailed"}
+
     def test_a_copy_of_a_part_takes_no_other_content_than_it_asks_for(self, aws):
         s3, bucket = aws.client("s3"), aws.names.output_bucket
         s3.put_object(Bucket=bucket, Key="parts/source", Body=b"new")

@@ -80,6 +80,8 @@ locals {
     manifest = {
       reports  = { prefix = "logs/", days = var.report_retention_days }
       messages = { prefix = "pipes/", days = var.report_retention_days }
+      # Who made a manifest's output visible last: of use for minutes, and for whoever looks after it.
+      markers = { prefix = "schemas/${local.buckets.output}/${local.dataset_folder}commits/", days = var.report_retention_days }
     }
     output = {}
     quarantine = var.quarantine_retention_days == 0 ? {} : {

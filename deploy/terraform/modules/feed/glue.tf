@@ -28,6 +28,11 @@ locals {
       "--ON_MISSING"            = var.on_missing
       "--SCHEMA_MODE"           = var.schema_mode
       "--TARGET_FILE_MB"        = tostring(var.target_file_mb)
+      "--RECORD_FORMAT"         = var.record_format
+      "--RECORD_PATH"           = var.record_path == "" ? "$" : var.record_path # Likewise: the value itself.
+      "--RECORD_ENVELOPE"       = var.record_envelope
+      "--MAX_OBJECT_MEMBERS"    = tostring(var.max_object_members)
+      "--MAX_COLUMNS"           = tostring(var.max_columns)
       "--CATALOG_DATABASE"      = aws_glue_catalog_database.this.name
       "--CATALOG_TABLE"         = local.names.catalog_table
     },

@@ -246,9 +246,10 @@ locals {
         Condition = local.own_account
       },
       {
+        # An object is deleted on the condition that it is still the one that was listed, which takes GetObject.
         Sid    = "WriteOutput"
         Effect = "Allow"
-        Action = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+        Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
         Resource = [
           "${local.bucket_arns.output}/${local.dataset_folder}merged-parquet-*",
           "${local.bucket_arns.quarantine}/rejected/*",
