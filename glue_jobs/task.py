@@ -23,7 +23,7 @@ from glue_jobs.writing.rejects import RejectsWriter
 from glue_jobs.writing.upload import Upload, UploadSink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     import pyarrow as pa
@@ -171,7 +171,7 @@ class _Conversion:
         self._rejects = RejectsWriter(client, task.quarantine_bucket, task.rejects_key, task.manifest_uri)
         self._sink: UploadSink | None = None
         self._encoder: ParquetEncoder | None = None
-        self._waiting: list[tuple[pa.Table, pa.Array | None, int]] = []
+        self._waiting: list[tuple[pa.Table, pa.Array | None, Sequence[tuple[int, int]]]] = []
         self._waiting_bytes = 0
         self._outgrown = False
         self._lines = 0
@@ -271,7 +271,7 @@ class _Conversion:
             self._waiting.clear()
             self._waiting_bytes = 0
         elif parsed.table.num_rows:
-            self._waiting.append((parsed.table, parsed.rescued, position))
+            self._waiting.append((parsed.table, parsed.rescued, ((position, parsed.table.num_rows),)))
             self._waiting_bytes += parsed.table.nbytes
 
     def _note_rescued(self, parsed: Parsed) -> None:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from glue_jobs.schema.columns import PROCESSING_TIMESTAMP, RESCUED, SOURCE_FILE
 from glue_jobs.schema.fit import conform
+from glue_jobs.writing.dictionaries import leaves_with_dictionary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,35 +53,48 @@ class ParquetEncoder:
         self._sources = pa.array(list(source_uris), pa.string())
         added = [_TIMESTAMP, _SOURCE, *([_RESCUED] if has_rescued else [])]
         self._schema = pa.schema([*columns.schema, *added])
+        self._sink = sink
+        self._codec = codec
         self._footers: list[Any] = []
-        # Without Arrow's own schema in the footer every reader sees the same plain types.
-        self._writer = pq.ParquetWriter(
-            pa.PythonFile(cast("IO[bytes]", sink), mode="w"),
-            self._schema,
-            compression=codec,
-            store_schema=False,
-            metadata_collector=self._footers,
-        )
+        self._writer: pq.ParquetWriter | None = None
 
-    def write(self, tables: Sequence[tuple[pa.Table, pa.Array | None, int]]) -> None:
+    def write(self, tables: Sequence[tuple[pa.Table, pa.Array | None, Sequence[tuple[int, int]]]]) -> None:
         """Write tables as one row group.
 
         Args:
-            tables: each with its column of what did not fit, and the position of its file in `source_uris`.
+            tables: each with its column of what did not fit, and from which files its rows are, in order: the
+                position of each file in `source_uris`, and how many rows are of it.
         """
         complete = pa.concat_tables([self._completed(*table) for table in tables])
+        if self._writer is None:
+            self._writer = self._opened(leaves_with_dictionary(complete))
         self._writer.write_table(complete, row_group_size=max(1, complete.num_rows))
 
     def finish(self) -> int:
         """Close the file; return its rows as its footer counts them."""
-        self._writer.close()
+        writer = self._writer or self._opened([])
+        writer.close()
         return int(self._footers[0].num_rows)
 
-    def _completed(self, table: pa.Table, rescued: pa.Array | None, source: int) -> pa.Table:
+    def _opened(self, with_dictionary: Sequence[str]) -> pq.ParquetWriter:
+        # Without Arrow's own schema in the footer every reader sees the same plain types.
+        return pq.ParquetWriter(
+            pa.PythonFile(cast("IO[bytes]", self._sink), mode="w"),
+            self._schema,
+            compression=self._codec,
+            use_dictionary=list(with_dictionary),
+            store_schema=False,
+            metadata_collector=self._footers,
+        )
+
+    def _completed(
+        self, table: pa.Table, rescued: pa.Array | None, sources: Sequence[tuple[int, int]]
+    ) -> pa.Table:
         rows = table.num_rows
+        positions = [pa.repeat(pa.scalar(position, pa.int32()), count) for position, count in sources]
         added = [
             pa.repeat(self._processed_at, rows),
-            pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(source, pa.int32()), rows), self._sources),
+            pa.DictionaryArray.from_arrays(pa.concat_arrays(positions), self._sources),
         ]
         if self.has_rescued:
             added.append(pa.nulls(rows, pa.string()) if rescued is None else rescued)
