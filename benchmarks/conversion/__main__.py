@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+# The most of DuckDB's time, and of the time on clean lines, that the job may take.
+OF_DUCKDB = {"10 files": 0.90, "100 files": 0.50, "1000 files": 0.50, "dns log": 0.45}
+OF_CLEAN = {0.01: 1.25, 0.1: 2.0}
+OUTPUT_OF_DUCKDB = 1.05
+SMALL_FILES, SMALL_SECONDS = 10_000, 2.0
+WIDE_FILES, WIDE_COLUMNS, WIDE_SECONDS, WIDE_MB = 4_000, 2_000, 5.0, 1024
+
+
 def main() -> None:
     """Measure, print a table, write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -29,6 +37,8 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="also 1,000 files, 3.5 GB")
     parser.add_argument("--without-spark-readers", action="store_true", help="leave Spark's readers out")
     parser.add_argument("--without-dirty", action="store_true", help="leave the dirty input out")
+    parser.add_argument("--without-small", action="store_true", help="leave many small files out")
+    parser.add_argument("--without-wide", action="store_true", help="leave many columns out")
     parser.add_argument("--out", type=Path, help="file for the figures, as JSON")
     arguments = parser.parse_args()
     os.environ.setdefault(
@@ -43,8 +53,16 @@ def main() -> None:
             figures[name] = _measure(context, bare_arrow, Path(folder), paths, arguments)
             _print(name, figures[name])
         if not arguments.without_dirty:
-            figures["dirty"] = _measure_dirty(context, Path(folder), arguments.rounds)
-            _print("1 % bad lines", figures["dirty"])
+            for share, most in OF_CLEAN.items():
+                name = f"{share:.0%} bad lines"
+                figures[name] = _measure_dirty(context, Path(folder), share, arguments.rounds)
+                _print(name, figures[name])
+                clean = figures[name]["others"]["the job on clean lines"]["times_the_job"]
+                print(f"  {1 / clean:.2f} of the time on clean lines (to reach: {most:.2f})")
+        if not arguments.without_small:
+            figures["small"] = _measure_small(context, Path(folder), arguments.rounds)
+        if not arguments.without_wide:
+            figures["wide"] = _measure_wide(Path(folder), arguments.rounds)
     context.stop()
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(figures, indent=1))
@@ -94,14 +112,34 @@ def _measure(
     return result
 
 
-def _measure_dirty(context: Any, root: Path, rounds: int) -> dict[str, Any]:
+def _measure_dirty(context: Any, root: Path, share: float, rounds: int) -> dict[str, Any]:
     clean = inputs.write_generated(root / "clean", 30)
-    dirty = inputs.write_generated(root / "dirty", 30, bad_share=0.01)
+    dirty = inputs.write_generated(root / f"dirty-{share}", 30, bad_share=share)
     return _compare(
         lambda: engines.convert_with_the_job(context, root, dirty),
         {"the job on clean lines": lambda: engines.convert_with_the_job(context, root, clean)},
         rounds,
     )
+
+
+def _measure_small(context: Any, root: Path, rounds: int) -> dict[str, Any]:
+    paths = inputs.write_small(root / "small", SMALL_FILES)
+    times = [_seconds(lambda: engines.convert_with_the_job(context, root, paths)) for _ in range(rounds + 1)]
+    # The first run warms the workers up.
+    seconds = statistics.median(times[1:])
+    print(f"{SMALL_FILES:,} files of 3 KB: the job {seconds:.2f} s (to reach: {SMALL_SECONDS:.2f})")
+    return {"seconds": seconds, "times": times}
+
+
+def _measure_wide(root: Path, rounds: int) -> dict[str, Any]:
+    paths = inputs.write_wide(root / "wide", WIDE_FILES, WIDE_COLUMNS)
+    runs = [engines.convert_alone(root, paths, inputs.wide_columns(WIDE_COLUMNS)) for _ in range(rounds)]
+    seconds, peak = (statistics.median(figures) for figures in zip(*runs, strict=True))
+    print(
+        f"{WIDE_FILES:,} files under {WIDE_COLUMNS:,} columns: one task {seconds:.2f} s (to reach: "
+        f"{WIDE_SECONDS:.2f}), peak {peak:.0f} MB (to reach: {WIDE_MB})"
+    )
+    return {"seconds": seconds, "peak_mb": peak}
 
 
 def _compare(
@@ -147,7 +185,8 @@ def _print(name: str, result: dict[str, Any]) -> None:
         shares = ", ".join(f"{step} {seconds:.2f}" for step, seconds in result["steps"].items())
         print(
             f"  {result['input_mb']:.0f} MB, {result['input_mb'] / result['seconds']:.0f} MB/s; seconds over "
-            f"all tasks: {shares}; output {result['output_to_duckdb']:.2f} of DuckDB's; "
+            f"all tasks: {shares}; output {result['output_to_duckdb']:.2f} of DuckDB's (to reach: "
+            f"{OUTPUT_OF_DUCKDB:.2f}); "
             f"a worker's peak so far {result['peak_mb']:.0f} MB"
         )
     for other, figures in result["others"].items():
@@ -156,6 +195,9 @@ def _print(name: str, result: dict[str, Any]) -> None:
             f"  {other}: {figures['seconds']:.2f} s, {figures['times_the_job']:.2f} times the job "
             f"({low:.2f} to {high:.2f})"
         )
+    if "DuckDB" in result["others"]:
+        share = 1 / result["others"]["DuckDB"]["times_the_job"]
+        print(f"  {share:.2f} of DuckDB's time (to reach: {OF_DUCKDB.get(name, 'none set')})")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ import contextlib
 import io
 import multiprocessing
 import os
+import resource
 import shutil
 import time
 import uuid
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,6 +110,24 @@ class FolderRunner(SparkPartRunner):
 def task_of(paths: Sequence[Path], part: int = 0) -> PartTask:
     """Return a task over files of one folder, with nothing known of the dataset."""
     return _task(part, tuple(_listed(path) for path in paths))
+
+
+def convert_alone(root: Path, paths: Sequence[Path], columns: Columns) -> tuple[float, float]:
+    """Convert files as one task in a process of its own; return its seconds, and its peak in MB."""
+    shutil.rmtree(root / "output", ignore_errors=True)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        # Imports are not the task's.
+        pool.submit(arrow_schema_of, None).result()
+        return pool.submit(_converted, str(root), replace(task_of(paths), settled=columns)).result()
+
+
+def _converted(root: str, task: PartTask) -> tuple[float, float]:
+    started = time.perf_counter()
+    result = convert_part(task, FolderClient(root))  # type: ignore[arg-type]
+    seconds = time.perf_counter() - started
+    if result.error_message is not None:
+        raise RuntimeError(result.error_message)
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _listed(path: Path) -> ManifestFile:

@@ -5,6 +5,9 @@ import json
 import random
 from pathlib import Path
 
+from glue_jobs.schema.columns import Columns
+from glue_jobs.schema.types import FLOAT64, INT64, STRING
+
 MB = 1_048_576
 FILE_BYTES = int(3.5 * MB)
 _BAD_LINES = (b"garbage", b'{"cut":"sho', b"[1, 2]")
@@ -78,6 +81,41 @@ def write_real(folder: Path, data: Path, total_bytes: int) -> list[Path]:
             place += 1
         paths.append(folder / f"2026-01-30-{len(paths):05}.ndjson")
         paths[-1].write_bytes(b"".join(block))
+    return paths
+
+
+def write_small(folder: Path, count: int) -> list[Path]:
+    """Write files of about 3 KB."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = generated_lines(0)
+    paths = []
+    for index in range(count):
+        paths.append(folder / f"2026-01-30-{index:05}.ndjson")
+        start = index * 20 % (len(lines) - 20)
+        paths[-1].write_bytes(b"".join(lines[start : start + 20]))
+    return paths
+
+
+def wide_columns(count: int) -> Columns:
+    """Return so many settled columns, a quarter of them text."""
+    types = [FLOAT64, INT64, FLOAT64, STRING]
+    return Columns({f"signal_{index:04}": types[index % 4] for index in range(count)}, accepts_new=False)
+
+
+def write_wide(folder: Path, count: int, columns: int) -> list[Path]:
+    """Write small files of ten records, each with forty of many columns."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = random.Random(1)
+    paths = []
+    for index in range(count):
+        lines = []
+        for _ in range(10):
+            signals = sorted(source.sample(range(columns), 40))
+            values = [[0.5, 7, 19.99, "text"][signal % 4] for signal in signals]
+            record = {f"signal_{signal:04}": value for signal, value in zip(signals, values, strict=True)}
+            lines.append(json.dumps(record).encode() + b"\n")
+        paths.append(folder / f"2026-01-30-{index:05}.ndjson")
+        paths[-1].write_bytes(b"".join(lines))
     return paths
 
 

@@ -17,6 +17,9 @@ import pyarrow as pa
 import pyarrow.json as pj
 
 from benchmarks.conversion import engines, inputs
+from glue_jobs.native.builder import NativeBuilder
+from glue_jobs.schema.types import BOOLEAN, FLOAT64, INT64, STRING, ColumnType, list_of, struct_of
+from glue_jobs.writing.encode import ROW_GROUP_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +49,7 @@ def _parsers(schema: pa.Schema) -> dict[str, Callable[[Path], object]]:
     import duckdb  # noqa: PLC0415 - needed by this parser alone
 
     parsers: dict[str, Callable[[Path], object]] = {
+        "the native parser": _native(schema),
         "Arrow": lambda path: engines.read_with(path, schema),
         "Arrow, looking at no field": _scan,
     }
@@ -64,6 +68,27 @@ def _parsers(schema: pa.Schema) -> dict[str, Callable[[Path], object]]:
     known = polars.DataFrame(polars.from_arrow(schema.empty_table())).schema
     parsers["Polars"] = lambda path: polars.read_ndjson(path, schema=known)
     return parsers
+
+
+def _native(schema: pa.Schema) -> Callable[[Path], object]:
+    """Return the job's own parser, whose builder lives for a row group."""
+    types = {column.name: _column_type(column.type) for column in schema}
+    builder = NativeBuilder(types, types, accepts_new=False)
+
+    def parse(path: Path) -> object:
+        builder.feed(path.read_bytes())
+        return builder.take() if builder.size >= ROW_GROUP_BYTES else None
+
+    return parse
+
+
+def _column_type(data_type: pa.DataType) -> ColumnType:
+    if pa.types.is_struct(data_type):
+        return struct_of({member.name: _column_type(member.type) for member in data_type})
+    if pa.types.is_list(data_type):
+        return list_of(_column_type(data_type.value_type))
+    found = {pa.int64(): INT64, pa.float64(): FLOAT64, pa.bool_(): BOOLEAN}
+    return found.get(data_type, STRING)
 
 
 def _scan(path: Path) -> object:

@@ -23,6 +23,7 @@ STEPS: Final = {
         ("line_shapes.py", "__init__"),
         ("line_shapes.py", "are_records"),
     ),
+    "parse (natively)": (("builder.py", "feed"), ("builder.py", "add"), ("builder.py", "take")),
     "parse (Arrow's JSON)": (("arrow_json.py", "_read"),),
     "cast and check against the columns": (
         ("fit.py", "misfits"),

@@ -24,15 +24,8 @@ if TYPE_CHECKING:
 FOLDER: Final = Path(__file__).resolve().parent
 SOURCES: Final = FOLDER / "source"
 MAIN_SOURCE: Final = SOURCES / "library.cpp"
-OPTIONS: Final = (
-    "-std=c++17",
-    "-O3",
-    "-fPIC",
-    "-shared",
-    "-fvisibility=hidden",
-    "-fno-exceptions",
-    "-fno-rtti",
-)
+_LANGUAGE: Final = ("-std=c++17", "-fno-exceptions", "-fno-rtti")
+OPTIONS: Final = (*_LANGUAGE, "-O3", "-fPIC", "-shared", "-fvisibility=hidden")
 _COMPILERS: Final = ("c++", "g++", "clang++")
 _DIGEST_DIGITS: Final = 16
 _SHOWN_CHARACTERS: Final = 2_000

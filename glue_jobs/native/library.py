@@ -81,9 +81,7 @@ def packaged_name(machine: str) -> str:
 def load() -> Library | None:
     """Return the library; None where there is none, which is said once in the log, with why."""
     if os.environ.get(SWITCH) == _OFF:
-        logger.info(
-            "the native parser is switched off by %s=%s; pyarrow's parser does the work", SWITCH, _OFF
-        )
+        logger.info("%s=0 switches the native parser off; pyarrow's parser does the work", SWITCH)
         return None
     try:
         return opened(_found())
@@ -144,9 +142,12 @@ def _of_bytes(content: bytes) -> ctypes.CDLL:
         try:
             with os.fdopen(os.dup(handle), "wb") as file:
                 file.write(content)
-            return ctypes.CDLL(f"/proc/self/fd/{handle}")
-        finally:
+            # The loader knows libraries by name. So that no other is taken for this one, its number is never
+            # given again: it stays open.
+            return ctypes.CDLL(f"/proc/self/task/../fd/{handle}")
+        except OSError:
             os.close(handle)
+            raise
     # Loaded, it needs its name no more.
     with tempfile.NamedTemporaryFile(suffix=".so") as file:
         file.write(content)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from glue_jobs.schema.columns import PROCESSING_TIMESTAMP, RESCUED, SOURCE_FILE
 from glue_jobs.schema.fit import conform
+from glue_jobs.writing.dictionaries import leaves_with_dictionary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,15 +55,10 @@ class ParquetEncoder:
         self._sources = pa.array(list(source_uris), pa.string())
         added = [_TIMESTAMP, _SOURCE, *([_RESCUED] if has_rescued else [])]
         self._schema = pa.schema([*columns.schema, *added])
+        self._sink = sink
+        self._codec = codec
         self._footers: list[Any] = []
-        # Without Arrow's own schema in the footer every reader sees the same plain types.
-        self._writer = pq.ParquetWriter(
-            pa.PythonFile(cast("IO[bytes]", sink), mode="w"),
-            self._schema,
-            compression=codec,
-            store_schema=False,
-            metadata_collector=self._footers,
-        )
+        self._writer: pq.ParquetWriter | None = None
 
     def write(self, tables: Sequence[Rows]) -> None:
         """Write rows as one row group.
@@ -71,12 +67,26 @@ class ParquetEncoder:
             tables: rows that can become the file's columns, from files by their positions in `source_uris`.
         """
         complete = pa.concat_tables(map(self._completed, tables))
+        if self._writer is None:
+            self._writer = self._opened(leaves_with_dictionary(complete))
         self._writer.write_table(complete, row_group_size=max(1, complete.num_rows))
 
     def finish(self) -> int:
         """Close the file; return its rows as its footer counts them."""
-        self._writer.close()
+        writer = self._writer or self._opened([])
+        writer.close()
         return int(self._footers[0].num_rows)
+
+    def _opened(self, with_dictionary: Sequence[str]) -> pq.ParquetWriter:
+        # Without Arrow's own schema in the footer every reader sees the same plain types.
+        return pq.ParquetWriter(
+            pa.PythonFile(cast("IO[bytes]", self._sink), mode="w"),
+            self._schema,
+            compression=self._codec,
+            use_dictionary=list(with_dictionary),
+            store_schema=False,
+            metadata_collector=self._footers,
+        )
 
     def _completed(self, rows: Rows) -> pa.Table:
         count = rows.table.num_rows
@@ -88,4 +98,6 @@ class ParquetEncoder:
         ]
         if self.has_rescued:
             added.append(pa.nulls(count, pa.string()) if rows.rescued is None else rows.rescued)
-        return pa.Table.from_arrays([*conform(rows.table, self.columns).columns, *added], schema=self._schema)
+        return pa.Table.from_arrays(
+            [*conform(rows.table, self.columns).columns, *added], schema=self._schema
+        )

@@ -154,7 +154,14 @@ inline Fit fraction_as_double(const Number &number, double &out) {
   // The first digit stands for ten to this; the largest double begins with 1.8e308.
   const int64_t magnitude = number.exponent + n - 1;
   if (magnitude > 308) return Fit::OUT_OF_RANGE;
-  if (n > MOST_DIGITS) return magnitude == 308 ? Fit::UNSURE : Fit::INEXACT;
+  if (n > MOST_DIGITS) {
+    if (magnitude < 308) return Fit::INEXACT;
+    // From 1.797693134862315807...e308 on the next double is infinite.
+    uint64_t leading = 0;
+    for (int i = 0; i < MOST_DIGITS; i++) leading = leading * 10 + number.kept[i];
+    if (leading == 17'976'931'348'623'158) return Fit::UNSURE;
+    return leading < 17'976'931'348'623'158 ? Fit::INEXACT : Fit::OUT_OF_RANGE;
+  }
   if (magnitude < -400) return Fit::INEXACT;
   char digits[MOST_DIGITS];
   for (int64_t i = 0; i < n; i++) digits[i] = static_cast<char>('0' + number.kept[i]);
