@@ -227,8 +227,8 @@ def test_the_lambdas_run_from_their_zip_alone(account: Account, manifest: str) -
     assert swept is not None
 
 
-# What Glue 5.1 has of itself: Spark and the SDK. The rest comes from the zip of wheels.
-PROVIDED = ("pyspark", "py4j", "boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six.py")
+# What Glue 5.1 has of itself: Spark. The rest comes from the zip of wheels.
+PROVIDED = ("pyspark", "py4j")
 
 
 @pytest.fixture(scope="module")
