@@ -101,6 +101,7 @@ def test_the_environment_names_the_feed_whose_code_location_it_is(
             "audit_input_listing",
             "convert_manifests",
             "purge_history",
+            "rebuild_changed_dates",
             "reprocess_failed_manifests",
             "sweep_now",
         ],
