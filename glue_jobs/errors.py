@@ -33,6 +33,10 @@ class SchemaContractError(GlueJobError):
     """The dataset's schema contract cannot be read, or cannot be extended."""
 
 
+class SchemaChangeError(SchemaContractError):
+    """A change of the schema contract by hand is none that can be made."""
+
+
 class CatalogError(GlueJobError):
     """The dataset's table in the Data Catalog cannot be brought to the contract; its rows are there."""
 

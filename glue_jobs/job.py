@@ -28,6 +28,9 @@ from glue_jobs.reporting.report import (
 )
 from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.contract import SchemaContractStore
+from glue_jobs.schema.document import COLUMNS_ADDED
+from glue_jobs.schema.hints import parse_hints
+from glue_jobs.schema.limits import SchemaLimits
 from glue_jobs.storage import CONCURRENT_REQUESTS
 from glue_jobs.task import PartTask
 from glue_jobs.writing.names import output_key, rejects_key
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from glue_jobs.arguments import JobArguments
+    from glue_jobs.manifests.agreement import Agreement
     from glue_jobs.reporting.pipes import Announcer
     from glue_jobs.schema.contract import SchemaContract
     from glue_jobs.spark import PartRunner
@@ -106,6 +110,7 @@ class _Run:
         self._started = time.perf_counter()
         self._works: list[ManifestWork] = []
         self._schema: SchemaOutcome | None = None
+        self._limits = SchemaLimits(arguments.max_object_members, arguments.max_columns)
         self._catalog: CatalogOutcome | None = None
         self._store = SchemaContractStore(
             environment.s3,
@@ -140,6 +145,7 @@ class _Run:
             for work in readable:
                 for result in work.results:
                     work.observed.merge(result.observed)
+                    work.observed.compact()
             self._check(tasks)
             tell(f"converted in {time.perf_counter() - started:.2f} s: {self._times()}")
 
@@ -148,8 +154,8 @@ class _Run:
                 self._run_tasks(runner, again)
                 self._check(tasks)
 
-            settled = agree(self._store, readable, convert_again, self._environment.now)
-            self._note_schema(contract, settled)
+            agreement = agree(self._store, readable, convert_again, self._environment.now, self._limits)
+            self._note_schema(contract, agreement)
         started = time.perf_counter()
         with ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="commit") as pool:
             list(pool.map(self._commit, readable))
@@ -184,15 +190,34 @@ class _Run:
             raise SchemaContractError(
                 f"--SCHEMA_MODE freeze, but {self._store.uri} has no columns yet; run once with evolve"
             )
-        self._schema = SchemaOutcome(self._store.uri, contract.version)
+        self._schema = SchemaOutcome(self._store.uri, contract.version, generation=contract.generation)
         return contract
 
-    def _note_schema(self, before: SchemaContract, after: SchemaContract) -> None:
+    def _note_schema(self, before: SchemaContract, agreement: Agreement) -> None:
         """Keep what the report says; versions that runs at the same time wrote count as this run's too."""
+        after, settled = agreement.contract, agreement.settled
         added = tuple(
-            path for entry in after.history if entry["version"] > before.version for path in entry["added"]
+            path
+            for entry in after.history
+            if entry["version"] > before.version and entry["kind"] == COLUMNS_ADDED
+            for path in entry["added"]
         )
-        self._schema = SchemaOutcome(self._store.uri, after.version, added)
+        self._schema = SchemaOutcome(
+            self._store.uri,
+            after.version,
+            added,
+            after.generation,
+            settled.is_full or Columns(after.types).leaves >= self._limits.max_columns,
+            settled.left_without,
+        )
+        if self._schema.is_full:
+            logger.warning(
+                "%s has no room for further columns (--MAX_COLUMNS %d, --MAX_OBJECT_MEMBERS %d); what comes "
+                "new goes to _rescued",
+                self._store.uri,
+                self._limits.max_columns,
+                self._limits.max_object_members,
+            )
         if added:
             self._environment.announcer.line(
                 f"the dataset has {len(added)} new columns, contract version {after.version}"
@@ -275,8 +300,14 @@ class _Run:
                 output_key=output_key(arguments.output_prefix, manifest.name, part, arguments.codec),
                 codec=arguments.codec,
                 processed_at=processed_at,
-                settled=Columns(dict(contract.types), arguments.accepts_new_columns),
+                settled=Columns(
+                    dict(contract.types),
+                    arguments.accepts_new_columns,
+                    self._limits,
+                    parse_hints(contract.hints),
+                ),
                 has_rescued=contract.has_rescued,
+                generation=contract.generation,
                 quarantine_bucket=arguments.quarantine_bucket,
                 rejects_key=rejects_key(arguments.output_prefix, manifest.name, part),
                 region=self._environment.region,

@@ -9,19 +9,21 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from glue_jobs.errors import GlueJobError, MissingInputError, RowCountError
-from glue_jobs.parsing.segments import parse_segment, sample_of
+from glue_jobs.parsing.segments import parse_segment
 from glue_jobs.reading.inputs import open_files
-from glue_jobs.reading.lines import LineCutter, Rejected, Segment
+from glue_jobs.reading.lines import LineCutter, Rejected
 from glue_jobs.reporting.report import FileNote
 from glue_jobs.schema.columns import Columns
+from glue_jobs.schema.fit import can_become
 from glue_jobs.schema.learning import Learning
 from glue_jobs.schema.observed import Observed
+from glue_jobs.schema.tallies import Tallies, most_frequent
 from glue_jobs.writing.encode import ROW_GROUP_BYTES, ParquetEncoder
 from glue_jobs.writing.rejects import RejectsWriter
 from glue_jobs.writing.upload import Upload, UploadSink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     import pyarrow as pa
@@ -35,6 +37,10 @@ logger = logging.getLogger(__name__)
 
 # One to learn, one with all columns, one more for the first value that they do not take.
 _PASSES: Final = 3
+# Of the contract's, on each output file: what an older one's columns were changed by hand since.
+GENERATION_METADATA: Final = "schema-generation"
+_MOST_RESCUED_NAMES: Final = 10_000
+_PLACES_TOLD: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class PartTask:
         processed_at: the run's instant, aware.
         settled: the dataset's columns; the file has them all, whether its share does or not.
         has_rescued: whether the file has a column of what does not fit, even without need.
+        generation: of the contract that has these columns.
         quarantine_bucket: where rejected records go; None where there is none.
         rejects_key: their name there.
         region: of the worker's S3 client; None leaves it to the worker's settings.
@@ -68,6 +75,7 @@ class PartTask:
     quarantine_bucket: str | None
     rejects_key: str
     region: str | None
+    generation: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,9 @@ class PartResult:
         records_rejected: lines that are no records.
         rejected_bytes: what they take of the files in S3; where a file's rest could not be read, that too.
         records_rescued: rows of which something did not fit its column.
+        rescued_columns: how many of them, by path and reason.
+        rescued_names: names of the records' members, folded, of which something is rescued, empty or not;
+            None where they are too many.
         input_bytes: read from S3.
         upload: the Parquet file, not visible yet; None where there were no rows.
         columns: of the file.
@@ -99,6 +110,8 @@ class PartResult:
     records_rejected: int = 0
     rejected_bytes: int = 0
     records_rescued: int = 0
+    rescued_columns: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    rescued_names: frozenset[str] | None = frozenset()
     input_bytes: int = 0
     upload: Upload | None = None
     columns: Columns = field(default_factory=Columns)
@@ -123,12 +136,13 @@ def convert_part(task: PartTask, client: S3Client) -> PartResult:
             conversion = _Conversion(task, client, columns, has_rescued)
             result = conversion.run()
             # Only the first pass has counts: the next one takes all columns as settled.
-            observed = conversion.learning.observed if observed is None else observed
+            if observed is None:
+                observed = conversion.learning.observed if columns.accepts_new else Observed()
             if result is not None:
                 return replace(result, observed=observed)
             logger.info("%s: columns changed after the first rows, converting again", task.output_key)
-            columns = Columns(conversion.learning.columns.types, accepts_new=False)
-            has_rescued = has_rescued or conversion.rescued > 0
+            columns = conversion.learning.columns
+            has_rescued = has_rescued or conversion.has_rescued
         return PartResult(task, error_message=f"files of {task.output_key} changed between readings")
     except GlueJobError as error:
         return PartResult(task, error_message=str(error))
@@ -148,10 +162,12 @@ class _Conversion:
     def __init__(self, task: PartTask, client: S3Client, columns: Columns, has_rescued: bool) -> None:
         self.learning = Learning(columns)
         self.rescued = 0
+        self._columns = self.learning.columns
+        self._tallies = Tallies()
         self._task = task
         self._client = client
-        self._has_rescued = has_rescued
-        self._rescued_names: frozenset[str] = frozenset()
+        self.has_rescued = has_rescued
+        self._rescued_names: set[str] | None = set()
         self._rejects = RejectsWriter(client, task.quarantine_bucket, task.rejects_key, task.manifest_uri)
         self._sink: UploadSink | None = None
         self._encoder: ParquetEncoder | None = None
@@ -178,6 +194,8 @@ class _Conversion:
                 except MissingInputError as error:
                     self._missing.append(FileNote(error.uri, error.reason))
                 self._input_bytes += file.bytes_read
+            self.learning.finish()
+            self._follow_columns()
             return None if self._outgrown else self._finish()
         finally:
             # What is finished by now does not mind.
@@ -207,6 +225,8 @@ class _Conversion:
             records_written=written,
             records_rejected=self._rejects.count,
             records_rescued=self.rescued,
+            rescued_columns=most_frequent(self._tallies.counts, _PLACES_TOLD),
+            rescued_names=None if self._rescued_names is None else frozenset(self._rescued_names),
             input_bytes=self._input_bytes,
             upload=upload,
             columns=self.learning.columns,
@@ -226,7 +246,7 @@ class _Conversion:
                     self._unreadable.append(FileNote(file.file.uri, segment.reason))
                 continue
             started = time.perf_counter()
-            self._keep(self._parsed(segment), file.file.uri, position)
+            self._keep(parse_segment(segment, self.learning), file.file.uri, position)
             self._seconds["parse"] += time.perf_counter() - started
             if self._waiting_bytes >= ROW_GROUP_BYTES:
                 self._encode()
@@ -240,34 +260,52 @@ class _Conversion:
             del piece
             started = time.perf_counter()
 
-    def _parsed(self, segment: Segment) -> Parsed:
-        if not self.learning.columns.types and self.learning.settled.accepts_new:
-            # What the first lines show spares inferring the types of all of them, where it is right.
-            sample = sample_of(segment.data)
-            if sample and len(sample) < len(segment.data):
-                self.learning.columns = parse_segment(Segment(sample, 1, 0), self.learning).columns
-        return parse_segment(segment, self.learning)
-
     def _keep(self, parsed: Parsed, uri: str, position: int) -> None:
         self._lines += parsed.lines
         for rejected in parsed.rejected:
             self._rejects.write(rejected, uri)
-        changed = self.learning.take(parsed.observed, parsed.columns)
-        if changed and (self._encoder is not None or not self._rescued_names.isdisjoint(changed)):
-            # Rows lie already in fewer columns, or something was rescued that has a column now.
-            self._outgrown = True
+        self._follow_columns()
         if parsed.rescued is not None:
-            self.rescued += len(parsed.rescued) - parsed.rescued.null_count
-            self._rescued_names |= parsed.rescued_names
-            self._has_rescued = True
-            if self._encoder is not None and not self._encoder.has_rescued:
-                self._outgrown = True
+            self._note_rescued(parsed)
         if self._outgrown:
             self._waiting.clear()
             self._waiting_bytes = 0
         elif parsed.table.num_rows:
             self._waiting.append((parsed.table, parsed.rescued, position))
             self._waiting_bytes += parsed.table.nbytes
+
+    def _note_rescued(self, parsed: Parsed) -> None:
+        self.rescued += parsed.records_rescued
+        self._tallies.merge(parsed.tallies.counts)
+        if self._rescued_names is not None:
+            self._rescued_names |= parsed.rescued_names
+            if len(self._rescued_names) > _MOST_RESCUED_NAMES:
+                self._rescued_names = None
+        self.has_rescued = True
+        if self._encoder is not None and not self._encoder.has_rescued:
+            self._outgrown = True
+
+    def _follow_columns(self) -> None:
+        """Take note of columns that changed, and of rows that were made for others than these."""
+        before, after = self._columns, self.learning.columns
+        self._columns = after
+        if before is after:
+            return
+        changed = after.changed_names(before)
+        if not changed:
+            return
+        is_rescued = self._rescued_names is None or not self._rescued_names.isdisjoint(changed)
+        # Rows lie already in fewer columns, or something was rescued that has a column now, or what was taken
+        # is nothing for the columns of now.
+        self._outgrown = (
+            self._outgrown
+            or self._encoder is not None
+            or is_rescued
+            or not all(
+                name in after.types and can_become(column, after.types[name])
+                for name, column in before.types.items()
+            )
+        )
 
     def _encode(self) -> None:
         if not self._waiting:
@@ -276,12 +314,16 @@ class _Conversion:
         if self._encoder is None:
             task = self._task
             self._sink = UploadSink(
-                self._client, task.output_bucket, task.output_key, "application/vnd.apache.parquet"
+                self._client,
+                task.output_bucket,
+                task.output_key,
+                "application/vnd.apache.parquet",
+                {GENERATION_METADATA: str(task.generation)},
             )
             self._encoder = ParquetEncoder(
                 self._sink,
                 self.learning.columns,
-                self._has_rescued,
+                self.has_rescued,
                 task.codec,
                 task.processed_at,
                 [file.uri for file in task.files],

@@ -12,21 +12,26 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
-
 from glue_jobs.schema.columns import PROCESSING_TIMESTAMP, RESCUED, SOURCE_FILE, fold
+from glue_jobs.schema.paths import ITEMS, VALUES, member_path
+from glue_jobs.schema.types import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+
+    from glue_jobs.schema.types import ColumnType
 
 # Parquet's microseconds in UTC are Hive's timestamp, of which Athena shows milliseconds, in UTC.
 _TIMESTAMP: Final = "timestamp"
 _STRING: Final = "string"
 _SCALARS: Final = {
-    pa.bool_(): "boolean",
-    pa.int64(): "bigint",
-    pa.float64(): "double",
-    pa.string(): _STRING,
+    Kind.BOOLEAN: "boolean",
+    Kind.INT64: "bigint",
+    Kind.FLOAT64: "double",
+    Kind.STRING: _STRING,
+    Kind.JSON: _STRING,
+    Kind.TIMESTAMP: _TIMESTAMP,
+    Kind.DATE: "date",
 }
 # Glue's API, structure Column: lengths of Name and Type, in bytes.
 LONGEST_NAME: Final = 255
@@ -82,7 +87,7 @@ class CatalogColumns:
 
 
 def catalog_columns(
-    types: Mapping[str, pa.DataType], has_rescued: bool, partition_keys: Collection[str] = ()
+    types: Mapping[str, ColumnType], has_rescued: bool, partition_keys: Collection[str] = ()
 ) -> CatalogColumns:
     """Say a contract's columns as Hive does.
 
@@ -94,19 +99,22 @@ def catalog_columns(
     taken = {fold(key) for key in partition_keys}
     found: list[tuple[str, CatalogColumn]] = []
     left_out: list[LeftOut] = []
-    for name, data_type in types.items():
+    for name, column in types.items():
+        path = member_path("", name)
         lower, reason = _column_name(name, taken)
         if reason is not None:
-            left_out.append(LeftOut(name, reason))
+            left_out.append(LeftOut(path, reason))
             continue
-        hive_type = _hive_type(data_type, name, LONGEST_TYPE, left_out)
+        hive_type = _hive_type(column, path, LONGEST_TYPE, left_out)
         if hive_type is not None:
             found.append((name, CatalogColumn(lower, hive_type)))
     own = [CatalogColumn(PROCESSING_TIMESTAMP, _TIMESTAMP), CatalogColumn(SOURCE_FILE, _STRING)]
     if has_rescued:
         own.append(CatalogColumn(RESCUED, _STRING))
     fitting = _how_many_fit([column for _, column in found], own)
-    left_out += [LeftOut(name, "the table's metadata is at its limit") for name, _ in found[fitting:]]
+    left_out += [
+        LeftOut(member_path("", name), "the table's metadata is at its limit") for name, _ in found[fitting:]
+    ]
     return CatalogColumns((*(column for _, column in found[:fitting]), *own), tuple(left_out))
 
 
@@ -150,36 +158,41 @@ def _is_letter_or_digit(letter: str) -> bool:
     return letter <= _LAST_OF_ONE_UNIT and _OLDEST_UNICODE.category(letter) in _LETTERS_AND_DIGITS
 
 
-def _hive_type(data_type: pa.DataType, path: str, room: int, left_out: list[LeftOut]) -> str | None:
+def _hive_type(column: ColumnType, path: str, room: int, left_out: list[LeftOut]) -> str | None:
     """Return a type's text; None where nothing of it can be said.
 
     Members are taken in their order, which is that of their coming, as long as there is room.
 
     Args:
-        data_type: the type.
+        column: the type.
         path: of what has it.
         room: bytes that the text may take.
         left_out: gains what can't be said.
     """
-    if pa.types.is_list(data_type):
-        item = _hive_type(data_type.value_type, f"{path}[]", room - len("array<>"), left_out)
-        return None if item is None else f"array<{item}>"
-    if not pa.types.is_struct(data_type):
-        text = _SCALARS[data_type]
-        if len(text) <= room:
-            return text
-        left_out.append(LeftOut(path, f"its column's type would be longer than {LONGEST_TYPE} bytes"))
-        return None
+    if column.kind is Kind.STRUCT:
+        return _hive_struct(column, path, room, left_out)
+    if column.item is not None:
+        before, step = ("array<", ITEMS) if column.kind is Kind.LIST else ("map<string,", VALUES)
+        item = _hive_type(column.item, path + step, room - len(before) - 1, left_out)
+        return None if item is None else f"{before}{item}>"
+    is_decimal = column.kind is Kind.DECIMAL
+    text = f"decimal({column.precision},{column.scale})" if is_decimal else _SCALARS[column.kind]
+    if len(text) <= room:
+        return text
+    left_out.append(LeftOut(path, f"its column's type would be longer than {LONGEST_TYPE} bytes"))
+    return None
+
+
+def _hive_struct(column: ColumnType, path: str, room: int, left_out: list[LeftOut]) -> str | None:
     room -= len("struct<>")
     members: list[str] = []
-    for member in data_type:
-        member_path = f"{path}.{member.name}"
-        lower, reason = _member_name(member.name)
+    for name, member in column.members:
+        lower, reason = _member_name(name)
         if reason is not None:
-            left_out.append(LeftOut(member_path, reason))
+            left_out.append(LeftOut(member_path(path, name), reason))
             continue
         before = len(lower.encode()) + len(":") + (len(",") if members else 0)
-        member_type = _hive_type(member.type, member_path, room - before, left_out)
+        member_type = _hive_type(member, member_path(path, name), room - before, left_out)
         if member_type is not None:
             members.append(f"{lower}:{member_type}")
             room -= before + len(member_type.encode())

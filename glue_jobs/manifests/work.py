@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from glue_jobs.reporting.report import LONGEST_REASON, FileNote, ManifestOutcome, ParquetFile
 from glue_jobs.schema.observed import Observed
+from glue_jobs.schema.tallies import Tallies
 from lambda_ingest.contract.keys import s3_uri
 from lambda_ingest.contract.text import printable
 
@@ -144,6 +145,14 @@ class ManifestWork:
             if result.upload is not None and result.task.output_key not in self.completed:
                 result.upload.abort(client)
 
+    @staticmethod
+    def _rescued_columns(results: Sequence[PartResult]) -> dict[tuple[str, str], int]:
+        """Return how many rows have something rescued, by path and reason."""
+        tallies = Tallies()
+        for result in results:
+            tallies.merge(result.rescued_columns)
+        return tallies.counts
+
     def outcome(self) -> ManifestOutcome:
         """Return what the report says of the manifest."""
         results = self.results
@@ -156,6 +165,7 @@ class ManifestWork:
             records_processed=sum(result.records_written for result in visible),
             records_rejected=self.records_rejected,
             rejected_bytes=self.rejected_bytes,
+            rescued_columns=self._rescued_columns(visible),
             records_rescued=sum(result.records_rescued for result in visible),
             input_bytes=sum(result.input_bytes for result in results),
             parquet_files=tuple(

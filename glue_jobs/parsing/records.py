@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from json.encoder import encode_basestring, encode_basestring_ascii
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
-from glue_jobs.schema.scalars import Fraction, Whole
+from glue_jobs.schema.scalars import Fraction, NotANumber, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ def load_record(text: bytes) -> dict[str, Any]:
         text: without white space at its ends.
 
     Returns:
-        The object; its numbers are `Whole` or `Fraction`.
+        The object; its numbers are `Whole`, `Fraction` or `NotANumber`.
 
     Raises:
         NotARecordError: it is not UTF-8, no JSON, no object, names a member twice, or is nested too deep.
@@ -66,7 +66,10 @@ def is_too_deep(text: bytes) -> bool:
 
 
 def dump(value: Any) -> str:
-    """Write a value as JSON text, its numbers as they were; lone surrogates stay escaped."""
+    """Write a value as JSON text, its numbers as they were.
+
+    What is not a number is written as text (`"NaN"`). A lone surrogate has all but ASCII escaped.
+    """
     text = _dump(value, encode_basestring)
     try:
         text.encode()
@@ -94,17 +97,13 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _refuse_constant(_: str) -> NoReturn:
-    raise NotARecordError("NaN and Infinity are no JSON")
-
-
 def _json_type(value: object) -> str:
-    if isinstance(value, Whole | Fraction):
+    if isinstance(value, Whole | Fraction | NotANumber):
         return "a number"
     names = {list: "an array", str: "text", bool: "a boolean"}
     return names.get(type(value), "null")
 
 
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_members, parse_int=Whole, parse_float=Fraction, parse_constant=_refuse_constant
+    object_pairs_hook=_members, parse_int=Whole, parse_float=Fraction, parse_constant=NotANumber
 )

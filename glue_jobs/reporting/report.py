@@ -7,19 +7,21 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from glue_jobs.schema.tallies import Tallies, most_frequent
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.keys import report_key, s3_uri
 from lambda_ingest.contract.records import BYTES_PER_MB
 from lambda_ingest.contract.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
     from glue_jobs.catalog.types import LeftOut
+    from glue_jobs.schema.settle import LeftWithout
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,8 @@ _LONGEST_FAILURE = 20_000
 # Of files that are missing, or of which a part can't be read, a manifest's report names so many of each; and
 # of columns that the catalog can't have a run's.
 MOST_NOTES = 1_000
+# Of places that have something in `_rescued` the most frequent; what is left is summed under the path `*`.
+MOST_RESCUED_COLUMNS = 200
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ class ManifestOutcome:
         missing_files: files that could not be read for good, with the reason.
         unreadable_files: files of which a part could not be read as lines, with the reason.
         rejected_bytes: what rejected lines take of the files, with the rest of unreadable ones.
+        rescued_columns: how many records have something in `_rescued`, by path and reason.
         unchecked: what of the manifest nobody gave the means to check, each as a sentence.
         error_message: why it failed; None where it is done.
     """
@@ -98,6 +103,7 @@ class ManifestOutcome:
     missing_files: tuple[FileNote, ...] = ()
     unreadable_files: tuple[FileNote, ...] = ()
     rejected_bytes: int = 0
+    rescued_columns: Mapping[tuple[str, str], int] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
     error_message: str | None = None
 
@@ -115,11 +121,17 @@ class SchemaOutcome:
         uri: the contract's.
         version: that the run's output follows.
         new_columns: that the run added, as paths.
+        generation: how often columns were changed by hand.
+        is_full: whether there is no room for further columns, or was none for some of the run's.
+        left_without: what became no column, and why.
     """
 
     uri: str
     version: int
     new_columns: tuple[str, ...] = ()
+    generation: int = 0
+    is_full: bool = False
+    left_without: tuple[LeftWithout, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -220,6 +232,7 @@ def build_report(job: JobInfo, outcome: RunOutcome, seconds: float, now: datetim
             for file in files
         ],
         "manifests": [_manifest_entry(manifest) for manifest in manifests],
+        "rescued_columns": _rescued_entries(manifest.rescued_columns for manifest in manifests),
         "schema": None if outcome.schema is None else _schema_entry(outcome.schema),
         "catalog": None if outcome.catalog is None else _catalog_entry(outcome.catalog),
         "timestamp": utc_timestamp(now),
@@ -318,7 +331,24 @@ def _note_entries(notes: Sequence[FileNote]) -> list[dict[str, Any]]:
 
 
 def _schema_entry(schema: SchemaOutcome) -> dict[str, Any]:
-    return {"uri": schema.uri, "version": schema.version, "new_columns": list(schema.new_columns)}
+    return {
+        "uri": schema.uri,
+        "version": schema.version,
+        "new_columns": list(schema.new_columns),
+        "generation": schema.generation,
+        "is_full": schema.is_full,
+        "left_without_column": [{"path": each.path, "reason": each.reason} for each in schema.left_without],
+    }
+
+
+def _rescued_entries(counts: Iterable[Mapping[tuple[str, str], int]]) -> list[dict[str, Any]]:
+    tallies = Tallies()
+    for each in counts:
+        tallies.merge(each)
+    return [
+        {"path": path, "records": records, "reason": str(reason)}
+        for (path, reason), records in most_frequent(tallies.counts, MOST_RESCUED_COLUMNS).items()
+    ]
 
 
 def _catalog_entry(catalog: CatalogOutcome) -> dict[str, Any]:

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from glue_jobs.schema.limits import SchemaLimits
 from glue_jobs.schema.scalars import is_text
+from glue_jobs.schema.types import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
+
+    from glue_jobs.schema.hints import Hints
+    from glue_jobs.schema.types import ColumnType
 
 PROCESSING_TIMESTAMP: Final = "_processing_timestamp"
 SOURCE_FILE: Final = "_source_file"
 RESCUED: Final = "_rescued"
-# Deeper values go to `_rescued`: engines walk a type recursively.
+# Deeper values go to `_rescued`: engines walk a type recursively. The record itself is the first level.
 MAX_DEPTH: Final = 32
 
 
@@ -43,102 +48,59 @@ def is_storable_name(name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A type, in the form that Python values are held against.
-
-    Attributes:
-        type: the Arrow type.
-        item: of a list, the shape of its items.
-        members: of an object, those by name.
-        taken: names that no further member may have, folded.
-    """
-
-    type: pa.DataType
-    item: Shape | None = None
-    members: Mapping[str, Shape] = field(default_factory=dict)
-    taken: frozenset[str] = frozenset()
-
-    def accepts(self, name: str) -> bool:
-        """Return whether an object of this shape may gain a member of that name."""
-        return fold(name) not in self.taken and is_storable_name(name)
-
-
-def _shape_of(data_type: pa.DataType) -> Shape:
-    """Return the shape of a column's type."""
-    if pa.types.is_list(data_type):
-        return Shape(data_type, item=_shape_of(data_type.value_type))
-    if pa.types.is_struct(data_type):
-        return _object_shape(data_type, frozenset())
-    return Shape(data_type)
-
-
-def _object_shape(data_type: pa.DataType, reserved: frozenset[str]) -> Shape:
-    members = {member.name: _shape_of(member.type) for member in data_type}
-    return Shape(data_type, members=members, taken=reserved | frozenset(map(fold, members)))
-
-
-@dataclass(frozen=True)
 class Columns:
     """Columns with types that hold their values; immutable.
 
     Attributes:
-        types: column to type, in the order of the output. No type is null, nor holds null or an empty struct.
+        types: column to type, in the order of the output.
         accepts_new: whether further columns, or members of objects, may come.
+        limits: of what may come.
+        hints: types that places get when they get a column.
     """
 
-    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    types: Mapping[str, ColumnType] = field(default_factory=dict)
     accepts_new: bool = True
+    limits: SchemaLimits = field(default_factory=SchemaLimits)
+    hints: Hints | None = None
+
+    def final(self, types: Mapping[str, ColumnType]) -> Columns:
+        """Return these columns with other types, to which nothing comes any more."""
+        return Columns(types, accepts_new=False, limits=self.limits, hints=self.hints)
 
     @functools.cached_property
     def schema(self) -> pa.Schema:
         """The columns as an Arrow schema."""
-        return pa.schema(list(self.types.items()))
+        return pa.schema([(name, column.arrow) for name, column in self.types.items()])
 
     @functools.cached_property
-    def without_whole_numbers(self) -> pa.Schema:
-        """The schema without whole numbers at any depth: the parser finds out itself what they are."""
-        found = ((name, _without_whole_numbers(data_type)) for name, data_type in self.types.items())
-        return pa.schema([(name, data_type) for name, data_type in found if data_type is not None])
-
-    @functools.cached_property
-    def shape(self) -> Shape:
-        """The shape of a record."""
-        return _object_shape(pa.struct(list(self.types.items())), RESERVED)
+    def leaves(self) -> int:
+        """How many columns Parquet makes of them."""
+        return sum(map(leaf_count, self.types.values()))
 
     def changed_names(self, other: Columns) -> set[str]:
         """Return the names, folded, of columns that only one of two has, or with another type."""
         names = self.types.keys() | other.types.keys()
         return {fold(name) for name in names if self.types.get(name) != other.types.get(name)}
 
-    def narrowed(self, names: Iterable[str]) -> pa.Schema:
-        """Return the schema of some columns, with types that any number fits."""
-        return pa.schema([(name, _any_number(self.types[name])) for name in names])
+
+def leaf_count(column: ColumnType) -> int:
+    """Return how many columns Parquet makes of a type; keys of a map are one."""
+    if column.kind is Kind.STRUCT:
+        return sum(leaf_count(member) for _, member in column.members)
+    if column.item is None:
+        return 1
+    return leaf_count(column.item) + (column.kind is Kind.MAP)
 
 
-def contains(data_type: pa.DataType, test: Callable[[pa.DataType], bool]) -> bool:
-    """Return whether the type or one inside it passes the test."""
-    return test(data_type) or any(
-        contains(data_type.field(index).type, test) for index in range(data_type.num_fields)
-    )
-
-
-def _without_whole_numbers(data_type: pa.DataType) -> pa.DataType | None:
-    if pa.types.is_int64(data_type):
-        return None
-    if pa.types.is_list(data_type):
-        item = _without_whole_numbers(data_type.value_type)
-        return None if item is None else pa.list_(item)
-    if pa.types.is_struct(data_type):
-        members = ((member.name, _without_whole_numbers(member.type)) for member in data_type)
-        return pa.struct([(name, member) for name, member in members if member is not None])
-    return data_type
-
-
-def _any_number(data_type: pa.DataType) -> pa.DataType:
-    if pa.types.is_int64(data_type):
-        return pa.float64()
-    if pa.types.is_list(data_type):
-        return pa.list_(_any_number(data_type.value_type))
-    if pa.types.is_struct(data_type):
-        return pa.struct([(member.name, _any_number(member.type)) for member in data_type])
-    return data_type
+def holds(wide: ColumnType, narrow: ColumnType) -> bool:
+    """Return whether a type has all of another: the same, but for members that the other lacks."""
+    if wide is narrow or wide == narrow:
+        return True
+    if wide.kind is not narrow.kind:
+        return False
+    if wide.kind is Kind.STRUCT:
+        return all(
+            (member := wide.by_name.get(name)) is not None and holds(member, found)
+            for name, found in narrow.members
+        )
+    return wide.item is not None and narrow.item is not None and holds(wide.item, narrow.item)

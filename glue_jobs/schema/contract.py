@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow as pa
 from botocore.exceptions import BotoCoreError, ClientError
 
 from glue_jobs.errors import SchemaContractError
-from glue_jobs.schema.document import SCALARS, is_count, read_history, read_types
+from glue_jobs.schema.document import (
+    COLUMNS_ADDED,
+    is_count,
+    read_hints,
+    read_history,
+    read_types,
+    type_document,
+)
+from glue_jobs.schema.paths import ITEMS, VALUES, member_path
+from glue_jobs.schema.types import Kind
 from lambda_ingest.contract.dates import utc_timestamp
 
 if TYPE_CHECKING:
@@ -20,11 +28,12 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+    from glue_jobs.schema.types import ColumnType
+
 logger = logging.getLogger(__name__)
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _TRIES: Final = 50
-_NAMES: Final = {data_type: name for name, data_type in SCALARS.items()}
 # Hundreds of versions, each with the names of its manifests.
 _MOST_BYTES: Final = 64 * 1_048_576
 # The write's condition did not hold: another was faster or is under way, or the object is gone meanwhile.
@@ -33,22 +42,26 @@ _LOST: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "N
 
 @dataclass(frozen=True)
 class SchemaContract:
-    """The columns of a dataset; a column's type never changes once it is here.
+    """The columns of a dataset; a column's type changes only by hand once it is here (`schema.change`).
 
     Attributes:
         types: column to type, in the order of the output.
         has_rescued: whether there is a `_rescued` column.
         version: 0 where nothing is written yet.
-        history: what each version added, oldest first, as it is stored.
+        history: what each version came from, oldest first, as it is stored.
+        hints: path to the type that the place gets when it first gets a column, as text.
+        generation: how often a column was changed by hand; files of an older one are to be made anew.
     """
 
-    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    types: Mapping[str, ColumnType] = field(default_factory=dict)
     has_rescued: bool = False
     version: int = 0
     history: tuple[Mapping[str, Any], ...] = ()
+    hints: Mapping[str, str] = field(default_factory=dict)
+    generation: int = 0
 
     def extended(
-        self, types: Mapping[str, pa.DataType], has_rescued: bool, manifests: Sequence[str], now: datetime
+        self, types: Mapping[str, ColumnType], has_rescued: bool, manifests: Sequence[str], now: datetime
     ) -> SchemaContract:
         """Return the next version; this one where nothing is new.
 
@@ -58,19 +71,28 @@ class SchemaContract:
             manifests: URIs of the manifests that bring it.
             now: the instant, aware.
         """
-        added = [path for name, found in types.items() for path in _added(name, self.types.get(name), found)]
+        added = [
+            path
+            for name, found in types.items()
+            for path in _added(member_path("", name), self.types.get(name), found)
+        ]
         gains_rescued = has_rescued and not self.has_rescued
         if not added and not gains_rescued:
             return self
         entry = {
             "version": self.version + 1,
+            "kind": COLUMNS_ADDED,
             "written_at": utc_timestamp(now),
             "added": added,
             "adds_rescued": gains_rescued,
             "manifests": list(manifests),
         }
-        return SchemaContract(
-            types, self.has_rescued or has_rescued, self.version + 1, (*self.history, entry)
+        return replace(
+            self,
+            types=types,
+            has_rescued=self.has_rescued or has_rescued,
+            version=self.version + 1,
+            history=(*self.history, entry),
         )
 
     def to_json(self) -> bytes:
@@ -78,8 +100,10 @@ class SchemaContract:
         document = {
             "format": _FORMAT,
             "version": self.version,
+            "generation": self.generation,
             "has_rescued": self.has_rescued,
-            "columns": [{"name": name, "type": _to_json(found)} for name, found in self.types.items()],
+            "columns": [{"name": name, "type": type_document(found)} for name, found in self.types.items()],
+            "hints": dict(self.hints),
             "history": list(self.history),
         }
         return json.dumps(document, ensure_ascii=False, indent=1).encode()
@@ -103,8 +127,17 @@ class SchemaContract:
         version, has_rescued = document.get("version"), document.get("has_rescued")
         if not isinstance(version, int) or not is_count(version) or not isinstance(has_rescued, bool):
             raise ValueError("'version' must be a whole number, and 'has_rescued' true or false")
-        types = read_types(document.get("columns"))
-        return cls(types, has_rescued, version, read_history(document.get("history"), version))
+        generation = document.get("generation")
+        if not isinstance(generation, int) or not is_count(generation) or generation > version:
+            raise ValueError("'generation' must be a whole number, at most the version")
+        return cls(
+            read_types(document.get("columns")),
+            has_rescued,
+            version,
+            read_history(document.get("history"), version),
+            read_hints(document.get("hints")),
+            generation,
+        )
 
 
 class SchemaContractStore:
@@ -205,25 +238,16 @@ class SchemaContractStore:
         return True
 
 
-def _added(path: str, known: pa.DataType | None, found: pa.DataType) -> list[str]:
+def _added(path: str, known: ColumnType | None, found: ColumnType) -> list[str]:
     """Return paths of what is new, such as `user.tags[]`."""
     if known is None:
         return [path]
-    if pa.types.is_list(found):
-        return _added(f"{path}[]", known.value_type, found.value_type)
-    if pa.types.is_struct(found):
-        members = {member.name: member.type for member in known}
+    if found.kind is Kind.STRUCT:
         return [
             added
-            for member in found
-            for added in _added(f"{path}.{member.name}", members.get(member.name), member.type)
+            for name, member in found.members
+            for added in _added(member_path(path, name), known.by_name.get(name), member)
         ]
+    if found.item is not None:
+        return _added(path + (ITEMS if found.kind is Kind.LIST else VALUES), known.item, found.item)
     return []
-
-
-def _to_json(data_type: pa.DataType) -> Any:
-    if pa.types.is_list(data_type):
-        return {"list": _to_json(data_type.value_type)}
-    if pa.types.is_struct(data_type):
-        return {"struct": [{"name": member.name, "type": _to_json(member.type)} for member in data_type]}
-    return _NAMES[data_type]

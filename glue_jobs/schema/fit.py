@@ -1,4 +1,4 @@
-"""Parsed tables held against columns: which rows do not fit, and the rest brought to their types."""
+"""Tables of earlier columns brought to later ones."""
 
 from __future__ import annotations
 
@@ -7,32 +7,35 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from glue_jobs.schema.columns import holds
 from glue_jobs.schema.scalars import EXACT_DOUBLE
+from glue_jobs.schema.types import Kind
 
 if TYPE_CHECKING:
     from glue_jobs.schema.columns import Columns
+    from glue_jobs.schema.types import ColumnType
 
 _EXACT: Final = float(EXACT_DOUBLE)
 
 
-def misfits(table: pa.Table, columns: Columns) -> list[int]:
-    """Return the rows with a value that its column may not hold, or that has no column.
+def can_become(found: ColumnType, wanted: ColumnType) -> bool:
+    """Return whether what fits the one type is the same in the other.
 
-    More rows than that may be named, never fewer.
-
-    Args:
-        table: as the parser gives it.
-        columns: to hold it against.
+    Whole numbers become doubles only where all of them are exact as such: numbers are settled as doubles
+    only then.
     """
-    masks = []
-    for name in table.column_names:
-        mask = _misfits(table.column(name).combine_chunks(), columns.types.get(name))
-        if mask is not None:
-            masks.append(mask)
-    rows: set[int] = set()
-    for mask in masks:
-        rows.update(pc.indices_nonzero(mask.fill_null(False)).to_pylist())
-    return sorted(rows)
+    if found.kind is Kind.INT64 and wanted.kind is Kind.FLOAT64:
+        return True
+    if found.kind is not wanted.kind:
+        return False
+    if found.kind is Kind.STRUCT:
+        return all(
+            (member := wanted.by_name.get(name)) is not None and can_become(inner, member)
+            for name, inner in found.members
+        )
+    if found.item is not None and wanted.item is not None:
+        return can_become(found.item, wanted.item)
+    return holds(wanted, found)
 
 
 def has_odd_doubles(table: pa.Table) -> bool:
@@ -44,57 +47,56 @@ def has_odd_doubles(table: pa.Table) -> bool:
 
 
 def conform(table: pa.Table, columns: Columns) -> pa.Table:
-    """Bring a table without misfits to the columns' types and order; columns that it lacks are null."""
+    """Bring a table to the columns' types and order.
+
+    Args:
+        table: of types that can become the columns'; what the columns lack must be null in it.
+        columns: to bring it to; those that it lacks are null.
+    """
+    if not columns.types:
+        return table_without_columns(table.num_rows)
     names = set(table.column_names)
     arrays = [
-        _conform(table.column(name), data_type) if name in names else pa.nulls(table.num_rows, data_type)
-        for name, data_type in columns.types.items()
+        _conform_chunks(table.column(field.name), field.type)
+        if field.name in names
+        else pa.nulls(table.num_rows, field.type)
+        for field in columns.schema
     ]
-    if not arrays:
-        # A table without columns would lose its rows.
-        return pa.table({"": pa.nulls(table.num_rows)}).select([])
     return pa.Table.from_arrays(arrays, schema=columns.schema)
 
 
-def _conform(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    return values if values.type == wanted else values.cast(wanted)
+def table_without_columns(rows: int) -> pa.Table:
+    """Return a table that has rows in spite of having no columns."""
+    return pa.table({"": pa.nulls(rows)}).select([])
 
 
-def _misfits(values: pa.Array, wanted: pa.DataType | None) -> pa.BooleanArray | None:
-    """Return a mask of the rows that do not fit; None where all do."""
+def _conform_chunks(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    if values.type == wanted:
+        return values
+    return pa.chunked_array([_conform(chunk, wanted) for chunk in values.chunks], wanted)
+
+
+def _conform(values: pa.Array, wanted: pa.DataType) -> pa.Array:
     found = values.type
-    if found == wanted or values.null_count == len(values):
-        return None
-    if wanted is not None:
-        if pa.types.is_float64(wanted) and pa.types.is_int64(found):
-            return _some(pc.or_(pc.less(values, -EXACT_DOUBLE), pc.greater(values, EXACT_DOUBLE)))
-        if pa.types.is_int64(wanted) and pa.types.is_float64(found):
-            small = pc.and_(pc.greater(values, -_EXACT), pc.less(values, _EXACT))
-            return _some(pc.invert(pc.and_(small, pc.equal(pc.floor(values), values))))
-        if pa.types.is_list(wanted) and pa.types.is_list(found):
-            # Which of the lists it is matters little: their lines are looked at one by one.
-            return None if _misfits(values.flatten(), wanted.value_type) is None else values.is_valid()
-        if pa.types.is_struct(wanted) and pa.types.is_struct(found):
-            return _misfits_of_members(values, {member.name: member.type for member in wanted})
-    return values.is_valid()
-
-
-def _misfits_of_members(values: pa.StructArray, wanted: dict[str, pa.DataType]) -> pa.BooleanArray | None:
-    masks = [
-        _misfits(member, wanted.get(kind.name))
-        for kind, member in zip(values.type, values.flatten(), strict=True)
-    ]
-    found = [mask.fill_null(False) for mask in masks if mask is not None]
-    if not found:
-        return None
-    mask = found[0]
-    for other in found[1:]:
-        mask = pc.or_(mask, other)
-    return mask
-
-
-def _some(mask: pa.BooleanArray) -> pa.BooleanArray | None:
-    return mask if pc.any(mask).as_py() else None
+    if found == wanted:
+        return values
+    if pa.types.is_null(found):
+        return pa.nulls(len(values), wanted)
+    if pa.types.is_struct(wanted):
+        arrays = [
+            _conform(values.field(place), member.type)
+            if (place := found.get_field_index(member.name)) >= 0
+            else pa.nulls(len(values), member.type)
+            for member in wanted
+        ]
+        return pa.StructArray.from_arrays(arrays, fields=list(wanted), mask=values.is_null())
+    if pa.types.is_list(wanted):
+        items = _conform(values.values, wanted.value_type)
+        return pa.ListArray.from_arrays(values.offsets, items, type=wanted, mask=values.is_null())
+    if pa.types.is_map(wanted):
+        items = _conform(values.items, wanted.item_type)
+        return pa.MapArray.from_arrays(values.offsets, values.keys, items, type=wanted, mask=values.is_null())
+    return values.cast(wanted)
 
 
 def _is_odd(values: pa.Array) -> bool:

@@ -1,43 +1,67 @@
-"""What kinds of values were seen where, added up so that order does not matter."""
+"""What kinds of values were seen where: counts that add up in any order, in memory that nothing makes grow.
+
+Names may be data (ids, dates): then every record brings new ones. So of each object only so many names are
+kept apart, and so many in all. What holds of that:
+
+- Up to `MOST_NAMES` names of an object, and `MOST_PLACES` places of all records, every count is exact, and
+  the same in whatever order values and tasks come. Up to as many places, so is whether an object had more
+  names (`is_overfull`).
+- Beyond, the rarest names give up their places, and their values are counted together (`others`). A name that
+  is in a good share of the objects keeps its place; which of the rare ones do may depend on the order.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import heapq
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from glue_jobs.schema.columns import MAX_DEPTH
 from glue_jobs.schema.scalars import (
     EXACT_DOUBLE,
     Fraction,
+    NotANumber,
     Whole,
-    is_double,
-    is_exact_double,
+    double_problem,
     is_text,
     is_whole,
 )
+from glue_jobs.schema.types import Kind
 
 if TYPE_CHECKING:
-    from glue_jobs.schema.columns import Shape
+    from collections.abc import Iterator, Mapping
+
+    from glue_jobs.schema.types import ColumnType
+
+# Above what a schema may have of members (`SchemaLimits`), so that all of a wide one are seen.
+MOST_NAMES: Final = 16_384
+_KEPT_NAMES: Final = 8_192
+# About 350 bytes each.
+MOST_PLACES: Final = 65_536
+# Longer names make no columns: no catalog takes them, and they would fill the memory that counts places.
+LONGEST_NAME: Final = 1_000
 
 
-@dataclass
+@dataclass(slots=True)
 class Observed:
     """Counts of values by kind, in one place of the records.
-
-    Values that no column can hold (text without UTF-8, numbers beyond a double) are not counted.
 
     Attributes:
         booleans: how many values are booleans.
         numbers: how many are numbers.
         texts: how many are text.
         lists: how many are lists.
-        objects: how many are objects.
+        objects: how many are objects; of the records themselves, how many there are.
+        unfit: how many are none that a type is found for (text without UTF-8, numbers beyond a double).
         has_double: whether a number has a fraction or an exponent, or more than 64 bits.
         has_large: whether a whole number of 64 bits is too large to be exact in every double.
         items: of the lists' items.
-        members: of the objects' members, by name.
+        members: of the objects' members, by name; a name that was only null has no counts.
+        others: of all values whose names are not kept apart.
+        is_overfull: whether there were more names than can be kept apart.
     """
 
     booleans: int = 0
@@ -45,25 +69,32 @@ class Observed:
     texts: int = 0
     lists: int = 0
     objects: int = 0
+    unfit: int = 0
     has_double: bool = False
     has_large: bool = False
     items: Observed | None = None
-    members: dict[str, Observed] = field(default_factory=dict)
+    members: dict[str, Observed] | None = None
+    others: Observed | None = None
+    is_overfull: bool = False
 
     @property
     def values(self) -> int:
-        """How many values there are of any kind."""
+        """How many values there are of any kind that a type is found for."""
         return self.booleans + self.numbers + self.texts + self.lists + self.objects
 
-    def member(self, name: str) -> Observed:
-        """Return the counts of a member, made where there are none yet."""
-        return self.members.setdefault(name, Observed())
+    @property
+    def names(self) -> Mapping[str, Observed]:
+        """The members by name; none where there are none."""
+        return self.members or {}
 
-    def item(self) -> Observed:
-        """Return the counts of items, made where there are none yet."""
-        if self.items is None:
-            self.items = Observed()
-        return self.items
+    def merged_values(self) -> Observed:
+        """Return the counts of all values of the objects, whatever their names."""
+        merged = Observed()
+        for member in self.names.values():
+            merged.merge(member)
+        if self.others is not None:
+            merged.merge(self.others)
+        return merged
 
     def merge(self, other: Observed) -> None:
         """Add counts of other records."""
@@ -72,103 +103,208 @@ class Observed:
         self.texts += other.texts
         self.lists += other.lists
         self.objects += other.objects
+        self.unfit += other.unfit
         self.has_double = self.has_double or other.has_double
         self.has_large = self.has_large or other.has_large
+        self.is_overfull = self.is_overfull or other.is_overfull
         if other.items is not None:
-            self.item().merge(other.items)
-        for name, member in other.members.items():
-            self.member(name).merge(member)
+            self.items = self.items or Observed()
+            self.items.merge(other.items)
+        if other.others is not None:
+            self.others = self.others or Observed()
+            self.others.merge(other.others)
+        for name, member in other.names.items():
+            self._member(name).merge(member)
 
-    def add_table(self, table: pa.Table, known: Shape) -> None:
-        """Add what a table has beyond known columns, whose types are settled."""
+    def add_record(self, record: dict[str, Any], known: Mapping[str, ColumnType], room: Room) -> None:
+        """Add a record, as far as it is beyond known columns, whose types are settled."""
+        self.objects += 1
+        self._add_members(record, known, 1, room)
+
+    def add_table(self, table: pa.Table, known: Mapping[str, ColumnType]) -> None:
+        """Add the records of a table of plain types, as far as they are beyond known columns."""
+        self.objects += table.num_rows
         for name in table.column_names:
-            column = table.column(name)
-            shape = known.members.get(name)
-            if shape is None or (shape.type != column.type and _is_nested(column.type)):
-                for chunk in column.chunks:
-                    self.member(name).add_array(chunk)
+            column = known.get(name)
+            if column is None or column.arrow != table.schema.field(name).type:
+                for chunk in table.column(name).chunks:
+                    self._member(name)._add_array(chunk, column)
 
-    def add_record(self, record: dict[str, Any], known: Shape) -> None:
-        """Add what a record has beyond known columns, whose types are settled."""
-        for name, value in record.items():
-            shape = known.members.get(name)
-            if shape is None or shape.item is not None or shape.members:
-                self.member(name).add_value(value)
+    def compact(self) -> None:
+        """Let the rarest names of the places with most of them give up theirs, where there are too many."""
+        while self._size() > MOST_PLACES:
+            largest = max(self._places(), key=lambda place: len(place.names))
+            largest._keep(len(largest.names) // 2)
 
-    def add_array(self, values: pa.Array) -> None:
-        """Add the values of an array, of types as the JSON parser infers them, text as text."""
-        data_type = values.type
-        count = len(values) - values.null_count
-        if pa.types.is_null(data_type) or not count:
-            return
-        if pa.types.is_boolean(data_type):
-            self.booleans += count
-        elif pa.types.is_int64(data_type):
-            self.numbers += count
-            self.has_large = self.has_large or _is_beyond_doubles(values)
-        elif pa.types.is_float64(data_type):
-            self.numbers += count
-            self.has_double = True
-        elif pa.types.is_string(data_type):
-            self.texts += count
-        elif pa.types.is_list(data_type):
-            self.lists += count
-            self.item().add_array(values.flatten())
+    def _size(self) -> int:
+        return sum(1 for _ in self._places())
+
+    def _places(self) -> Iterator[Observed]:
+        waiting = [self]
+        while waiting:
+            place = waiting.pop()
+            yield place
+            waiting += place.names.values()
+            waiting += [inner for inner in (place.items, place.others) if inner is not None]
+
+    def _member(self, name: str) -> Observed:
+        if self.members is None:
+            self.members = {}
+        found = self.members.get(name)
+        if found is None:
+            if len(self.members) >= MOST_NAMES:
+                self._keep(_KEPT_NAMES)
+            found = self.members[name] = Observed()
+        return found
+
+    def _keep(self, count: int) -> None:
+        """Keep the names of most values apart, and add up the others."""
+        members = {name: member for name, member in self.names.items() if member.values or member.unfit}
+        if len(members) > count:
+            self.is_overfull = True
+            kept = heapq.nsmallest(count, members.items(), key=lambda entry: (-entry[1].values, entry[0]))
+            self.members = dict(kept)
+            others = self.others or Observed()
+            for name, member in members.items():
+                if name not in self.members:
+                    others.merge(member)
+            self.others = others
         else:
-            self.objects += count
-            for member, column in zip(data_type, values.flatten(), strict=True):
-                self.member(member.name).add_array(column)
+            self.members = members
 
-    def add_value(self, value: Any) -> None:
-        """Add a Python value whose numbers are `Whole` or `Fraction`."""
+    def _taking(self, name: str, room: Room) -> Observed:
+        """Return where a value of a name is counted: with those of its name, or with the others."""
+        members = self.members
+        found = None if members is None else members.get(name)
+        if found is not None:
+            return found
+        if room.left > 0 and len(name) <= LONGEST_NAME:
+            room.left -= 1
+            return self._member(name)
+        self.others = self.others or Observed()
+        return self.others
+
+    def _add_members(
+        self, record: dict[str, Any], known: Mapping[str, ColumnType], depth: int, room: Room
+    ) -> None:
+        for name, value in record.items():
+            column = known.get(name)
+            if column is None:
+                if value is None:
+                    self._note_null(name, room)
+                else:
+                    self._taking(name, room)._add(value, depth + 1, room)
+            elif column.kind in _NESTED and isinstance(value, dict | list):
+                self._taking(name, room)._add_beyond(value, column, depth + 1, room)
+
+    def _note_null(self, name: str, room: Room) -> None:
+        if name not in self.names and room.left > 0 and len(name) <= LONGEST_NAME:
+            room.left -= 1
+            self._member(name)
+
+    def _add_beyond(self, value: Any, column: ColumnType, depth: int, room: Room) -> None:
+        """Add what a settled type does not have of a value: members of objects."""
+        if value is None or depth > MAX_DEPTH:
+            return
+        if column.kind is Kind.STRUCT and isinstance(value, dict):
+            self.objects += 1
+            self._add_members(value, column.by_name, depth, room)
+        elif column.item is not None and column.item.kind in _NESTED:
+            if column.kind is Kind.LIST and isinstance(value, list):
+                self.items = self.items or Observed()
+                for item in value:
+                    self.items._add_beyond(item, column.item, depth + 1, room)
+            elif column.kind is Kind.MAP and isinstance(value, dict):
+                self.others = self.others or Observed()
+                for item in value.values():
+                    self.others._add_beyond(item, column.item, depth + 1, room)
+
+    def _add(self, value: Any, depth: int, room: Room) -> None:
+        """Add a value whose numbers are texts of their own kinds; what is too deep is not looked at."""
         if isinstance(value, str):
             self._add_scalar(value)
         elif isinstance(value, bool):
             self.booleans += 1
         elif isinstance(value, list):
             self.lists += 1
-            for item in value:
-                self.item().add_value(item)
+            if value and depth < MAX_DEPTH:
+                self.items = self.items or Observed()
+                for item in value:
+                    if item is not None:
+                        self.items._add(item, depth + 1, room)
         elif isinstance(value, dict):
             self.objects += 1
-            for name, member in value.items():
-                self.member(name).add_value(member)
-
-    def add_rest(self, rest: dict[str, Any], shape: Shape) -> None:
-        """Add what `split_record` left over; what it kept is counted where it went."""
-        for name, value in rest.items():
-            member = shape.members.get(name)
-            if isinstance(value, dict) and member is not None and pa.types.is_struct(member.type):
-                self.member(name).add_rest(value, member)
-            else:
-                self.member(name).add_value(value)
-
-    def add_large(self, value: Any) -> None:
-        """Note whole numbers that are large, without counting: a column of doubles may hide them."""
-        if isinstance(value, Whole):
-            self.has_large = self.has_large or (is_whole(value) and abs(int(value)) > EXACT_DOUBLE)
-        elif isinstance(value, list):
-            for item in value:
-                self.item().add_large(item)
-        elif isinstance(value, dict):
-            for name, member in value.items():
-                if isinstance(member, Whole | list | dict):
-                    self.member(name).add_large(member)
+            if depth < MAX_DEPTH:
+                self._add_members(value, {}, depth, room)
 
     def _add_scalar(self, value: str) -> None:
+        if isinstance(value, NotANumber):
+            return
         if isinstance(value, Whole):
             if is_whole(value):
                 self.numbers += 1
                 self.has_large = self.has_large or abs(int(value)) > EXACT_DOUBLE
-            elif is_exact_double(value):
+            elif double_problem(value) is None:
                 self.numbers += 1
                 self.has_double = True
+            else:
+                self.unfit += 1
         elif isinstance(value, Fraction):
-            if is_double(value):
+            if abs(float(value)) == _INFINITE:
+                self.unfit += 1
+            else:
                 self.numbers += 1
                 self.has_double = True
         elif is_text(value):
             self.texts += 1
+        else:
+            self.unfit += 1
+
+    def _add_array(self, values: pa.Array, known: ColumnType | None) -> None:
+        """Add the values of an array of plain types, as far as they are beyond a settled type."""
+        data_type = values.type
+        count = len(values) - values.null_count
+        if pa.types.is_null(data_type) or not count:
+            return
+        if pa.types.is_list(data_type):
+            self.lists += count
+            self.items = self.items or Observed()
+            self.items._add_array(values.flatten(), None if known is None else known.item)
+        elif pa.types.is_struct(data_type):
+            self.objects += count
+            for member, column in zip(data_type, values.flatten(), strict=True):
+                inner = None if known is None else known.by_name.get(member.name)
+                if inner is None or inner.arrow != member.type:
+                    self._member(member.name)._add_array(column, inner)
+        elif known is None:
+            self._add_scalars(values, count)
+
+    def _add_scalars(self, values: pa.Array, count: int) -> None:
+        if pa.types.is_boolean(values.type):
+            self.booleans += count
+        elif pa.types.is_int64(values.type):
+            self.numbers += count
+            self.has_large = self.has_large or _is_beyond_doubles(values)
+        elif pa.types.is_float64(values.type):
+            self.numbers += count
+            self.has_double = True
+        else:
+            self.texts += count
+
+
+@dataclass(slots=True)
+class Room:
+    """How many more places may be made until `Observed.compact` has made room.
+
+    Attributes:
+        left: that many.
+    """
+
+    left: int = MOST_PLACES
+
+
+_INFINITE: Final = float("inf")
+_NESTED: Final = frozenset({Kind.LIST, Kind.MAP, Kind.STRUCT})
 
 
 def _is_beyond_doubles(values: pa.Array) -> bool:
@@ -176,7 +312,3 @@ def _is_beyond_doubles(values: pa.Array) -> bool:
     span = pc.min_max(values)
     low, high = span["min"].as_py(), span["max"].as_py()
     return low is not None and (low < -EXACT_DOUBLE or high > EXACT_DOUBLE)
-
-
-def _is_nested(data_type: pa.DataType) -> bool:
-    return bool(data_type.num_fields or pa.types.is_struct(data_type))

@@ -13,6 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from glue_jobs.errors import OutputWriteError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_s3 import S3Client
 
 logger = logging.getLogger(__name__)
@@ -82,13 +84,22 @@ class UploadSink:
         bucket: where the object goes.
         key: its name.
         content_type: its media type.
+        metadata: of the object, as readers of it get it.
     """
 
-    def __init__(self, client: S3Client, bucket: str, key: str, content_type: str) -> None:
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        key: str,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
         self._client = client
         self._bucket = bucket
         self._key = key
         self._content_type = content_type
+        self._metadata = dict(metadata or {})
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._upload_id: str | None = None
@@ -161,7 +172,11 @@ class UploadSink:
         body = b"".join(self._waiting)
         try:
             self._client.put_object(
-                Bucket=self._bucket, Key=self._key, Body=body, ContentType=self._content_type
+                Bucket=self._bucket,
+                Key=self._key,
+                Body=body,
+                ContentType=self._content_type,
+                Metadata=self._metadata,
             )
         except (ClientError, BotoCoreError) as error:
             raise self._refused(error) from error
@@ -183,7 +198,10 @@ class UploadSink:
         if self._upload_id is None:
             try:
                 answer = self._client.create_multipart_upload(
-                    Bucket=self._bucket, Key=self._key, ContentType=self._content_type
+                    Bucket=self._bucket,
+                    Key=self._key,
+                    ContentType=self._content_type,
+                    Metadata=self._metadata,
                 )
             except (ClientError, BotoCoreError) as error:
                 raise self._refused(error) from error

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from glue_jobs.schema.columns import Columns
+from glue_jobs.schema.types import FLOAT64, INT64, STRING, list_of
 from glue_jobs.task import PartTask, convert_part
 from glue_jobs.writing.encode import ParquetEncoder
 from lambda_ingest.contract.manifest import ManifestFile
@@ -89,7 +90,7 @@ def test_row_groups_are_bounded_and_later_columns_are_in_all_of_them(lake, monke
 
 
 def test_known_columns_are_in_the_file_even_where_its_share_lacks_them(lake):
-    known = {"k": pa.float64(), "i": pa.float64()}
+    known = {"k": FLOAT64, "i": FLOAT64}
     result = convert_visibly(task_of(lake, [lake.put("a", [{"i": 1}])], known=known), lake.client)
     assert dict(result.columns.types) == known
     assert lake.rows()[0]["i"] == 1.0
@@ -177,14 +178,14 @@ def test_what_is_rescued_by_types_of_the_first_lines_is_taken_back(lake, monkeyp
         {"a": "y", "e": ["y"]},
         {"a": "z", "e": ["z"]},
     ]
-    assert dict(result.columns.types) == {"a": pa.string(), "e": pa.list_(pa.string())}
+    assert dict(result.columns.types) == {"a": STRING, "e": list_of(STRING)}
     assert [row["_rescued"] for row in lake.rows()] == ['{"a":1}', None, None, None]
 
 
 def test_a_first_misfit_after_rows_are_encoded(lake, monkeypatch):
     monkeypatch.setattr("glue_jobs.task.ROW_GROUP_BYTES", 1)
     files = [lake.put("a", [{"a": 1}] * 5), lake.put("b", [{"a": "x"}])]
-    result = convert_visibly(task_of(lake, files, known={"a": pa.int64()}), lake.client)
+    result = convert_visibly(task_of(lake, files, known={"a": INT64}), lake.client)
     assert (result.records_written, result.records_rescued, result.has_rescued) == (6, 1, True)
 
 

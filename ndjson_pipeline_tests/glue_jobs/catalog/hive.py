@@ -3,11 +3,11 @@
 import unicodedata
 from typing import Any
 
-SCALARS = ("boolean", "bigint", "double", "string", "timestamp")
+SCALARS = ("boolean", "bigint", "double", "string", "timestamp", "date")
 
 
 def parse_hive_type(text: str) -> Any:
-    """Return a scalar's name, `[item]` for an array, and a dict of members for a struct.
+    """Return a scalar's name, `[item]` for an array, `(value,)` for a map, a dict of members for a struct.
 
     Raises:
         ValueError: Hive's parser would refuse it.
@@ -51,6 +51,22 @@ def _type(tokens: list[str]) -> Any:
         item = _type(tokens)
         _expect(tokens, ">")
         return [item]
+    if name == "map":
+        _expect(tokens, "<")
+        _expect(tokens, "string")
+        _expect(tokens, ",")
+        value = _type(tokens)
+        _expect(tokens, ">")
+        return (value,)
+    if name == "decimal":
+        _expect(tokens, "(")
+        precision = tokens.pop(0)
+        _expect(tokens, ",")
+        scale = tokens.pop(0)
+        _expect(tokens, ")")
+        if not 0 <= int(scale) <= int(precision) <= 38:
+            raise ValueError(f"no decimal of {precision} and {scale} digits")
+        return f"decimal({precision},{scale})"
     if name != "struct":
         raise ValueError(f"type expected, {name!r} found")
     _expect(tokens, "<")

@@ -4,13 +4,13 @@ import logging
 import threading
 
 import boto3
-import pyarrow as pa
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from glue_jobs.catalog.table import CatalogTable, known_version
 from glue_jobs.errors import CatalogError
 from glue_jobs.schema.contract import SchemaContractStore
+from glue_jobs.schema.types import BOOLEAN, INT64, STRING, list_of, struct_of
 from ndjson_pipeline_tests.glue_jobs.catalog.conftest import TABLE
 from ndjson_pipeline_tests.glue_jobs.conftest import NOW
 
@@ -65,7 +65,7 @@ def refusal(code):
 
 
 def test_follows_the_contract_and_asks_once_where_it_does(catalog, lake, store):
-    add(store, a=pa.int64(), Nested=pa.struct([("x", pa.list_(pa.string()))]))
+    add(store, a=INT64, Nested=struct_of({"x": list_of(STRING)}))
     outcome = table_of(catalog, lake).follow(store.read)
     assert (outcome.schema_version, outcome.is_updated, outcome.error_message) == (1, True, None)
     assert catalog.columns() == {"a": "bigint", "nested": "struct<x:array<string>>", **OWN}
@@ -76,21 +76,21 @@ def test_follows_the_contract_and_asks_once_where_it_does(catalog, lake, store):
 
 
 def test_tells_what_it_leaves_out(catalog, lake, store):
-    add(store, **{"a:b": pa.int64(), "dt": pa.string(), "ok": pa.bool_()})
+    add(store, **{"a:b": INT64, "dt": STRING, "ok": BOOLEAN})
     outcome = table_of(catalog, lake).follow(store.read)
     assert [each.path for each in outcome.left_out] == ["a:b", "dt"]
     assert catalog.columns() == {"ok": "boolean", **OWN}
     assert catalog.table()["Parameters"]["left_out"] == (
         '{"a:b": "has one of , : ;", "dt": "a partition key has this name"}'
     )
-    many = {f"{number}:": pa.int64() for number in range(150)}
+    many = {f"{number}:": INT64 for number in range(150)}
     add(store, **many)
     table_of(catalog, lake).follow(store.read)
     assert '"...": "52 more"' in catalog.table()["Parameters"]["left_out"]
 
 
 def test_keeps_what_others_set_on_the_table(catalog, lake, store):
-    add(store, a=pa.int64())
+    add(store, a=INT64)
     table_of(catalog, lake).follow(store.read)
     table = catalog.table()
     changed = {
@@ -109,7 +109,7 @@ def test_keeps_what_others_set_on_the_table(catalog, lake, store):
         },
     }
     catalog.client.update_table(DatabaseName=catalog.database, TableInput=changed)
-    add(store, b=pa.int64())
+    add(store, b=INT64)
     table_of(catalog, lake).follow(store.read)
     found = catalog.table()
     assert (found["Description"], found["Owner"], found["Parameters"]["team"]) == (
@@ -128,7 +128,7 @@ def test_keeps_what_others_set_on_the_table(catalog, lake, store):
 
 
 def test_columns_that_somebody_changed_are_mended(catalog, lake, store):
-    add(store, a=pa.int64())
+    add(store, a=INT64)
     table_of(catalog, lake).follow(store.read)
     table = catalog.table()
     table["StorageDescriptor"]["Columns"][0]["Type"] = "string"
@@ -140,18 +140,18 @@ def test_columns_that_somebody_changed_are_mended(catalog, lake, store):
 
 def test_no_archive_grows(catalog, lake, store):
     for number in range(3):
-        add(store, **{f"c{number}": pa.int64()})
+        add(store, **{f"c{number}": INT64})
         table_of(catalog, lake).follow(store.read)
     versions = catalog.client.get_table_versions(DatabaseName=catalog.database, TableName=TABLE)
     assert len(versions["TableVersions"]) == 1
 
 
 def test_a_lost_race_reads_the_contract_again(catalog, lake, store):
-    add(store, a=pa.int64())
+    add(store, a=INT64)
 
     def another_run(number):
         if number == 0:
-            add(store, b=pa.int64())
+            add(store, b=INT64)
             assert table_of(catalog, lake).follow(store.read).schema_version == 2
 
     meddled = Meddled(catalog.client, update_table=another_run)
@@ -163,12 +163,12 @@ def test_a_lost_race_reads_the_contract_again(catalog, lake, store):
 
 def test_a_slow_run_does_not_put_older_columns_over_newer_ones(catalog, lake, store):
     """Another run extends the contract and the table while this one is between its two reads."""
-    add(store, a=pa.int64())
+    add(store, a=INT64)
     read = []
 
     def slow_read():
         if not read:
-            add(store, b=pa.int64())
+            add(store, b=INT64)
             table_of(catalog, lake).follow(store.read)
         read.append(store.read())
         return read[-1]
@@ -182,7 +182,7 @@ def test_many_runs_at_once_end_with_the_newest_contract(catalog, lake, store):
 
     def run(number):
         client = boto3.client("glue")
-        add(store, **{f"c{number}": pa.int64()})
+        add(store, **{f"c{number}": INT64})
         table_of(catalog, lake, client).follow(store.read)
         # Whoever extended the contract leaves a table that has it at least.
         seen.append((f"c{number}", catalog.columns()))
@@ -199,14 +199,14 @@ def test_many_runs_at_once_end_with_the_newest_contract(catalog, lake, store):
 
 
 def test_one_who_always_loses_says_so(catalog, lake, store):
-    add(store, a=pa.int64())
+    add(store, a=INT64)
     meddled = Meddled(catalog.client, update_table=refusal("ConcurrentModificationException"))
     with pytest.raises(CatalogError, match="changed 20 times"):
         table_of(catalog, lake, meddled).follow(store.read)
 
 
 def test_an_update_whose_answer_was_lost_is_found_done(catalog, lake, store):
-    add(store, a=pa.int64())
+    add(store, a=INT64)
 
     def done_and_lost(number):
         if number == 0:
@@ -231,7 +231,7 @@ def test_an_update_whose_answer_was_lost_is_found_done(catalog, lake, store):
     ],
 )
 def test_a_refusal_names_the_table_and_what_to_do(catalog, lake, store, call, refuse, message):
-    add(store, a=pa.int64())
+    add(store, a=INT64)
     meddled = Meddled(catalog.client, **{call: refuse})
     with pytest.raises(CatalogError, match=f"table {catalog.database}.{TABLE} {message}"):
         table_of(catalog, lake, meddled).follow(store.read)
@@ -240,7 +240,7 @@ def test_a_refusal_names_the_table_and_what_to_do(catalog, lake, store, call, re
 
 @pytest.mark.parametrize("call", ["get_table", "update_table"])
 def test_a_catalog_out_of_reach_is_an_error(catalog, lake, store, call):
-    add(store, a=pa.int64())
+    add(store, a=INT64)
 
     def unreachable(number):
         raise EndpointConnectionError(endpoint_url="https://glue")
@@ -250,7 +250,7 @@ def test_a_catalog_out_of_reach_is_an_error(catalog, lake, store, call):
 
 
 def test_a_deleted_table_is_told_and_followed_once_it_is_there_again(catalog, lake, store):
-    add(store, a=pa.int64())
+    add(store, a=INT64)
     catalog.client.delete_table(DatabaseName=catalog.database, Name=TABLE)
     with pytest.raises(CatalogError, match="make the table anew"):
         table_of(catalog, lake).follow(store.read)
@@ -268,7 +268,7 @@ def test_a_missing_database_is_told(catalog, lake, store):
 
 
 def test_another_datasets_table_is_left_alone(catalog, lake, store):
-    add(store, a=pa.int64())
+    add(store, a=INT64)
     with pytest.raises(CatalogError, match=rf"is over s3://{lake.output}/, and this run writes .*/lake/x/"):
         table_of(catalog, lake, prefix="lake/x").follow(store.read)
     assert catalog.columns() == OWN
@@ -276,10 +276,10 @@ def test_another_datasets_table_is_left_alone(catalog, lake, store):
 
 def test_a_restored_contract_takes_the_table_with_it(catalog, lake, store, caplog):
     """The contract decides, and its version in S3 is what a person wants; a race can't look like this."""
-    add(store, a=pa.int64())
+    add(store, a=INT64)
     key = store.uri.split("/", 3)[3]
     former = lake.get(lake.manifests, key)
-    add(store, wrong=pa.int64())
+    add(store, wrong=INT64)
     table_of(catalog, lake).follow(store.read)
     lake.client.put_object(Bucket=lake.manifests, Key=key, Body=former)
     with caplog.at_level(logging.WARNING):
@@ -287,7 +287,7 @@ def test_a_restored_contract_takes_the_table_with_it(catalog, lake, store, caplo
     assert "followed version 2 of the contract, which is at 1 now" in caplog.text
     assert (catalog.version(), catalog.columns()) == (1, {"a": "bigint", **OWN})
     # A version of the same number with other columns is another contract.
-    add(store, wrong=pa.string())
+    add(store, wrong=STRING)
     table_of(catalog, lake).follow(store.read)
     assert (catalog.version(), catalog.columns()["wrong"]) == (2, "string")
 

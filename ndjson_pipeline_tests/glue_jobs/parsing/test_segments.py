@@ -1,7 +1,6 @@
 import json
 import re
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +10,7 @@ from glue_jobs.reading.lines import LineCutter, Segment
 from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.fit import conform
 from glue_jobs.schema.learning import Learning
+from glue_jobs.schema.types import FLOAT64, INT64, STRING, Kind, struct_of
 from ndjson_pipeline_tests.glue_jobs.generated import ANY_RECORD, RECORDS
 from ndjson_pipeline_tests.glue_jobs.records import canonical, record_of, without_nulls
 
@@ -77,8 +77,8 @@ def test_text_comes_back_as_it_was(text):
 
 
 def test_known_columns_give_their_types():
-    parsed = parse(b'{"f":1,"new":"2020-01-01"}\n', {"f": pa.float64(), "gone": pa.string()})
-    assert dict(parsed.columns.types) == {"f": pa.float64(), "gone": pa.string(), "new": pa.string()}
+    parsed = parse(b'{"f":1,"new":"2020-01-01"}\n', {"f": FLOAT64, "gone": STRING})
+    assert dict(parsed.columns.types) == {"f": FLOAT64, "gone": STRING, "new": STRING}
     assert rows(parsed) == [{"f": 1.0, "new": "2020-01-01"}]
     assert parsed.rescued is None
 
@@ -114,9 +114,6 @@ NOT_A_RECORD = [
     (b'{"a":1}\r{"a":2}', "invalid JSON: Extra data"),
     (b'{"a":1,"a":2}', "twice"),
     (b'{"t":"x","l":[{"b":1,"b":1}]}', "twice"),
-    (b'{"a":NaN}', "NaN and Infinity"),
-    (b'{"a":-Infinity}', "NaN and Infinity"),
-    (b'{"z":[NaN]}', "NaN and Infinity"),
     (b'{"a":Inf}', "invalid JSON"),
     (b'{"z":' * 100_000 + b"1" + b"}" * 100_000, "nested deeper than 200"),
     (b'{"z":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested deeper than 200"),
@@ -129,6 +126,9 @@ RESCUED = [
     (b'{"a":[1]}', b'{"a":[1]}'),
     (b'{"a":{"b":1},"t":"kept"}', b'{"a":{"b":1}}'),
     (b'{"a":1e999}', b'{"a":1e999}'),
+    (b'{"a":NaN}', b'{"a":"NaN"}'),
+    (b'{"a":-Infinity}', b'{"a":"-Infinity"}'),
+    (b'{"z":[NaN]}', b'{"z":["NaN"]}'),
     (b'{"t":1}', b'{"t":1}'),
     (b'{"t":1.50}', b'{"t":1.50}'),
     (b'{"t":"\\ud800"}', b'{"t":"\\ud800"}'),
@@ -186,7 +186,7 @@ def among(line, before, after):
     return parsed
 
 
-PLACES = pytest.mark.parametrize(("before", "after"), [(2, 1), (0, 3), (3, 0), (5000, 5000)])
+PLACES = pytest.mark.parametrize(("before", "after"), [(2, 1), (0, 3), (3, 0), (400, 400)])
 
 
 @PLACES
@@ -213,7 +213,8 @@ def test_what_does_not_fit_stays_with_its_row(line, rescued, before, after):
     assert [text for text in texts if text is not None] == [rescued.decode()]
     assert texts[before] == rescued.decode()
     if len(line) < 5000:
-        assert canonical(rows(parsed)[before]) == canonical(json.loads(line))
+        expected = json.loads(line, parse_constant=str)
+        assert canonical(rows(parsed)[before]) == canonical(expected)
 
 
 @PLACES
@@ -225,7 +226,7 @@ def test_what_fits_is_in_its_column(line, before, after):
     assert canonical(rows(parsed)[before]) == canonical(json.loads(line))
 
 
-@pytest.mark.parametrize("line", [b"[1]", b'{"a":NaN}'])
+@pytest.mark.parametrize("line", [b"[1]", b'{"a":?}'])
 def test_a_line_that_is_all_of_a_segment(line):
     parsed = parse(line)
     assert (parsed.lines, parsed.table.num_rows, len(parsed.rejected)) == (1, 0, 1)
@@ -242,7 +243,7 @@ def test_each_of_many_bad_lines_is_found():
 
 def test_alternating_types_are_rescued_for_the_fewer():
     parsed = parse(b'{"a":1}\n{"a":"x"}\n{"a":2}\n' * 2000)
-    assert dict(parsed.columns.types) == {"a": pa.int64()}
+    assert dict(parsed.columns.types) == {"a": INT64}
     assert parsed.rescued.null_count == 4000
     assert [row["a"] for row in rows(parsed)] == [1, "x", 2] * 2000
 
@@ -250,19 +251,21 @@ def test_alternating_types_are_rescued_for_the_fewer():
 @pytest.mark.parametrize(
     ("numbers", "expected", "rescued"),
     [
-        (["1", "2"], pa.int64(), 0),
-        (["1", "2.0"], pa.float64(), 0),
-        (["1", "1e2"], pa.float64(), 0),
-        (["9007199254740992", "0.5"], pa.float64(), 0),
-        (["9007199254740993", "0.5"], pa.int64(), 1),
-        (["9007199254740993", "1.0"], pa.int64(), 0),
-        (["1", "18446744073709551615"], pa.int64(), 1),
-        (["1", "18446744073709551616"], pa.float64(), 0),
-        (["0.5", "18446744073709551615"], pa.float64(), 1),
-        (["1e20", "0.5"], pa.float64(), 0),
-        (["0.5", "1e999"], pa.float64(), 1),
-        (["1e-999", "0.5"], pa.float64(), 0),
-        (["0.1234567890123456789", "1"], pa.float64(), 0),
+        (["1", "2"], INT64, 0),
+        (["1", "2.0"], FLOAT64, 0),
+        (["1", "1e2"], FLOAT64, 0),
+        (["9007199254740992", "0.5"], FLOAT64, 0),
+        (["9007199254740993", "0.5"], INT64, 1),
+        (["9007199254740993", "1.0"], INT64, 0),
+        (["1", "18446744073709551615"], INT64, 1),
+        (["1", "18446744073709551616"], FLOAT64, 0),
+        (["0.5", "18446744073709551615"], FLOAT64, 1),
+        (["1e20", "0.5"], FLOAT64, 0),
+        (["0.5", "1e999"], FLOAT64, 1),
+        (["1e-999", "0.5"], FLOAT64, 1),
+        (["0.1234567890123456789", "1"], FLOAT64, 1),
+        (["0.30000000000000004", "1"], FLOAT64, 0),
+        (["5.960464477539063e-08", "1"], FLOAT64, 0),
     ],
 )
 @pytest.mark.parametrize("times", [1, 500])
@@ -277,7 +280,7 @@ def test_numbers_widen_only_while_all_stay_exact(numbers, expected, rescued, tim
 
 
 def test_settled_whole_numbers_stay_whole():
-    parsed = parse(b'{"a":1.0}\n{"a":1.5}\n{"a":9007199254740993}\n{"a":-3e0}\n', {"a": pa.int64()})
+    parsed = parse(b'{"a":1.0}\n{"a":1.5}\n{"a":9007199254740993}\n{"a":-3e0}\n', {"a": INT64})
     assert conform(parsed.table, parsed.columns).to_pylist() == [
         {"a": 1},
         {"a": None},
@@ -290,7 +293,7 @@ def test_settled_whole_numbers_stay_whole():
 def test_a_frozen_dataset_gains_no_columns():
     parsed = parse(
         b'{"a":1,"b":2}\n{"s":{"x":1,"y":2}}\n',
-        {"a": pa.int64(), "s": pa.struct([("x", pa.int64())])},
+        {"a": INT64, "s": struct_of({"x": INT64})},
         accepts_new=False,
     )
     assert list(parsed.columns.types) == ["a", "s"]
@@ -362,9 +365,9 @@ def described(types):
 
 
 def described_type(found):
-    if pa.types.is_struct(found):
-        return described({member.name: member.type for member in found})
-    return [described_type(found.value_type)] if pa.types.is_list(found) else str(found)
+    if found.kind is Kind.STRUCT:
+        return described(found.by_name)
+    return [found.kind, described_type(found.item)] if found.item is not None else str(found)
 
 
 @settings(max_examples=100, deadline=None)

@@ -18,6 +18,8 @@ from glue_jobs.reporting.report import (
     percentage_saved,
     write_report,
 )
+from glue_jobs.schema.reasons import Reason
+from glue_jobs.schema.settle import LeftWithout
 from ndjson_pipeline_tests.glue_jobs.conftest import NOW
 
 MB = 1_048_576
@@ -34,6 +36,7 @@ DONE = ManifestOutcome(
     ("s3://q/1",),
     (FileNote("s3://i/1", "gone"),),
     rejected_bytes=77,
+    rescued_columns={("user.age", Reason.OTHER_KIND): 2},
 )
 FAILED = ManifestOutcome("s3://m/2", error_message="absent")
 
@@ -102,7 +105,15 @@ def test_has_the_shape_of_the_contract():
                 "error_message": "absent",
             },
         ],
-        "schema": {"uri": "s3://m/schema.json", "version": 3, "new_columns": ["a"]},
+        "rescued_columns": [{"path": "user.age", "records": 2, "reason": "other kind"}],
+        "schema": {
+            "uri": "s3://m/schema.json",
+            "version": 3,
+            "new_columns": ["a"],
+            "generation": 0,
+            "is_full": False,
+            "left_without_column": [],
+        },
         "catalog": None,
         "timestamp": "2026-01-31T01:02:03.456789Z",
     }
@@ -117,6 +128,31 @@ def test_the_table_is_told_with_what_it_cannot_have():
     assert entry["left_out"][0] == {"path": "c0:", "reason": "has one of , : ;"}
     assert entry["left_out"][1_000:] == [{"path": None, "reason": "2 more are left out"}]
     assert entry["error_message"] is None
+
+
+def test_of_many_rescued_columns_the_most_frequent_are_told_and_the_others_summed():
+    outcomes = [
+        ManifestOutcome(
+            "s3://m/1", rescued_columns={(f"c{number}", "no column"): number for number in range(1, 301)}
+        ),
+        ManifestOutcome("s3://m/2", rescued_columns={("c300", "no column"): 5, ("c300", "not exact"): 1}),
+    ]
+    entries = build_report(JobInfo("j"), RunOutcome(outcomes), 1.0, NOW)["rescued_columns"]
+    assert entries[0] == {"path": "c300", "records": 305, "reason": "no column"}
+    assert len(entries) == 202
+    assert entries[200:] == [
+        {"path": "*", "records": sum(range(1, 101)), "reason": "no column"},
+        {"path": "*", "records": 1, "reason": "not exact"},
+    ]
+
+
+def test_what_became_no_column_is_told():
+    schema = SchemaOutcome(
+        "s3://m/schema.json", 3, (), 2, True, (LeftWithout("room", "names that look like data"),)
+    )
+    entry = build_report(JobInfo("j"), RunOutcome(schema=schema), 1.0, NOW)["schema"]
+    assert (entry["generation"], entry["is_full"]) == (2, True)
+    assert entry["left_without_column"] == [{"path": "room", "reason": "names that look like data"}]
 
 
 @pytest.mark.parametrize(("read", "wrote", "saved"), [(0, 0, 0.0), (100, 25, 75.0), (100, 150, -50.0)])

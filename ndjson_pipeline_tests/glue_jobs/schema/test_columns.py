@@ -1,7 +1,7 @@
-import pyarrow as pa
 import pytest
 
 from glue_jobs.schema.columns import Columns, fold
+from glue_jobs.schema.types import INT64
 
 
 @pytest.mark.parametrize(
@@ -14,5 +14,5 @@ def test_folds_as_readers_do(one, other):
 
 
 def test_changes_are_named():
-    one = Columns({"a": pa.int64(), "B": pa.int64()})
-    assert one.changed_names(Columns({"a": pa.int64(), "c": pa.int64()})) == {"b", "c"}
+    one = Columns({"a": INT64, "B": INT64})
+    assert one.changed_names(Columns({"a": INT64, "c": INT64})) == {"b", "c"}

@@ -1,18 +1,35 @@
 import json
 import threading
 
-import pyarrow as pa
 import pytest
 
 from glue_jobs.errors import SchemaContractError
 from glue_jobs.schema.contract import SchemaContract, SchemaContractStore
+from glue_jobs.schema.types import (
+    BOOLEAN,
+    DATE,
+    FLOAT64,
+    INT64,
+    JSON,
+    STRING,
+    TimestampSource,
+    decimal,
+    list_of,
+    map_of,
+    struct_of,
+    timestamp,
+)
 from ndjson_pipeline_tests.glue_jobs.conftest import NOW
 
 TYPES = {
-    "a": pa.int64(),
-    "id.orig": pa.string(),
-    "": pa.float64(),
-    "s": pa.struct([("x", pa.list_(pa.struct([("<y>", pa.bool_())])))]),
+    "a": INT64,
+    "id.orig": STRING,
+    "": FLOAT64,
+    "m": map_of(list_of(decimal(12, 2))),
+    "t": timestamp(TimestampSource.MILLISECONDS),
+    "d": DATE,
+    "j": JSON,
+    "s": struct_of({"x": list_of(struct_of({"<y>": BOOLEAN}))}),
 }
 
 
@@ -22,7 +39,7 @@ def store_of(lake, prefix=""):
 
 def adding(name, data_type=None):
     return lambda current: current.extended(
-        {name: data_type or pa.int64(), **current.types} if name not in current.types else current.types,
+        {name: data_type or INT64, **current.types} if name not in current.types else current.types,
         False,
         ["s3://m/1"],
         NOW,
@@ -44,8 +61,8 @@ def test_is_read_as_it_was_written(lake):
 def test_keeps_its_history(lake):
     store = store_of(lake)
     store.extend(adding("a"))
-    store.extend(adding("b", pa.struct([("x", pa.int64())])))
-    wider = {"a": pa.int64(), "b": pa.struct([("x", pa.int64()), ("y", pa.list_(pa.int64()))])}
+    store.extend(adding("b", struct_of({"x": INT64})))
+    wider = {"a": INT64, "b": struct_of({"x": INT64, "y": list_of(INT64)})}
     store.extend(lambda current: current.extended(wider, True, ["s3://m/2"], NOW))
     assert store.extend(lambda current: current.extended(wider, False, [], NOW)).version == 3
     history = lake.schema()["history"]
@@ -85,10 +102,10 @@ def test_the_first_of_two_decides_a_type(lake):
     def change(current):
         calls.append(current.version)
         if len(calls) == 1:
-            other.extend(adding("a", pa.string()))
-        return adding("a", pa.int64())(current)
+            other.extend(adding("a", STRING))
+        return adding("a", INT64)(current)
 
-    assert dict(store.extend(change).types) == {"a": pa.string()}
+    assert dict(store.extend(change).types) == {"a": STRING}
     assert calls == [0, 1]
 
 
@@ -99,7 +116,7 @@ def test_the_first_of_two_decides_a_type(lake):
         b"[]",
         b"{}",
         b'{"format":9}',
-        json.dumps({"format": 1, "columns": [{"name": "a", "type": "date"}]}).encode(),
+        json.dumps({"format": 2, "columns": [{"name": "a", "type": "date"}]}).encode(),
     ],
 )
 def test_what_is_no_contract_is_refused(lake, content):
@@ -117,10 +134,12 @@ def test_an_absent_bucket_is_an_error(lake):
 
 def document(**changes):
     return {
-        "format": 1,
+        "format": 2,
         "version": 1,
+        "generation": 0,
         "has_rescued": False,
         "columns": [{"name": "a", "type": "int64"}],
+        "hints": {},
         "history": [],
         **changes,
     }
@@ -142,7 +161,7 @@ for _ in range(100):
         (b"\xff\xfe", "no schema contract"),
         (b"[" * 100_000, "nested too deeply"),
         ([], "expected a JSON object"),
-        (document(format=2), "format 2"),
+        (document(format=1), "format 1"),
         (document(format=True), "format True"),
         (document(version="1"), "'version' must be"),
         (document(version=-1), "'version' must be"),
@@ -150,8 +169,20 @@ for _ in range(100):
         (document(columns={}), "'columns' must be a list"),
         (document(columns=["a"]), "'name' and 'type'"),
         (document(history=[1]), "'history' must hold"),
-        (document(history=[{"version": 1, "added": [1]}]), "must hold text"),
-        (document(history=[{"version": 9, "added": []}]), "'history' must hold"),
+        (document(history=[{"version": 1, "kind": "columns added", "added": [1]}]), "must hold text"),
+        (document(history=[{"version": 1, "added": []}]), "'kind' of version 1 must be"),
+        (document(history=[{"version": 1, "kind": "changed by hand", "path": "a"}]), "'change', 'by' and"),
+        (document(history=[{"version": 9, "kind": "columns added", "added": []}]), "'history' must hold"),
+        (document(generation=2), "'generation' must be"),
+        (document(generation=None), "'generation' must be"),
+        (document(hints=[]), "'hints' must be"),
+        (document(hints={"a": 1}), "'hints' must be"),
+        (document(hints={"a..b": "date"}), "a name was expected"),
+        (document(hints={"a": "datum"}), "'datum' is no type"),
+        (of(("a", {"decimal": [2, 3]})), "expected boolean"),
+        (of(("a", {"decimal": [39, 0]})), "expected boolean"),
+        (of(("a", {"timestamp": "ns"})), "expected boolean"),
+        (of(("a", {"map": "x"})), "expected boolean"),
         (of(("_Source_File", "string")), "the job itself adds"),
         (of(("_rescued", "string")), "the job itself adds"),
         (of(("a", "int64"), ("A", "int64")), "take for the same"),
