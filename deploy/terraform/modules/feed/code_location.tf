@@ -51,6 +51,14 @@ locals {
       Condition = local.own_account
     },
     {
+      # By hand, in a job of the UI.
+      Sid       = "ChangeColumns"
+      Effect    = "Allow"
+      Action    = "s3:PutObject"
+      Resource  = "${local.bucket_arns.manifest}/schemas/*"
+      Condition = local.own_account
+    },
+    {
       Sid       = "List"
       Effect    = "Allow"
       Action    = "s3:ListBucket"
