@@ -49,9 +49,5 @@ class ReportFormatError(PipelineError):
     """A report has not the shape that its writer promises."""
 
 
-class ContractReadError(PipelineError):
-    """The dataset's schema contract has not the shape that the job promises."""
-
-
 class SweeperError(PipelineError):
     """The sweeper could not do what it was asked."""

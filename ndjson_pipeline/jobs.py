@@ -1,47 +1,26 @@
 """Jobs of a feed: what sensors launch, and what an operator launches from the UI, with the ops of these."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
-from pydantic import Field
 
-from lambda_ingest.contract.clock import utc_now
-from lambda_ingest.contract.dates import parse_date
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.assets import feed_assets
-from ndjson_pipeline.claims.dagster_runs import CONVERSION_JOB, PRIORITY_TAG, REBUILD_TAG, SHOWS_FAILED_TAG
-from ndjson_pipeline.conversion.older_output import older_dates
+from ndjson_pipeline.claims.dagster_runs import CONVERSION_JOB, SHOWS_FAILED_TAG
 from ndjson_pipeline.deployment.feed import IMPLICIT_ASSET_JOB, Feed
-from ndjson_pipeline.deployment.partitions import daily_partitions
 from ndjson_pipeline.errors import SweeperError
 from ndjson_pipeline.resources import PipelineResource
+from ndjson_pipeline.schema_jobs import schema_jobs
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
     from mypy_boto3_lambda.client import LambdaClient
 
+
 REPROCESS_JOB = "reprocess_failed_manifests"
 SWEEP_JOB = "sweep_now"
 AUDIT_JOB = "audit_input_listing"
-REBUILD_JOB = "rebuild_changed_dates"
-# Behind what is live, and behind the backfills that somebody waits for.
-REBUILD_PRIORITY = -10
-_GOING = [BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING]
-
-
-class RebuildConfig(dg.Config):
-    """What a launch of the rebuild may be told."""
-
-    most_dates: int = Field(
-        default=31, ge=1, le=1000, description="So many dates are converted again at most; the newest first."
-    )
-    before: str | None = Field(
-        default=None,
-        description="Only dates before this one, such as 2026-01-30: where an earlier launch left off.",
-    )
 
 
 @dg.op(
@@ -111,99 +90,6 @@ def audit_listing(context: dg.OpExecutionContext, pipeline: PipelineResource) ->
         )
 
 
-@dg.op(
-    description="Has dates converted again whose files are older than the newest change of columns by hand.",
-    out=dg.Out(dg.Nothing),
-)
-def rebuild_changed(
-    context: dg.OpExecutionContext, config: RebuildConfig, pipeline: PipelineResource
-) -> None:
-    """Launch a backfill of some dates that need it.
-
-    A backfill converts each date in a run of its own, so that live dates go between, and a date's output is
-    replaced file by file. What it did is seen by the files: a later launch finds what is left.
-
-    Raises:
-        Failure: `before` is no date.
-        ContractReadError: the schema contract is none.
-        ClientError: AWS refused or failed.
-    """
-    if config.before is not None:
-        try:
-            parse_date(config.before)
-        except ValueError as error:
-            raise dg.Failure(
-                description=f"before must be a date such as 2026-01-30, got {config.before!r}",
-                allow_retries=False,
-            ) from error
-    feed = Feed(pipeline.deployment.names.feed)
-    going = [
-        backfill.backfill_id
-        for backfill in context.instance.get_backfills(BulkActionsFilter(statuses=_GOING))
-        if backfill.tags.get(REBUILD_TAG) == feed.merged_parquet.to_user_string()
-    ]
-    if going:
-        context.log.info(f"Backfill {going[0]} is still at it: launch this again when it has ended")
-        context.add_output_metadata({"backfill": dg.MetadataValue.text(going[0])})
-        return
-    found = older_dates(
-        pipeline.deployment,
-        clock=utc_now,
-        log=context.log,
-        most_dates=config.most_dates,
-        before=config.before,
-    )
-    metadata: dict[str, dg.MetadataValue] = {
-        "generation": dg.MetadataValue.int(found.generation),
-        "dates_seen": dg.MetadataValue.int(found.dates_seen),
-        "dates": dg.MetadataValue.json(list(found.dates)),
-    }
-    if found.dates:
-        backfill = _rebuild_of(context, pipeline, feed, found.dates)
-        context.instance.add_backfill(backfill)
-        metadata["backfill"] = dg.MetadataValue.text(backfill.backfill_id)
-        context.log.info(f"Backfill {backfill.backfill_id} converts {len(found.dates)} dates again")
-    elif not found.generation:
-        context.log.info("No column of the dataset was changed by hand")
-    else:
-        context.log.info(
-            f"Nothing is older than generation {found.generation} of the {found.dates_seen} dates"
-        )
-    if found.go_on_before is not None:
-        metadata["go_on_before"] = dg.MetadataValue.text(found.go_on_before)
-        context.log.info(
-            "There may be more: launch this again when the backfill has ended. Where dates of it can't be "
-            f"converted, pass over them with before: {found.go_on_before}"
-        )
-    context.add_output_metadata(metadata)
-
-
-def _rebuild_of(
-    context: dg.OpExecutionContext, pipeline: PipelineResource, feed: Feed, dates: Sequence[str]
-) -> PartitionBackfill:
-    """Return the backfill of some dates, as the UI would store it; its id derives from the run's."""
-    partitions = daily_partitions(pipeline.deployment.settings.partition_start_date)
-    definitions = dg.Definitions(assets=feed_assets(feed, partitions), resources={"pipeline": pipeline})
-    return PartitionBackfill.from_asset_partitions(
-        # A run that is executed again after a crash makes no second one.
-        backfill_id=f"rebuild-{context.run_id[:8]}",
-        asset_graph=definitions.resolve_asset_graph(),
-        partition_names=list(dates),
-        asset_selection=[feed.merged_parquet],
-        backfill_timestamp=utc_now().timestamp(),
-        tags={
-            **feed.run_tags,
-            PRIORITY_TAG: str(REBUILD_PRIORITY),
-            REBUILD_TAG: feed.merged_parquet.to_user_string(),
-        },
-        dynamic_partitions_store=context.instance,
-        all_partitions=False,
-        title="Dates older than a change of columns",
-        description=None,
-        run_config=None,
-    )
-
-
 def feed_jobs(
     feed: Feed, partitions: dg.PartitionsDefinition
 ) -> "list[dg.JobDefinition | UnresolvedAssetJobDefinition]":
@@ -256,18 +142,6 @@ def feed_jobs(
     def audit_input_listing() -> None:
         audit_listing()
 
-    @dg.job(
-        name=REBUILD_JOB,
-        tags=tags,
-        description=(
-            "After a change of columns by hand: converts again, as a backfill, the dates whose files are "
-            "older than it; the newest first, and 31 at most. Live dates go ahead, and readers have each row "
-            "all the time. Launch it until it finds no date any more. Safe at any time."
-        ),
-    )
-    def rebuild_changed_dates() -> None:
-        rebuild_changed()
-
     convert_manifests = dg.define_asset_job(
         CONVERSION_JOB,
         selection=dg.AssetSelection.assets(feed.merged_parquet),
@@ -279,7 +153,7 @@ def feed_jobs(
         reprocess_failed_manifests,
         sweep_now,
         audit_input_listing,
-        rebuild_changed_dates,
+        *schema_jobs(feed),
     ]
 
 

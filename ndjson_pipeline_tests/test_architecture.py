@@ -27,6 +27,7 @@ FLOORS = {
         ["definitions"],
         ["sensors"],
         ["jobs"],
+        ["schema_jobs"],
         ["assets"],
         ["conversion", "cli", "webserver", "code_server", "bill"],
         ["resources", "laptop", "smoke"],

@@ -6,14 +6,14 @@ import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
-
 from glue_jobs.schema.limits import SchemaLimits
 from glue_jobs.schema.scalars import is_text
 from glue_jobs.schema.types import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pyarrow as pa
 
     from glue_jobs.schema.hints import Hints
     from glue_jobs.schema.types import ColumnType
@@ -70,6 +70,9 @@ class Columns:
     @functools.cached_property
     def schema(self) -> pa.Schema:
         """The columns as an Arrow schema."""
+        # Whoever reads or changes a contract needs no Arrow; the code location has none.
+        import pyarrow as pa  # noqa: PLC0415
+
         return pa.schema([(name, column.arrow) for name, column in self.types.items()])
 
     @functools.cached_property

@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 import functools
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Kind(enum.Enum):
@@ -36,16 +37,15 @@ class TimestampSource(enum.Enum):
 
 
 MAX_PRECISION: Final = 38
-_SCALARS: Final = {
-    Kind.BOOLEAN: pa.bool_(),
-    Kind.INT64: pa.int64(),
-    Kind.FLOAT64: pa.float64(),
-    Kind.STRING: pa.string(),
+# Arrow's names of the types of scalars.
+_ALIASES: Final = {
+    Kind.BOOLEAN: "bool",
+    Kind.INT64: "int64",
+    Kind.FLOAT64: "float64",
+    Kind.STRING: "string",
     # JSON text, written as `records.dump` writes it.
-    Kind.JSON: pa.string(),
-    # Whatever unit the input has. Parquet's microseconds in UTC are what all readers agree on.
-    Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-    Kind.DATE: pa.date32(),
+    Kind.JSON: "string",
+    Kind.DATE: "date32",
 }
 
 
@@ -72,6 +72,9 @@ class ColumnType:
     @functools.cached_property
     def arrow(self) -> pa.DataType:
         """What Parquet keeps it as."""
+        # Whoever reads or changes a contract needs no Arrow; the code location has none.
+        import pyarrow as pa  # noqa: PLC0415
+
         if self.kind is Kind.DECIMAL:
             return pa.decimal128(self.precision, self.scale)
         if self.kind is Kind.STRUCT:
@@ -80,7 +83,10 @@ class ColumnType:
             return (
                 pa.list_(self.item.arrow) if self.kind is Kind.LIST else pa.map_(pa.string(), self.item.arrow)
             )
-        return _SCALARS[self.kind]
+        if self.kind is Kind.TIMESTAMP:
+            # Whatever unit the input has. Parquet's microseconds in UTC are what all readers agree on.
+            return pa.timestamp("us", tz="UTC")
+        return pa.type_for_alias(_ALIASES[self.kind])
 
     @functools.cached_property
     def by_name(self) -> dict[str, ColumnType]:

@@ -66,11 +66,15 @@ def dev(
             help="A feed's name; repeated, several feeds beside each other. '' is the stream without a name."
         ),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting of the Glue job, such as RECORD_FORMAT=auto; repeated, more."),
+    ] = None,
 ) -> None:
     """Run the whole platform on this machine until Ctrl-C."""
     from ndjson_pipeline.cli.dev import run  # noqa: PLC0415 - each command loads what it needs
 
-    run(port=port, aws_port=aws_port, feeds=tuple(feed or ("",)))
+    run(port=port, aws_port=aws_port, feeds=tuple(feed or ("",)), settings=tuple(settings or ()))
 
 
 @app.command()

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from ndjson_pipeline.errors import PipelineError
 from ndjson_pipeline.laptop.dagster_process import dev_command
+from ndjson_pipeline.laptop.job_arguments import settings_with
 from ndjson_pipeline.laptop.platform import LocalPlatform
 from ndjson_pipeline.laptop.workspace import check_feeds, definitions_of
 
@@ -30,19 +31,21 @@ class PortTakenError(PipelineError):
     """Another process listens on a port that was asked for."""
 
 
-def run(*, port: int, aws_port: int, feeds: Sequence[str] = ("",)) -> None:
+def run(*, port: int, aws_port: int, feeds: Sequence[str] = ("",), settings: Sequence[str] = ()) -> None:
     """Run the platform until SIGINT or SIGTERM, then end everything it started.
 
     Args:
         port: the UI's; 0 for a free one.
         aws_port: the local AWS's; 0 for a free one.
         feeds: the names of the feeds that it carries; an empty one is the feed that has none.
+        settings: of their Glue jobs, each as `NAME=VALUE`.
 
     Raises:
         PipelineError: it could not be started, or a part of it ended.
     """
     console = Console()
     check_feeds(feeds)
+    local_settings = settings_with(settings)
     stopped = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -58,7 +61,14 @@ def run(*, port: int, aws_port: int, feeds: Sequence[str] = ("",)) -> None:
         console.print("Starting the local AWS and Dagster ...")
         address = f"http://127.0.0.1:{ui_port}"
         command = dev_command(ui_port, definitions_of(directory, feeds))
-        with LocalPlatform(directory, command, port=aws_port, dagster_url=address, feeds=feeds) as platform:
+        with LocalPlatform(
+            directory,
+            command,
+            port=aws_port,
+            settings=local_settings,
+            dagster_url=address,
+            feeds=feeds,
+        ) as platform:
             _await_ui(platform, address, stopped)
             if not stopped.is_set():
                 _print_addresses(console, platform, address)

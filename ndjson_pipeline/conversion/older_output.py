@@ -4,13 +4,11 @@ The schema contract counts such changes: its `generation`. Each output file bear
 follows, as metadata of its object. So what is done is seen by the files alone, whoever did it.
 """
 
-import json
 import logging
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -19,14 +17,11 @@ from lambda_ingest.contract.items import error_code
 from ndjson_pipeline.concurrency import CONCURRENT_CALLS
 from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.deployment.partitions import partition_problem
-from ndjson_pipeline.errors import ContractReadError
-from ndjson_pipeline.glue.job_settings import output_prefix_of
+from ndjson_pipeline.glue.job_settings import contract_store, output_prefix_of
 
 GENERATION_METADATA = "schema-generation"
 # Files looked at by one search: some minutes, sixteen at a time.
 MOST_FILES = 50_000
-_MOST_CONTRACT_BYTES = 64 * 1_048_576
-_MOST = 10**9
 _DATE_FOLDER = re.compile(r"merged-parquet-(\d{4}-\d{2}-\d{2})/")
 _OUTPUT_FILE = re.compile(r"part-[0-9]+-[0-9a-f]{8}-[0-9]+\.[a-z]+\.parquet")
 _GONE = frozenset({"NoSuchKey", "404"})
@@ -71,11 +66,11 @@ def older_dates(
         most_files: it ends after the date in which it has looked at so many.
 
     Raises:
-        ContractReadError: the contract is none.
+        SchemaContractError: the contract can't be read.
         ClientError: AWS refused or failed.
     """
     prefix = output_prefix_of(deployment.glue, deployment.names.glue_job)
-    generation = contract_generation(deployment, prefix)
+    generation = contract_store(deployment).read().generation
     if generation == 0:
         return OlderDates(0)
     found: list[str] = []
@@ -96,38 +91,6 @@ def older_dates(
             if (len(found) >= most_dates or files_seen >= most_files) and date_prefix != dates[-1]:
                 return OlderDates(generation, tuple(found), dates_seen, date_prefix)
     return OlderDates(generation, tuple(found), dates_seen)
-
-
-def contract_generation(deployment: Deployment, prefix: str) -> int:
-    """Return how often columns of the dataset were changed by hand; 0 where it has no contract yet.
-
-    Args:
-        deployment: names and clients.
-        prefix: the folder above the dates' folders.
-
-    Raises:
-        ContractReadError: the contract is none.
-        ClientError: S3 refused or failed.
-    """
-    bucket, output_bucket = deployment.names.manifest_bucket, deployment.names.output_bucket
-    key = "/".join(part for part in ("schemas", output_bucket, prefix, "schema.json") if part)
-    try:
-        # Of a larger one only a part is read, which is no document.
-        body = deployment.s3.get_object(Bucket=bucket, Key=key)["Body"].read(_MOST_CONTRACT_BYTES)
-    except ClientError as error:
-        if error_code(error) in _GONE:
-            return 0
-        raise
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ContractReadError(f"s3://{bucket}/{key} is no schema contract, for it is no JSON") from error
-    generation: Any = document.get("generation", 0) if isinstance(document, dict) else None
-    if isinstance(generation, bool) or not isinstance(generation, int) or not 0 <= generation <= _MOST:
-        raise ContractReadError(
-            f"s3://{bucket}/{key} is no schema contract: 'generation' must be a whole number of at least 0"
-        )
-    return generation
 
 
 def _dates(deployment: Deployment, prefix: str, clock: Clock, log: logging.Logger) -> list[str]:

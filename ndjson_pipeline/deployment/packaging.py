@@ -19,9 +19,12 @@ from ndjson_pipeline.deployment.archives import PackagingError, archive
 # All keys begin so; the job's role may read nothing else of the scripts bucket.
 GLUE_FOLDER = "glue_jobs"
 GLUE_SCRIPT = "ndjson_to_parquet.py"
-# What the Glue script imports beyond the standard library, boto3 and Spark. Glue 5.1 brings older ones of the
-# last two; what is tested here is what runs there.
-GLUE_DISTRIBUTIONS = ("dagster-pipes", "numpy", "pyarrow")
+# What the Glue script imports beyond the standard library and Spark, with what that needs itself. Glue 5.1
+# brings older ones of most; what is tested here is what runs there.
+GLUE_DISTRIBUTIONS = (
+    *("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"),
+    *("dagster-pipes", "numpy", "pyarrow"),
+)
 
 # Glue takes a zip for a zip of wheels by this ending, and installs what its requirements.txt names:
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html, appendix A.

@@ -1,6 +1,10 @@
 """Settings of the Glue job that the code location must know, asked of the job itself."""
 
+import time
 from typing import TYPE_CHECKING
+
+from glue_jobs.schema.contract import SchemaContractStore
+from ndjson_pipeline.deployment.clients import Deployment
 
 if TYPE_CHECKING:
     from mypy_boto3_glue.client import GlueClient
@@ -23,3 +27,18 @@ def output_prefix_of(glue: "GlueClient", job_name: str) -> str:
     job = glue.get_job(JobName=job_name)["Job"]
     arguments = {**job.get("DefaultArguments", {}), **job.get("NonOverridableArguments", {})}
     return arguments.get(_OUTPUT_PREFIX, "").strip().strip("/")
+
+
+def contract_store(deployment: Deployment) -> SchemaContractStore:
+    """Return where the schema contract of the job's dataset lies.
+
+    Raises:
+        ClientError: Glue refused or failed.
+    """
+    return SchemaContractStore(
+        deployment.s3,
+        deployment.names.manifest_bucket,
+        deployment.names.output_bucket,
+        output_prefix_of(deployment.glue, deployment.names.glue_job),
+        time.sleep,
+    )

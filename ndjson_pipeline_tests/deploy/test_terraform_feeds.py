@@ -401,7 +401,9 @@ def test_each_place_has_its_one_writer(deployment: Deployment) -> None:
     granted = {component: list(deployment.granted(component)) for component in BESIDE}
     writers = {
         f"{names.manifest_bucket}/manifests/a": {"manifest-builder", "sweeper"},
-        f"{names.manifest_bucket}/schemas/a": {"glue"},
+        f"{names.manifest_bucket}/schemas/{names.output_bucket}/commits/a": {"glue"},
+        # By runs, and by hand.
+        f"{names.manifest_bucket}/schemas/{names.output_bucket}/schema.json": {"glue", "code-location"},
         f"{names.output_bucket}/merged-parquet-2026-01-30/a": {"glue"},
         f"{names.scripts_bucket}/glue_jobs/a": set(),
         f"{names.input_bucket}/pipeline/input/a": {"generator"},
@@ -478,7 +480,10 @@ def test_manifests_and_schemas_have_their_own_writers(deployment: Deployment) ->
                     found.add(role)
             assert f"arn:aws:s3:::{bucket}/*" not in resources
             assert not any("-scripts-" in one for one in resources)
-    assert writers == {"manifests/": {"manifest-builder", "sweeper"}, "schemas/": {"glue"}}
+    assert writers == {
+        "manifests/": {"manifest-builder", "sweeper"},
+        "schemas/": {"glue", "code-location"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -585,6 +590,11 @@ def test_wrong_settings_are_refused_by_name(deployment: Deployment) -> None:
     """All of them at once, before anything is asked of AWS."""
     wrong = {
         "queue_max_concurrency": "51",
+        "record_format": "csv",
+        "record_path": " Records[*]",
+        "record_envelope": "true",
+        "max_object_members": "0",
+        "max_columns": "1.5",
         "glue_execution_class": "FLEX",
         "glue_worker_type": "G.4X",
         "max_files_per_manifest": "10001",

@@ -55,8 +55,13 @@ def arns_of(need: Need, names: Names, region: str = "us-east-1") -> list[str]:
         return [f"arn:aws:lambda:{region}:{names.account}:function:{_function(names, place)}"]
     if kind in _BUCKETS:
         bucket = f"arn:aws:s3:::{getattr(names, f'{kind}_bucket')}"
-        # What an input key begins with is a setting; the policies have the default.
-        within = {"input": "pipeline/input/example"}.get(kind, place.replace("*", "example"))
+        # What an input key begins with is a setting; the policies have the default. The contract is the one
+        # object below schemas/ that others than the Glue job write.
+        examples = {
+            "input/*": "pipeline/input/example",
+            "manifest/schemas/*": f"schemas/{names.output_bucket}/schema.json",
+        }
+        within = examples.get(need.resource, place.replace("*", "example"))
         return [f"{bucket}/{within}" if place else bucket]
     at = f"{region}:{names.account}"
     table = f"arn:aws:dynamodb:{at}:table/{names.tracking_table}"

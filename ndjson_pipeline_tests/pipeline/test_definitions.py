@@ -99,8 +99,10 @@ def test_the_environment_names_the_feed_whose_code_location_it_is(
         "jobs": [
             "__ASSET_JOB",
             "audit_input_listing",
+            "change_schema",
             "convert_manifests",
             "purge_history",
+            "rebuild_changed_dates",
             "reprocess_failed_manifests",
             "sweep_now",
         ],

@@ -126,14 +126,14 @@ class Dataset:
             self.run(date_prefix)
         self.instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED_SUCCESS))
 
-    def change_by_hand(self, column: str, data_type: str) -> None:
-        """Write the next generation of the contract."""
-        key = f"schemas/{self.names.output_bucket}/schema.json"
-        document = json.loads(self.s3.get_object(Bucket=self.names.manifest_bucket, Key=key)["Body"].read())
-        (found,) = (each for each in document["columns"] if each["name"] == column)
-        found["type"] = data_type
-        document["generation"] = document.get("generation", 0) + 1
-        self.s3.put_object(Bucket=self.names.manifest_bucket, Key=key, Body=json.dumps(document).encode())
+    def change(self, **config: Any) -> dg.ExecuteInProcessResult:
+        """Launch a change of columns by hand."""
+        config = {"reason": "cents came", "by": "a test", **config}
+        return self.defs.resolve_job_def("change_schema").execute_in_process(
+            instance=self.instance,
+            run_config={"ops": {"change_columns": {"config": config}}},
+            raise_on_error=False,
+        )
 
     def output(self, date_prefix: str) -> tuple[set[str], Counter[float]]:
         """Return the types of the column in a date's files, and the rows."""
@@ -171,7 +171,7 @@ def test_after_a_change_of_a_type_all_dates_have_the_new_one_and_each_row_once(d
     }
     assert dataset.launch() == {"generation": 0, "dates_seen": 0, "dates": []}
 
-    dataset.change_by_hand("amount", "float64")
+    assert dataset.change(path="amount", action="SET_TYPE", type="double").success
     first = dataset.launch(most_dates=2)
     assert (first["dates"], first["go_on_before"]) == (DAYS[:2], DAYS[1])
     backfill = dataset.instance.get_backfill(first["backfill"])
@@ -192,6 +192,46 @@ def test_after_a_change_of_a_type_all_dates_have_the_new_one_and_each_row_once(d
     assert {date_prefix: dataset.output(date_prefix) for date_prefix in DAYS} == {
         date_prefix: ({"double"}, rows) for date_prefix, rows in dataset.rows.items()
     }
+
+
+def history(dataset: Dataset) -> list[dict[str, Any]]:
+    key = f"schemas/{dataset.names.output_bucket}/schema.json"
+    body = dataset.s3.get_object(Bucket=dataset.names.manifest_bucket, Key=key)["Body"].read()
+    entries: list[dict[str, Any]] = json.loads(body)["history"]
+    return entries
+
+
+def test_a_change_of_columns_says_what_why_and_who(dataset: Dataset) -> None:
+    """Before the first file the type waits for its column."""
+    assert dataset.change(path="amount", action="SET_TYPE", type="decimal(12,2)").success
+    dataset.put(DAYS[0], 1, [1, 2.5])
+    dataset.run(DAYS[0])
+    assert dataset.output(DAYS[0])[0] == {"decimal128(12, 2)"}
+    assert dataset.change(path="amount", action="SET_TYPE", type="string").success
+    assert dataset.change(path="amount", action="DROP").success
+    *_, last = history(dataset)
+    assert (last["path"], last["by"], last["reason"]) == ("amount", "a test", "cents came")
+    assert dataset.launch()["generation"] == 2
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"path": "amount", "action": "SET_TYPE"}, "SET_TYPE needs a type, such as decimal(12,2)"),
+        ({"path": "amount", "action": "DROP", "type": "double"}, "DROP takes no type, got 'double'"),
+        ({"path": "amount", "action": "DROP"}, "amount has no column, expected one to drop"),
+        ({"path": "amount", "action": "TO_MAP"}, "amount has no column, expected an object"),
+        ({"path": "amount", "action": "CLEAR_HINT"}, "amount has no hint"),
+        ({"path": "a", "action": "SET_TYPE", "type": "double", "by": " "}, "needs 'by'"),
+    ],
+)
+def test_what_can_not_be_changed_changes_nothing_and_says_what_was_expected(
+    dataset: Dataset, config: dict[str, str], message: str
+) -> None:
+    result = dataset.change(**config)
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert message in str(failure.event_specific_data)
+    assert dataset.s3.list_objects_v2(Bucket=dataset.names.manifest_bucket).get("Contents", []) == []
 
 
 def test_a_place_to_go_on_from_is_a_date(dataset: Dataset) -> None:

@@ -272,8 +272,8 @@ def test_the_packaged_native_parser_needs_no_newer_c_library_than_glue_has(packa
     assert len(library) < 200_000
 
 
-# What Glue 5.1 has of itself: Spark and the SDK. The rest comes from the zip of wheels.
-PROVIDED = ("pyspark", "py4j", "boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six.py")
+# What Glue 5.1 has of itself: Spark. The rest comes from the zip of wheels.
+PROVIDED = ("pyspark", "py4j")
 
 
 @pytest.fixture(scope="module")

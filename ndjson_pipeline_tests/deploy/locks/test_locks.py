@@ -22,9 +22,8 @@ DEVELOPMENT = "requirements.lock"
 LOCKS = {name: f"deploy/locks/{name}.lock" for name in ("code_location", "lambda", "glue")} | {
     "development": DEVELOPMENT
 }
-# What is on the machine already: Glue has boto3 and Spark. Lambda's runtime has a boto3, which is not used.
-BOTO3 = {"boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six"}
-ALREADY_THERE = {"code_location": set(), "lambda": set(), "glue": BOTO3 | {"pyspark", "py4j"}}
+# What is on the machine already: Glue has Spark. It and Lambda's runtime have a boto3, which is not used.
+ALREADY_THERE = {"code_location": set(), "lambda": set(), "glue": {"pyspark", "py4j"}}
 LAPTOP = ("ndjson_pipeline.laptop", "ndjson_pipeline.local_aws", "ndjson_pipeline.cli")
 ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+)(?: ; (?P<marker>[^\\]+?))? \\$")
 
@@ -149,7 +148,7 @@ def imported(path: Path) -> set[str]:
 def test_an_import_is_of_what_is_declared_however_late_it_comes(target: str) -> None:
     asked = {canonicalize_name(requirement.name) for requirement in declared(target)}
     # botocore comes with boto3, by its own promise.
-    allowed = asked | {"botocore"} | (ALREADY_THERE[target] & {"boto3", "pyspark"})
+    allowed = asked | {"botocore"} | (ALREADY_THERE[target] & {"pyspark"})
     wrong = {
         (name, module)
         for name, path in parts(target)

@@ -51,6 +51,14 @@ locals {
       Condition = local.own_account
     },
     {
+      # By hand, in a job of the UI. The Glue job's commit markers lie beside, which are its own.
+      Sid       = "ChangeColumns"
+      Effect    = "Allow"
+      Action    = "s3:PutObject"
+      Resource  = "${local.bucket_arns.manifest}/schemas/${local.buckets.output}/${local.dataset_folder}schema.json"
+      Condition = local.own_account
+    },
+    {
       Sid       = "List"
       Effect    = "Allow"
       Action    = "s3:ListBucket"
