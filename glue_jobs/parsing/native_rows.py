@@ -222,7 +222,7 @@ class NativeRowReader:
         self._records_rescued, self._tallies, self._names = 0, Tallies(), set()
 
     def _learn_table(self, table: pa.Table) -> None:
-        """Count rows but for those that Python judged: these are counted as records, with all that they had."""
+        """Count rows but for those that Python judged, which are counted as records."""
         judged, self._judged_rows = self._judged_rows, []
         if not self._learning.settled.accepts_new:
             return

@@ -27,7 +27,7 @@ def values_of(values: pa.Array, column: ColumnType) -> Iterator[Any]:
         yield _value(value, column)
 
 
-def _value(value: Any, column: ColumnType) -> Any:
+def _value(value: Any, column: ColumnType) -> Any:  # noqa: PLR0911 - one return a type
     if value is None:
         return None
     kind = column.kind

@@ -98,6 +98,4 @@ class ParquetEncoder:
         ]
         if self.has_rescued:
             added.append(pa.nulls(count, pa.string()) if rows.rescued is None else rows.rescued)
-        return pa.Table.from_arrays(
-            [*conform(rows.table, self.columns).columns, *added], schema=self._schema
-        )
+        return pa.Table.from_arrays([*conform(rows.table, self.columns).columns, *added], schema=self._schema)

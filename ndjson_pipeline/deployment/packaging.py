@@ -24,6 +24,7 @@ GLUE_SCRIPT = "ndjson_to_parquet.py"
 GLUE_DISTRIBUTIONS = (
     *("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"),
     *("dagster-pipes", "numpy", "pyarrow"),
+    *("backports-zstd", "cramjam", "lz4"),
 )
 
 # Glue takes a zip for a zip of wheels by this ending, and installs what its requirements.txt names:

@@ -115,7 +115,9 @@ def test_reads_what_the_records_of_a_file_are():
             *("--MAX_OBJECT_MEMBERS", "50", "--MAX_COLUMNS=200"),
         ]
     )
-    assert arguments.reading == Reading(RecordFormat.AUTO, parse_record_path("Records[*]"), keeps_envelope=True)
+    assert arguments.reading == Reading(
+        RecordFormat.AUTO, parse_record_path("Records[*]"), keeps_envelope=True
+    )
     assert (arguments.max_object_members, arguments.max_columns) == (50, 200)
 
 

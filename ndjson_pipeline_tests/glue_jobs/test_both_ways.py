@@ -59,8 +59,8 @@ def converted(monkeypatch, reader, files, columns, has_rescued=False):
     client = Bytes({f"{index}": content for index, content in enumerate(files)})
     listed = tuple(ManifestFile(f"s3://in/{index}", len(content), "e") for index, content in enumerate(files))
     task = PartTask(
-        "s3://m/1", 0, listed, "out", "part", "snappy", datetime(2026, 1, 31, tzinfo=UTC), columns, has_rescued,
-        "quarantine", "rejects", None,
+        "s3://m/1", 0, listed, "out", "part", "snappy", datetime(2026, 1, 31, tzinfo=UTC), columns,
+        has_rescued, "quarantine", "rejects", None,
     )  # fmt: skip
     with monkeypatch.context() as patch:
         patch.setattr("glue_jobs.task.row_reader", reader)
@@ -122,9 +122,13 @@ SHAPES = {
             b"0.1234567890123456789 123456789012345678.9 0.30000000000000004 -0.0 5e-324 1E400".split()
         )
     ],
-    "no records": [b'{"a":1}\ngarbage\n{"a":\n[1]\n{"a":1,"a":2}\n{"a":"\xff"}\n\n \n{"a":"x\ty"}\n{"b":1}{"b":2}\n'],
+    "no records": [
+        b'{"a":1}\ngarbage\n{"a":\n[1]\n{"a":1,"a":2}\n{"a":"\xff"}\n\n \n{"a":"x\ty"}\n{"b":1}{"b":2}\n'
+    ],
     "deep": [lines({"a": 1}) + b'{"d":' * 40 + b"1" + b"}" * 40 + b"\n" + b'{"d":' * 300 + b"1" + b"}" * 300],
-    "surrogates": [b'{"a":"x"}\n{"a":"\\ud800"}\n{"\\ud800":1}\n{"o":{"\\udc00":[1]}}\n{"a":"\\ud83d\\ude00"}\n'],
+    "surrogates": [
+        b'{"a":"x"}\n{"a":"\\ud800"}\n{"\\ud800":1}\n{"o":{"\\udc00":[1]}}\n{"a":"\\ud83d\\ude00"}\n'
+    ],
     "nothing": [b"", b"\n\n", b"{}\n{}"],
 }  # fmt: skip
 
