@@ -85,7 +85,7 @@ class Learning:
 
     def take_table(self, table: pa.Table) -> None:
         """Take in the records of a table that has the columns of now, and no others."""
-        self.observed.add_table(table, self.settled.types)
+        self.observed.add_table(table, self.columns.types, self.settled.types)
 
     def take_records(self, count: int) -> None:
         """Take note of records that have nothing beyond the settled columns."""

@@ -126,14 +126,22 @@ class Observed:
         self.objects += 1
         self._add_members(record, known, 1, room)
 
-    def add_table(self, table: pa.Table, known: Mapping[str, ColumnType]) -> None:
-        """Add the records of a table of plain types, as far as they are beyond known columns."""
+    def add_table(
+        self, table: pa.Table, types: Mapping[str, ColumnType], known: Mapping[str, ColumnType]
+    ) -> None:
+        """Add the records of a table, as far as they are beyond known columns.
+
+        Args:
+            table: its columns without a type are null.
+            types: of its columns, which the values seen so far gave them.
+            known: columns whose types are settled.
+        """
         self.objects += table.num_rows
         for name in table.column_names:
-            column = known.get(name)
-            if column is None or column.arrow != table.schema.field(name).type:
+            column = types.get(name)
+            if column is not None and column != known.get(name):
                 for chunk in table.column(name).chunks:
-                    self._member(name)._add_array(chunk, column)
+                    self._member(name)._add_array(chunk, column, known.get(name))
 
     def compact(self) -> int:
         """Let the names of the places with most rare ones give up theirs, where there are too many.
@@ -297,34 +305,51 @@ class Observed:
         else:
             self.unfit += 1
 
-    def _add_array(self, values: pa.Array, known: ColumnType | None) -> None:
-        """Add the values of an array of plain types, as far as they are beyond a settled type."""
-        data_type = values.type
+    def _add_array(self, values: pa.Array, column: ColumnType, known: ColumnType | None) -> None:
+        """Add the values of an array, as far as they are beyond a settled type."""
         count = len(values) - values.null_count
-        if pa.types.is_null(data_type) or not count:
+        if pa.types.is_null(values.type) or not count:
             return
-        if pa.types.is_list(data_type):
-            self.lists += count
-            self.items = self.items or Observed()
-            self.items._add_array(values.flatten(), None if known is None else known.item)
-        elif pa.types.is_struct(data_type):
+        if column.kind is Kind.STRUCT:
             self.objects += count
-            for member, column in zip(data_type, values.flatten(), strict=True):
-                inner = None if known is None else known.by_name.get(member.name)
-                if inner is None or inner.arrow != member.type:
-                    self._member(member.name)._add_array(column, inner)
+            members = values.flatten()
+            for name, member in column.members:
+                inner = None if known is None else known.by_name.get(name)
+                if inner != member:
+                    place = values.type.get_field_index(name)
+                    self._member(name)._add_array(members[place], member, inner)
+        elif column.item is not None:
+            inner = None if known is None else known.item
+            if column.kind is Kind.LIST:
+                self.lists += count
+                self.items = self.items or Observed()
+                self.items._add_array(values.flatten(), column.item, inner)
+            else:
+                self._add_map(values, count, column.item, inner)
         elif known is None:
-            self._add_scalars(values, count)
+            self._add_scalars(values, count, column)
 
-    def _add_scalars(self, values: pa.Array, count: int) -> None:
-        if pa.types.is_boolean(values.type):
+    def _add_map(self, values: pa.Array, count: int, item: ColumnType, known: ColumnType | None) -> None:
+        self.objects += count
+        # What is a map by now was seen to have names that are data.
+        self.is_overfull = True
+        self.others = self.others or Observed()
+        entries = pa.ListArray.from_arrays(values.offsets, values.items, mask=values.is_null())
+        self.others._add_array(entries.flatten(), item, known)
+
+    def _add_scalars(self, values: pa.Array, count: int, column: ColumnType) -> None:
+        if column.kind is Kind.BOOLEAN:
             self.booleans += count
-        elif pa.types.is_int64(values.type):
+        elif column.kind is Kind.INT64:
             self.numbers += count
             self.has_large = self.has_large or _is_beyond_doubles(values)
-        elif pa.types.is_float64(values.type):
+        elif column.kind is Kind.FLOAT64:
             self.numbers += count
             self.has_double = True
+        elif column.kind is Kind.JSON:
+            # Unless it was declared, an object with names that are data and values of several kinds.
+            self.objects += count
+            self.is_overfull = True
         else:
             self.texts += count
 
