@@ -16,7 +16,7 @@ from glue_jobs.parsing.rows import rows_of
 from glue_jobs.parsing.rows_read import Rows, SegmentCount
 from glue_jobs.parsing.segments import records_of, sample_of
 from glue_jobs.reading.lines import BLANKS
-from glue_jobs.schema.columns import fold
+from glue_jobs.schema.columns import fold, names_without_hope
 from glue_jobs.schema.tallies import Tallies
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _TEACHING: Final = frozenset({Why.TYPE, Why.UNKNOWN, Why.RANGE})
 _FIRST_PAUSE: Final = 16
 # The counts of so many lines are taken in at once.
 _LINES_AT_ONCE: Final = 256
+_MOST_CLOSED: Final = 1_000
 
 
 class NativeRowReader:
@@ -65,6 +66,9 @@ class NativeRowReader:
         self._unlearned: list[dict[str, Any]] = []
         self._pause = 0
         self._since_look = 0
+        # Names that the native parser may rescue by itself; those of the builder.
+        self._without_hope: frozenset[tuple[str, str]] = frozenset()
+        self._closed = self._without_hope
 
     @property
     def size(self) -> int:
@@ -124,17 +128,19 @@ class NativeRowReader:
     def _opened(self) -> NativeBuilder:
         """Return the builder for the columns of now."""
         learning = self._learning
-        if self._builder is not None and self._built_for is not learning.columns:
+        if self._builder is not None and (
+            self._built_for is not learning.columns or self._closed is not self._without_hope
+        ):
             self._take_built()
             self._builder.close()
             self._builder = None
         if self._builder is None:
-            self._built_for = learning.columns
+            self._built_for, self._closed = learning.columns, self._without_hope
             self._builder = NativeBuilder(
                 learning.columns.types,
                 learning.settled.types,
                 learning.settled.accepts_new,
-                learning.outcome.closed,
+                learning.outcome.dropped | self._without_hope,
                 self._library,
             )
         return self._builder
@@ -191,6 +197,15 @@ class NativeRowReader:
             self._take_built()
             records, self._unlearned = self._unlearned, []
             self._learning.take(self._learning.observe(records))
+            self._close_names(records)
+
+    def _close_names(self, records: list[dict[str, Any]]) -> None:
+        """Leave names to the native parser that no count makes a column."""
+        if len(self._without_hope) < _MOST_CLOSED:
+            settled = self._learning.settled.types
+            found = {each for record in records for each in names_without_hope(record, settled)}
+            if not found <= self._without_hope:
+                self._without_hope |= found
 
     def _note_source(self) -> None:
         """Note from which file the rows are that came since."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from glue_jobs.schema.limits import SchemaLimits
+from glue_jobs.schema.paths import member_path
 from glue_jobs.schema.scalars import is_text
 from glue_jobs.schema.types import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
 
@@ -84,6 +85,30 @@ class Columns:
         """Return the names, folded, of columns that only one of two has, or with another type."""
         names = self.types.keys() | other.types.keys()
         return {fold(name) for name in names if self.types.get(name) != other.types.get(name)}
+
+
+def names_without_hope(
+    record: Mapping[str, Any], types: Mapping[str, ColumnType], path: str = ""
+) -> Iterator[tuple[str, str]]:
+    """Yield path of the object and name of each member that no count makes a column.
+
+    Readers would take it for a member that is there, or for one of the job's own columns.
+
+    Args:
+        record: an object of the input.
+        types: of its members, none of which ever goes.
+        path: of the object; empty for the record.
+    """
+    taken: frozenset[str] | None = None
+    for name, value in record.items():
+        column = types.get(name)
+        if column is None:
+            if taken is None:
+                taken = frozenset(map(fold, types)) | (frozenset() if path else RESERVED)
+            if fold(name) in taken:
+                yield path, name
+        elif column.kind is Kind.STRUCT and isinstance(value, dict):
+            yield from names_without_hope(value, column.by_name, member_path(path, name))
 
 
 def leaf_count(column: ColumnType) -> int:

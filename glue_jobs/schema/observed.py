@@ -16,6 +16,7 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -29,7 +30,7 @@ from glue_jobs.schema.scalars import (
     is_text,
     is_whole,
 )
-from glue_jobs.schema.table_values import values_of
+from glue_jobs.schema.table_values import says_nothing, telling, values_of
 from glue_jobs.schema.types import Kind
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ class Observed:
 
     def _add_beyond(self, value: Any, column: ColumnType, depth: int, room: Room) -> None:
         """Add what a settled type does not have of a value: members of objects."""
-        if value is None or depth > MAX_DEPTH:
+        if depth > MAX_DEPTH or says_nothing(value):
             return
         if column.kind is Kind.STRUCT and isinstance(value, dict):
             self.objects += 1
@@ -262,6 +263,9 @@ class Observed:
 
     def _add(self, value: Any, depth: int, room: Room) -> None:
         """Add a value whose numbers are texts of their own kinds; what is too deep is not looked at."""
+        if isinstance(value, dict | list) and says_nothing(value):
+            # It could be of any type.
+            return
         if isinstance(value, str):
             self._add_scalar(value)
         elif isinstance(value, bool):
@@ -309,7 +313,7 @@ class Observed:
 
     def _add_array(self, values: pa.Array, column: ColumnType, known: ColumnType | None, room: Room) -> None:
         """Add the values of an array, as far as they are beyond a settled type."""
-        count = len(values) - values.null_count
+        count = int(np.count_nonzero(telling(values, column)))
         if not count:
             return
         if column.kind is Kind.LIST and column.item is not None:

@@ -40,6 +40,7 @@ _MOST_TOLD: Final = 200
 NAMES_ARE_DATA: Final = "names that look like data"
 OBJECT_IS_FULL: Final = "the object has as many members as --MAX_OBJECT_MEMBERS allows"
 SCHEMA_IS_FULL: Final = "the schema has as many columns as --MAX_COLUMNS allows"
+DROPPED: Final = "dropped by hand"
 TOO_RARE: Final = "in less than 1 % of the records, and the schema is half full"
 
 Steps = tuple[str, ...]
@@ -69,6 +70,7 @@ class Settled:
         data_places: paths of the objects whose further names look like data; the record's is empty.
         closed: paths of objects with names that get no column there, as long as bounds and hints stay.
         untyped: paths of objects to names of which no value says a type yet, or all are too deep.
+        dropped: of the closed ones, those that a person dropped: no count brings them back.
     """
 
     types: dict[str, ColumnType]
@@ -77,6 +79,7 @@ class Settled:
     data_places: frozenset[str] = frozenset()
     closed: frozenset[tuple[str, str]] = frozenset()
     untyped: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    dropped: frozenset[tuple[str, str]] = frozenset()
 
 
 def settle_columns(
@@ -138,6 +141,11 @@ class _Settling:
             frozenset(self._data_places),
             frozenset(closed),
             {path: frozenset(names) for path, names in self._untyped.items()},
+            frozenset(
+                (path_of(steps[:-1]), steps[-1][1:])
+                for steps, reason in self._left_without.items()
+                if reason == DROPPED and steps[-1].startswith(".")
+            ),
         )
 
     def _beyond_bounds(self, known_leaves: int) -> set[Steps]:
@@ -282,7 +290,7 @@ class _Settling:
         if self.hints is not None and steps in self.hints.types:
             hinted = self.hints.types[steps]
             if hinted is None:
-                self._left_without[steps] = "dropped by hand"
+                self._left_without[steps] = DROPPED
                 return None
             return self._leaf(hinted, steps, seen.values + seen.unfit)
         number = number_type(seen)

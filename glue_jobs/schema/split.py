@@ -19,6 +19,7 @@ from glue_jobs.schema.scalars import (
     is_text,
     whole_problem,
 )
+from glue_jobs.schema.table_values import says_nothing
 from glue_jobs.schema.types import Kind, TimestampSource
 
 if TYPE_CHECKING:
@@ -69,15 +70,6 @@ def split_record(record: dict[str, Any], types: Mapping[str, ColumnType]) -> Spl
     kept, rest, problems = _split_members(record, types, 1)
     rescued = frozenset([(path[1:], reason) for path, reason in problems])
     return Split(kept, {} if rest is _NOTHING else rest, rescued)
-
-
-def says_nothing(value: Any) -> bool:
-    """Return whether a value could be of any type: null, an empty object or list, or such of only these."""
-    if isinstance(value, dict):
-        return all(map(says_nothing, value.values()))
-    if isinstance(value, list):
-        return all(map(says_nothing, value))
-    return value is None
 
 
 def nesting(value: Any) -> int:

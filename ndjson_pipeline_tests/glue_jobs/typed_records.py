@@ -7,7 +7,7 @@ from typing import Any
 
 from glue_jobs.schema.instants import day_of_text, instant_of_number, instant_of_text
 from glue_jobs.schema.reasons import Reason
-from glue_jobs.schema.scalars import Fraction, NotANumber, Whole
+from glue_jobs.schema.scalars import Fraction, NotANumber, Whole, double_problem
 from glue_jobs.schema.types import ColumnType, Kind, TimestampSource, struct_of
 from ndjson_pipeline_tests.glue_jobs.records import ADDED, joined, without_nulls
 
@@ -60,6 +60,10 @@ def _normal(value: Any, column: ColumnType | None) -> Any:
         return ("instant", (value.astimezone(UTC) - EPOCH) // timedelta(microseconds=1))
     if isinstance(value, date):
         return ("day", (value - date(1970, 1, 1)).days)
+    if kind is Kind.FLOAT64 and isinstance(value, Whole | Fraction) and double_problem(value) is None:
+        return ("double", float(value) + 0.0)
+    if kind is Kind.FLOAT64 and isinstance(value, float):
+        return ("double", value + 0.0)
     if isinstance(value, Whole | Fraction):
         if column is not None and kind is Kind.TIMESTAMP and column.source is not TimestampSource.ISO8601:
             found = instant_of_number(value, column.source or TimestampSource.SECONDS)

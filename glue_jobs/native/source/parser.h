@@ -654,13 +654,17 @@ struct Parser {
       return OK;
     }
     const char *const kept = reinterpret_cast<const char *>(unknown.room.p + start);
-    if (is_strict || (n->is_open && n->closed.find(kept, static_cast<size_t>(length)) < 0)) return UNKNOWN;
+    if (is_strict) return UNKNOWN;
+    // What says nothing makes no column, and needs no judge.
+    const bool may_be_column = n->is_open && n->closed.find(kept, static_cast<size_t>(length)) < 0;
+    if (may_be_column && *p != '[' && *p != '{') return UNKNOWN;
     // Names that no column can have are rare, and Python's to judge.
     if (!length || memchr(kept, 0, static_cast<size_t>(length))) return UNKNOWN;
     Met met;
     bool is_void;
     const Why why = rescue(p, n->depth + 1, &f, met, is_void);
     if (why) return why;
+    if (may_be_column && !is_void) return UNKNOWN;
     // Levels from the record to the value, and those in it.
     const int nesting = met.deepest ? met.deepest - n->depth - 1 : 0;
     if (n->depth + 2 + nesting > MOST_COLUMN_DEPTH) return DEPTH;

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue_jobs.parsing.records import load_record
+from glue_jobs.parsing.rows import rows_of
 from glue_jobs.schema.hints import parse_hints
 from glue_jobs.schema.limits import SchemaLimits
 from glue_jobs.schema.observed import MOST_NAMES, Observed, Room
 from glue_jobs.schema.settle import settle_columns
+from glue_jobs.schema.split import split_record
 from glue_jobs.schema.types import (
     DATE,
     FLOAT64,
@@ -272,3 +274,35 @@ def test_279_kb_of_unique_names_take_a_few_mb():
         tracemalloc.stop()
     assert kept < 8_000_000
     assert settle_columns({}, seen).types == {}
+
+
+def test_a_table_teaches_what_its_records_would():
+    """Where another parser made rows of records, their counts come from the rows."""
+    records = [
+        {
+            "i": n,
+            "f": n + 0.5,
+            "t": "x",
+            "b": True,
+            "l": [1, None],
+            "s": {"x": n, "y": ["t"]},
+            "m": members(3),
+        }
+        for n in range(100)
+    ]
+    records.append({"i": 2**60})
+    whole = observed(records)
+    types = settle_columns({}, whole).types
+    assert types["m"] == map_of(INT64)
+    kept = [split_record(load_record(json.dumps(record).encode()), types).kept for record in records]
+    table = rows_of(kept, types)
+    seen = Observed()
+    seen.add_table(table, types, {})
+    assert settle_columns({}, seen).types == types
+    assert seen.objects == 101
+    assert (seen.names["i"].numbers, seen.names["i"].has_large) == (101, True)
+    assert seen.names["m"].merged_values().numbers == 300
+    beyond = Observed()
+    beyond.add_table(table, types, {**types, "s": struct_of({"x": INT64})})
+    assert list(beyond.names) == ["s"]
+    assert list(beyond.names["s"].names) == ["y"]

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from glue_jobs.parsing.rows_read import Rows
 from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.types import (
     BOOLEAN,
@@ -55,8 +56,8 @@ def encoded(tables: list[tuple[pa.Table, pa.Array | None, list[tuple[int, int]]]
     encoder = ParquetEncoder(
         cast(Any, buffer), columns, True, "snappy", datetime(2026, 1, 30, tzinfo=UTC), uris
     )
-    for one in tables:
-        encoder.write([one])
+    for one, rescued, sources in tables:
+        encoder.write([Rows(one, rescued, columns, tuple(sources))])
     buffer.close = lambda: None  # type: ignore[method-assign]
     assert encoder.finish() == sum(one.num_rows for one, _, _ in tables)
     return buffer.getvalue()
