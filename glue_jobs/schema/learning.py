@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from glue_jobs.schema.columns import Columns
-from glue_jobs.schema.observed import Observed, Room
+from glue_jobs.schema.observed import MOST_PLACES, Observed, Room
 from glue_jobs.schema.paths import ITEMS, VALUES, member_path
 from glue_jobs.schema.settle import Settled, number_type, settle_columns
 from glue_jobs.schema.types import Kind
@@ -54,6 +54,8 @@ class Learning:
     _first: Observed = field(default_factory=Observed)
     _has_news: bool = False
     _next_look: float = 0.0
+    _places: int = 0
+    _overfull: Observed | None = None
 
     def __post_init__(self) -> None:
         self.outcome = Settled(dict(self.settled.types))
@@ -62,14 +64,18 @@ class Learning:
     def observe(self, records: Iterable[dict[str, Any]]) -> Observed:
         """Count what records have beyond the settled columns; `take` takes the counts in."""
         more, room = Observed(), Room()
+        if self._overfull is not None:
+            more.merge(self._overfull)
         for record in records:
             more.add_record(record, self.settled.types, room)
         return more
 
     def take(self, more: Observed) -> None:
         """Take counts in, and let columns follow where they say something new."""
-        self.observed.merge(more)
-        self.observed.compact()
+        self._places += self.observed.merge(more)
+        if self._places > MOST_PLACES:
+            self._places = self.observed.compact()
+            self._overfull = self.observed.overfull_places()
         if not self.settled.accepts_new:
             return
         news = _news(more, self.observed, self.columns.types, "", self.outcome)
@@ -79,7 +85,7 @@ class Learning:
 
     def take_table(self, table: pa.Table) -> None:
         """Take in the records of a table that has the columns of now, and no others."""
-        self.observed.add_table(table, self.settled.types)
+        self.observed.add_table(table, self.columns.types, self.settled.types)
 
     def take_records(self, count: int) -> None:
         """Take note of records that have nothing beyond the settled columns."""

@@ -96,8 +96,8 @@ class Observed:
             merged.merge(self.others)
         return merged
 
-    def merge(self, other: Observed) -> None:
-        """Add counts of other records."""
+    def merge(self, other: Observed) -> int:
+        """Add counts of other records; return how many places were made for them."""
         self.booleans += other.booleans
         self.numbers += other.numbers
         self.texts += other.texts
@@ -107,37 +107,76 @@ class Observed:
         self.has_double = self.has_double or other.has_double
         self.has_large = self.has_large or other.has_large
         self.is_overfull = self.is_overfull or other.is_overfull
+        made = 0
         if other.items is not None:
+            made += self.items is None
             self.items = self.items or Observed()
-            self.items.merge(other.items)
+            made += self.items.merge(other.items)
         if other.others is not None:
+            made += self.others is None
             self.others = self.others or Observed()
-            self.others.merge(other.others)
+            made += self.others.merge(other.others)
         for name, member in other.names.items():
-            self._member(name).merge(member)
+            made += name not in self.names
+            made += self._member(name).merge(member)
+        return made
 
     def add_record(self, record: dict[str, Any], known: Mapping[str, ColumnType], room: Room) -> None:
         """Add a record, as far as it is beyond known columns, whose types are settled."""
         self.objects += 1
         self._add_members(record, known, 1, room)
 
-    def add_table(self, table: pa.Table, known: Mapping[str, ColumnType]) -> None:
-        """Add the records of a table of plain types, as far as they are beyond known columns."""
+    def add_table(
+        self, table: pa.Table, types: Mapping[str, ColumnType], known: Mapping[str, ColumnType]
+    ) -> None:
+        """Add the records of a table, as far as they are beyond known columns.
+
+        Args:
+            table: its columns without a type are null.
+            types: of its columns, which the values seen so far gave them.
+            known: columns whose types are settled.
+        """
         self.objects += table.num_rows
         for name in table.column_names:
-            column = known.get(name)
-            if column is None or column.arrow != table.schema.field(name).type:
+            column = types.get(name)
+            if column is not None and column != known.get(name):
                 for chunk in table.column(name).chunks:
-                    self._member(name)._add_array(chunk, column)
+                    self._member(name)._add_array(chunk, column, known.get(name))
 
-    def compact(self) -> None:
-        """Let the rarest names of the places with most of them give up theirs, where there are too many."""
-        while self._size() > MOST_PLACES:
-            largest = max(self._places(), key=lambda place: len(place.names))
-            largest._keep(len(largest.names) // 2)
+    def compact(self) -> int:
+        """Let the names of the places with most rare ones give up theirs, where there are too many.
 
-    def _size(self) -> int:
-        return sum(1 for _ in self._places())
+        Returns:
+            How many places there are then.
+        """
+        count = sum(1 for _ in self._places())
+        if count > MOST_PLACES:
+            # Well below, so that it is not to be done again soon.
+            while count > MOST_PLACES // 2:
+                place = max(self._places(), key=lambda each: each._rarity)
+                if not place.names:
+                    break
+                place._keep(len(place.names) // 2)
+                count = sum(1 for _ in self._places())
+        return count
+
+    def overfull_places(self) -> Observed | None:
+        """Return no counts, but which places are overfull; None where none is.
+
+        Counts that begin with it keep no names apart there that nobody would look at.
+        """
+        found = Observed(is_overfull=self.is_overfull)
+        members = {name: inner for name, each in self.names.items() if (inner := each.overfull_places())}
+        found.members = members or None
+        found.items = None if self.items is None else self.items.overfull_places()
+        found.others = None if self.others is None else self.others.overfull_places()
+        is_any = found.is_overfull or members or found.items is not None or found.others is not None
+        return found if is_any else None
+
+    @property
+    def _rarity(self) -> float:
+        """How many names there are, each of which counts the less the more values it has."""
+        return sum(1 / max(1, member.values) for member in self.names.values())
 
     def _places(self) -> Iterator[Observed]:
         waiting = [self]
@@ -234,8 +273,14 @@ class Observed:
                         self.items._add(item, depth + 1, room)
         elif isinstance(value, dict):
             self.objects += 1
-            if depth < MAX_DEPTH:
+            if depth < MAX_DEPTH and not self.is_overfull:
                 self._add_members(value, {}, depth, room)
+            elif depth < MAX_DEPTH:
+                # Such an object becomes a map, whatever further names there are.
+                self.others = self.others or Observed()
+                for member in value.values():
+                    if member is not None:
+                        self.others._add(member, depth + 1, room)
 
     def _add_scalar(self, value: str) -> None:
         if isinstance(value, NotANumber):
@@ -260,34 +305,51 @@ class Observed:
         else:
             self.unfit += 1
 
-    def _add_array(self, values: pa.Array, known: ColumnType | None) -> None:
-        """Add the values of an array of plain types, as far as they are beyond a settled type."""
-        data_type = values.type
+    def _add_array(self, values: pa.Array, column: ColumnType, known: ColumnType | None) -> None:
+        """Add the values of an array, as far as they are beyond a settled type."""
         count = len(values) - values.null_count
-        if pa.types.is_null(data_type) or not count:
+        if pa.types.is_null(values.type) or not count:
             return
-        if pa.types.is_list(data_type):
-            self.lists += count
-            self.items = self.items or Observed()
-            self.items._add_array(values.flatten(), None if known is None else known.item)
-        elif pa.types.is_struct(data_type):
+        if column.kind is Kind.STRUCT:
             self.objects += count
-            for member, column in zip(data_type, values.flatten(), strict=True):
-                inner = None if known is None else known.by_name.get(member.name)
-                if inner is None or inner.arrow != member.type:
-                    self._member(member.name)._add_array(column, inner)
+            members = values.flatten()
+            for name, member in column.members:
+                inner = None if known is None else known.by_name.get(name)
+                if inner != member:
+                    place = values.type.get_field_index(name)
+                    self._member(name)._add_array(members[place], member, inner)
+        elif column.item is not None:
+            inner = None if known is None else known.item
+            if column.kind is Kind.LIST:
+                self.lists += count
+                self.items = self.items or Observed()
+                self.items._add_array(values.flatten(), column.item, inner)
+            else:
+                self._add_map(values, count, column.item, inner)
         elif known is None:
-            self._add_scalars(values, count)
+            self._add_scalars(values, count, column)
 
-    def _add_scalars(self, values: pa.Array, count: int) -> None:
-        if pa.types.is_boolean(values.type):
+    def _add_map(self, values: pa.Array, count: int, item: ColumnType, known: ColumnType | None) -> None:
+        self.objects += count
+        # What is a map by now was seen to have names that are data.
+        self.is_overfull = True
+        self.others = self.others or Observed()
+        entries = pa.ListArray.from_arrays(values.offsets, values.items, mask=values.is_null())
+        self.others._add_array(entries.flatten(), item, known)
+
+    def _add_scalars(self, values: pa.Array, count: int, column: ColumnType) -> None:
+        if column.kind is Kind.BOOLEAN:
             self.booleans += count
-        elif pa.types.is_int64(values.type):
+        elif column.kind is Kind.INT64:
             self.numbers += count
             self.has_large = self.has_large or _is_beyond_doubles(values)
-        elif pa.types.is_float64(values.type):
+        elif column.kind is Kind.FLOAT64:
             self.numbers += count
             self.has_double = True
+        elif column.kind is Kind.JSON:
+            # Unless it was declared, an object with names that are data and values of several kinds.
+            self.objects += count
+            self.is_overfull = True
         else:
             self.texts += count
 

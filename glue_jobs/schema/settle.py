@@ -317,7 +317,7 @@ class _Settling:
                 return self._leaf(JSON, steps, seen.objects)
             value = self._place(values, (*steps, VALUES), depth + 1)
             return None if value is None else map_of(value)
-        members = self._members({}, seen, steps, depth, is_struct=True)
+        members = self._members({}, seen, steps, depth, is_struct=not has_hints)
         return struct_of(members) if members else None
 
     def _leaf(self, column: ColumnType, steps: Steps, values: int) -> ColumnType:

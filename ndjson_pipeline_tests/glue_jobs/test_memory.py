@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # A process of its own, whose peak nothing else has raised; its S3 makes the file while it is read.
 SCRIPT = textwrap.dedent(
     """
-    import io, json, sys
+    import io, json, random, sys
     from datetime import UTC, datetime
     from glue_jobs.schema.columns import Columns
     from glue_jobs.task import PartTask, convert_part
@@ -34,6 +34,25 @@ SCRIPT = textwrap.dedent(
         lines[::100] = [b'{"id":"x","x":[1]}' + bytes([10])] * len(lines[::100])
         lines[50::100] = [b"cut short" + bytes([10])] * len(lines[50::100])
     block = b"".join(lines)
+    if kind in ("names", "objects", "one line"):
+        # Names that no other line has: ids as members of the record, or as keys of objects.
+        made = random.Random(7)
+        def uid():
+            return "%012x" % made.getrandbits(48)
+        parts, length = [], 0
+        while length < size:
+            if kind == "names":
+                record = {"id": len(parts), "amount": 1.5, uid(): 1, uid(): 2, uid(): 3}
+            elif kind == "objects":
+                values = {f"m{n}": n for n in range(10)}
+                record = {"id": len(parts), "room": {uid(): values for _ in range(3)}}
+            else:
+                record = {uid(): n for n in range(size // 19)}
+            parts.append(json.dumps(record).encode() + bytes([10]))
+            length += len(parts[-1])
+        size = length
+        block = b"".join(parts)
+        del parts
     if kind == "long":
         block = json.dumps({"id": 1, "text": "x" * 50_000_000}).encode() + bytes([10])
     if kind == "endless":
@@ -88,7 +107,7 @@ SCRIPT = textwrap.dedent(
         "error": result.error_message, "read": result.records_read, "written": result.records_written,
         "rejected": result.records_rejected, "rescued": result.records_rescued,
         "peak_mb": peak / 1024, "before_mb": before / 1024, "sent": Client.sent,
-        "seconds": result.seconds,
+        "seconds": result.seconds, "columns": len(result.columns.types), "leaves": result.columns.leaves,
     }))
     """
 )
@@ -110,7 +129,7 @@ def convert(size, kind):
     return result
 
 
-@pytest.mark.parametrize(("kind", "size"), [("clean", 300 * MB), ("dirty", 100 * MB)])
+@pytest.mark.parametrize(("kind", "size"), [("clean", 300 * MB), ("dirty", 24 * MB)])
 def test_a_large_file_is_streamed(kind, size):
     result = convert(size, kind)
     assert result["peak_mb"] < 700
@@ -128,6 +147,26 @@ def test_a_line_without_end():
     result = convert(1200 * MB, "endless")
     assert (result["read"], result["rejected"]) == (1, 1)
     assert result["peak_mb"] < 1000
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns"), [("names", {"id", "amount"}), ("objects", {"id", "room"}), ("one line", set())]
+)
+def test_560_kb_of_names_that_are_data(kind, columns):
+    result = convert(560_000, kind)
+    assert result["written"] == result["read"]
+    assert result["columns"] == len(columns)
+    assert result["leaves"] < 20
+    assert result["peak_mb"] < 300
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kind", ["names", "objects"])
+def test_64_mb_of_names_that_are_data(kind):
+    result = convert(64 * MB, kind)
+    assert result["leaves"] < 20
+    assert result["peak_mb"] < 800
 
 
 @pytest.mark.soak

@@ -3,7 +3,7 @@
 import json
 import math
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 
 import pytest
 from hypothesis import given, settings
@@ -29,6 +29,7 @@ from glue_jobs.schema.types import (
     timestamp,
 )
 
+EXACT = Context(prec=2000)
 ISO = timestamp(TimestampSource.ISO8601)
 SECONDS = timestamp(TimestampSource.SECONDS)
 MILLIS = timestamp(TimestampSource.MILLISECONDS)
@@ -68,6 +69,8 @@ def instant(*parts):
         ("19.99", FLOAT64, 19.99),
         ("0.30000000000000004", FLOAT64, 0.30000000000000004),
         ("1.10", FLOAT64, 1.1),
+        ("5.960464477539063e-08", FLOAT64, 2.0**-24),
+        ("0.0008020401000976563", FLOAT64, 0.0008020401000976563),
         ("4.9e-324", FLOAT64, 5e-324),
         ("1.7976931348623157e308", FLOAT64, 1.7976931348623157e308),
         ("0.0", FLOAT64, 0.0),
@@ -131,6 +134,8 @@ def test_what_fits_is_in_the_column(text, column, value):
         ("123456789012345678.9", FLOAT64, Reason.NOT_EXACT),
         ("12345678901234567890.12", FLOAT64, Reason.NOT_EXACT),
         ("1e-400", FLOAT64, Reason.NOT_EXACT),
+        ("0.10000000000000004", FLOAT64, Reason.NOT_EXACT),
+        ("0.90000000000000001", FLOAT64, Reason.NOT_EXACT),
         ("1e999", FLOAT64, Reason.OUT_OF_RANGE),
         ("NaN", FLOAT64, Reason.NOT_A_NUMBER),
         ("-Infinity", INT64, Reason.NOT_A_NUMBER),
@@ -266,7 +271,10 @@ def test_a_double_is_taken_only_where_it_prints_as_the_number(number):
     elif math.isinf(value) or value == 0 or count > 17:
         expected = False
     else:
-        expected = number in {Decimal(f"{value:.{count - 1}e}"), Decimal(repr(value))}
+        # The unit of the last digit that counts.
+        unit = Decimal(1).scaleb(number.normalize(EXACT).as_tuple().exponent)
+        with localcontext(EXACT):
+            expected = abs(Decimal(value) - number) * 2 <= unit
     assert (double_problem(Fraction(text)) is None) == expected
 
 
