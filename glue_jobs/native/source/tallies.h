@@ -47,6 +47,7 @@ struct Tallies {
     starts.reserve(static_cast<size_t>(MOST_NAMES));
     mask = 4 * MOST_NAMES - 1;
     slots.reserve(mask + 1);
+    count = fixed + 1;
     forget();
   }
   void forget() {
@@ -54,7 +55,7 @@ struct Tallies {
       all.p[i] = Tally{0, -1, nullptr, 0, static_cast<int32_t>(i / REASONS), static_cast<int32_t>(i % REASONS), 0};
     all.p[fixed - 1].node = -1;
     all.p[fixed - 1].reason = static_cast<int32_t>(Reason::NO_COLUMN);
-    memset(slots.p, 0, (mask + 1) * sizeof(uint32_t));
+    if (count > fixed) memset(slots.p, 0, (mask + 1) * sizeof(uint32_t));
     count = fixed;
     pending_count = 0;
     names.length = 0;
