@@ -578,8 +578,7 @@ class ElementReader:
             self._batch.add_all(texts, opens)
         else:
             lines = self._buffer.line + np.searchsorted(self._buffer.newlines, opens)
-            for text, line, start in zip(texts, lines.tolist(), opens.tolist(), strict=True):
-                self._envelopes.add(text, line, self._buffer.offset + start)
+            self._envelopes.add(texts, lines.tolist(), (self._buffer.offset + opens).tolist())
         scan.skip(found, count, is_after_comma=gap is _GAP_BETWEEN_ITEMS)
 
     def _white_until(self, mark: int, place: int) -> bool:
@@ -716,7 +715,7 @@ class ElementReader:
         if self._envelopes is None:
             self._batch.add(text, start)
         else:
-            self._envelopes.add(text, self._buffer.line_of(start), self._buffer.offset + start)
+            self._envelopes.add([text], [self._buffer.line_of(start)], [self._buffer.offset + start])
 
     def _reject_pathless(self, start: int, end: int, step: int) -> None:
         self._reject(start, end, self._pathless_reason(step))

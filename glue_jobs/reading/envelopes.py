@@ -82,9 +82,9 @@ class Envelopes:
         text = b",".join(members)
         self._members[level].put(text, len(text) + 40)
 
-    def add(self, text: bytes, line_number: int, offset: int) -> None:
-        """Take a record."""
-        self._records.put((text, line_number, offset), len(text) + 100)
+    def add(self, texts: list[bytes], line_numbers: list[int], offsets: list[int]) -> None:
+        """Take records."""
+        self._records.put((texts, line_numbers, offsets), sum(map(len, texts)) + 100 * len(texts))
 
     def take(self) -> Iterator[tuple[bytes, int, int]]:
         """Yield the records with their envelopes; all objects have ended."""
@@ -97,9 +97,9 @@ class Envelopes:
                 current[value + 1 :] = [b""] * (len(current) - value - 1)
                 envelope = None
                 continue
-            text, line_number, offset = value
             envelope = self._composed(current) if envelope is None else envelope
-            yield _with_member(text, envelope), line_number, offset
+            for text, line_number, offset in zip(*value, strict=True):
+                yield _with_member(text, envelope), line_number, offset
 
     def _composed(self, current: Sequence[bytes]) -> bytes:
         inner = b""
@@ -113,5 +113,6 @@ def _with_member(text: bytes, member: bytes) -> bytes:
     # What is no object is left as it is, to be rejected as what it is.
     if not member or text[:1] != b"{" or text[-1:] != b"}":
         return text
-    comma = b"," if text[1:-1].strip(_WHITE) else b""
+    is_empty = text[1:2] != b'"' and not text[1:-1].strip(_WHITE)
+    comma = b"" if is_empty else b","
     return b"%b%b%b}" % (text[:-1], comma, member)
