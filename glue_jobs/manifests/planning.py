@@ -21,9 +21,9 @@ WORKER_CORES: Final = 4
 def part_count(total_bytes: int, file_count: int, target_file_bytes: float) -> int:
     """Return how many output files a manifest becomes.
 
-    As few as the wanted size allows, yet enough for one worker's cores where each gets a share worth it: 32 MB
-    in few files, 8 MB in files of 40 KB, or 250 files with next to nothing in them. No more than it has files,
-    since a file is read by one task. The cores at hand have no say: the same manifest
+    As few as the wanted size allows, yet enough for one worker's cores where each gets a share worth it:
+    32 MB in few files, 8 MB in files of 40 KB, or 250 files with next to nothing in them. No more than it
+    has files, since a file is read by one task. The cores at hand have no say: the same manifest
     must give the same files wherever it is converted.
 
     Args:

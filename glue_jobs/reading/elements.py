@@ -541,10 +541,14 @@ class ElementReader:
                 if sign == _COMMA:
                     self._take_item(frame, scan.mark, place, is_record)
                     scan.mark = place + 1
-                elif sign in b"{[" and not is_record and self._white_until(scan.mark, place):
-                    if not frame.is_behind and self._walk(sign, frame.step, place):
-                        scan.mark = place + 1
-                        return True
+                elif (
+                    sign in b"{["
+                    and not (is_record or frame.is_behind)
+                    and self._white_until(scan.mark, place)
+                    and self._walk(sign, frame.step, place)
+                ):
+                    scan.mark = place + 1
+                    return True
                 continue
             self._take_item(frame, scan.mark, place, is_record)
             return self._leave(place, scan)

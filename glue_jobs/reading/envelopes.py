@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # So much waits in memory, the rest on the worker's disk.
 HELD_BYTES: Final = 32 * 1_048_576
+_LENGTH_BYTES: Final = 8
 _ENVELOPE: Final = b'"_envelope":{'
 _WHITE: Final = b" \t\r\n"
 
@@ -36,7 +37,9 @@ class _Queue:
             if self._file is None:
                 # Has no name, so that it is gone with the process, whatever ends it.
                 self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the queue
-            marshal.dump(self._values, self._file)
+            packed = marshal.dumps(self._values)
+            self._file.write(len(packed).to_bytes(_LENGTH_BYTES))
+            self._file.write(packed)
             self._values, self._size = [], 0
 
     def values(self) -> Iterator[Any]:
@@ -44,10 +47,9 @@ class _Queue:
         if self._file is not None:
             file, self._file = self._file, None
             with file:
-                end = file.tell()
                 file.seek(0)
-                while file.tell() < end:
-                    yield from marshal.load(file)
+                while length := file.read(_LENGTH_BYTES):
+                    yield from marshal.loads(file.read(int.from_bytes(length)))
         values, self._values, self._size = self._values, [], 0
         yield from values
 
