@@ -15,7 +15,7 @@ from glue_jobs.parsing.records import NotARecordError, dump, load_record
 from glue_jobs.parsing.rows import rows_of
 from glue_jobs.parsing.rows_read import Rows, SegmentCount
 from glue_jobs.parsing.segments import records_of, sample_of
-from glue_jobs.reading.lines import BLANKS
+from glue_jobs.reading.lines import BLANKS, Rejected
 from glue_jobs.schema.columns import fold, names_without_hope
 from glue_jobs.schema.tallies import Tallies
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from glue_jobs.native.builder import Left
     from glue_jobs.native.library import Library
     from glue_jobs.parsing.judging import Judged
-    from glue_jobs.reading.lines import Rejected, Segment
+    from glue_jobs.reading.lines import Segment
     from glue_jobs.schema.columns import Columns
     from glue_jobs.schema.learning import Learning
 
@@ -101,7 +101,8 @@ class NativeRowReader:
             try:
                 record = load_record(raw.strip(BLANKS))
             except NotARecordError as error:
-                rejected.append(segment.rejected(fed.left.line, raw, str(error)))
+                place = segment.place(fed.left.line, fed.left.start)
+                rejected.append(Rejected(*place, str(error), raw))
                 continue
             if self._columns_follow(data, fed.left):
                 # Under the columns of now the line may be taken as others are.

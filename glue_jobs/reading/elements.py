@@ -22,7 +22,7 @@ from glue_jobs.reading.lines import (
 )
 from glue_jobs.reading.plain_lines import PlainLines
 from glue_jobs.reading.record_path import EACH
-from glue_jobs.reading.recovery import MOST_INDENTATION, Recovery, first_name, last_sign
+from glue_jobs.reading.recovery import MOST_INDENTATION, Recovery, breaks_off, first_name, last_sign
 from glue_jobs.reading.scan import Scan, Seen
 from glue_jobs.reading.structure import Fault, Openness, structure_of
 
@@ -50,6 +50,8 @@ _BEHIND: Final = re.compile(rb"[ \t\r]*(?:,[ \t\r]*)*(?:([\n{\[\x1e]|\\n)|(\\?\Z
 _LONE_RETURN: Final = re.compile(rb"\r(?!\n)")
 # Of a segment; a run of plain lines that is smaller is joined with what is around it.
 _RUN_SHARE: Final = 8
+# A line up to so long is looked at by itself where it may be cut short.
+_SHORT_LINE_BYTES: Final = 4096
 # By so much of what waits for its end more is read before it is looked for again.
 _GROWTH_SHARE: Final = 4
 # So much of what is broken stays in sight, so that what tells the next element is seen whole.
@@ -295,11 +297,16 @@ class ElementReader:
         if self._finds_objects and not self._steps and begins_line:
             if self._take_plain(line_start):
                 return True
-            is_short = len(data) - start < self._step_bytes
-            if is_short and not self._is_final and data.find(b"\n", start) < 0:
+            end = data.find(b"\n", start)
+            if end < 0 and len(data) - start < self._step_bytes and not self._is_final:
                 # Its end tells whether it is a plain line.
                 self._needed = len(data) - self._position + 1
                 return False
+            is_short = start < end <= start + _SHORT_LINE_BYTES
+            if is_short and data[start] == _OPEN_OBJECT and breaks_off(data, start, end, start - line_start):
+                self._reject(start, end, NEXT_BEGINS)
+                self._position = end
+                return True
         if data[start] in b"{[" and (begins_line or self._finds_objects):
             return None
         return self._reject_line(start, begins_line)
@@ -541,10 +548,14 @@ class ElementReader:
                 if sign == _COMMA:
                     self._take_item(frame, scan.mark, place, is_record)
                     scan.mark = place + 1
-                elif sign in b"{[" and not is_record and self._white_until(scan.mark, place):
-                    if not frame.is_behind and self._walk(sign, frame.step, place):
-                        scan.mark = place + 1
-                        return True
+                elif (
+                    sign in b"{["
+                    and not (is_record or frame.is_behind)
+                    and self._white_until(scan.mark, place)
+                    and self._walk(sign, frame.step, place)
+                ):
+                    scan.mark = place + 1
+                    return True
                 continue
             self._take_item(frame, scan.mark, place, is_record)
             return self._leave(place, scan)
@@ -578,8 +589,7 @@ class ElementReader:
             self._batch.add_all(texts, opens)
         else:
             lines = self._buffer.line + np.searchsorted(self._buffer.newlines, opens)
-            for text, line, start in zip(texts, lines.tolist(), opens.tolist(), strict=True):
-                self._envelopes.add(text, line, self._buffer.offset + start)
+            self._envelopes.add(texts, lines.tolist(), (self._buffer.offset + opens).tolist())
         scan.skip(found, count, is_after_comma=gap is _GAP_BETWEEN_ITEMS)
 
     def _white_until(self, mark: int, place: int) -> bool:
@@ -716,7 +726,7 @@ class ElementReader:
         if self._envelopes is None:
             self._batch.add(text, start)
         else:
-            self._envelopes.add(text, self._buffer.line_of(start), self._buffer.offset + start)
+            self._envelopes.add([text], [self._buffer.line_of(start)], [self._buffer.offset + start])
 
     def _reject_pathless(self, start: int, end: int, step: int) -> None:
         self._reject(start, end, self._pathless_reason(step))

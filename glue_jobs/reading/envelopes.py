@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # So much waits in memory, the rest on the worker's disk.
 HELD_BYTES: Final = 32 * 1_048_576
+_LENGTH_BYTES: Final = 8
 _ENVELOPE: Final = b'"_envelope":{'
 _WHITE: Final = b" \t\r\n"
 
@@ -36,7 +37,9 @@ class _Queue:
             if self._file is None:
                 # Has no name, so that it is gone with the process, whatever ends it.
                 self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the queue
-            marshal.dump(self._values, self._file)
+            packed = marshal.dumps(self._values)
+            self._file.write(len(packed).to_bytes(_LENGTH_BYTES))
+            self._file.write(packed)
             self._values, self._size = [], 0
 
     def values(self) -> Iterator[Any]:
@@ -44,10 +47,9 @@ class _Queue:
         if self._file is not None:
             file, self._file = self._file, None
             with file:
-                end = file.tell()
                 file.seek(0)
-                while file.tell() < end:
-                    yield from marshal.load(file)
+                while length := file.read(_LENGTH_BYTES):
+                    yield from marshal.loads(file.read(int.from_bytes(length)))
         values, self._values, self._size = self._values, [], 0
         yield from values
 
@@ -82,9 +84,9 @@ class Envelopes:
         text = b",".join(members)
         self._members[level].put(text, len(text) + 40)
 
-    def add(self, text: bytes, line_number: int, offset: int) -> None:
-        """Take a record."""
-        self._records.put((text, line_number, offset), len(text) + 100)
+    def add(self, texts: list[bytes], line_numbers: list[int], offsets: list[int]) -> None:
+        """Take records."""
+        self._records.put((texts, line_numbers, offsets), sum(map(len, texts)) + 100 * len(texts))
 
     def take(self) -> Iterator[tuple[bytes, int, int]]:
         """Yield the records with their envelopes; all objects have ended."""
@@ -97,9 +99,9 @@ class Envelopes:
                 current[value + 1 :] = [b""] * (len(current) - value - 1)
                 envelope = None
                 continue
-            text, line_number, offset = value
             envelope = self._composed(current) if envelope is None else envelope
-            yield _with_member(text, envelope), line_number, offset
+            for text, line_number, offset in zip(*value, strict=True):
+                yield _with_member(text, envelope), line_number, offset
 
     def _composed(self, current: Sequence[bytes]) -> bytes:
         inner = b""
@@ -113,5 +115,6 @@ def _with_member(text: bytes, member: bytes) -> bytes:
     # What is no object is left as it is, to be rejected as what it is.
     if not member or text[:1] != b"{" or text[-1:] != b"}":
         return text
-    comma = b"," if text[1:-1].strip(_WHITE) else b""
+    is_empty = text[1:2] != b'"' and not text[1:-1].strip(_WHITE)
+    comma = b"" if is_empty else b","
     return b"%b%b%b}" % (text[:-1], comma, member)

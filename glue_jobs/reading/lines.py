@@ -53,24 +53,21 @@ class Segment:
     byte_offset: int
     places: Places | None = None
 
+    def place(self, row: int, start: int) -> tuple[int, int]:
+        """Return a line's number in its file, and its byte offset there.
+
+        Args:
+            row: of the line in the segment, from 0; blank lines count.
+            start: its place in `data`.
+        """
+        if self.places is None:
+            return self.first_line + row, self.byte_offset + start
+        return int(self.places.line_numbers[row]), int(self.places.byte_offsets[row])
+
     @functools.cached_property
     def newlines(self) -> NDArray[np.intp]:
         """The places of its newlines, in order."""
         return np.flatnonzero(np.frombuffer(self.data, np.uint8) == _NEWLINE)
-
-    def rejected(self, row: int, raw: bytes, reason: str) -> Rejected:
-        """Return a line as a rejected record.
-
-        Args:
-            row: its number in the segment, from 0; blank lines count.
-            raw: its bytes, without its newline.
-            reason: why, without content.
-        """
-        if self.places is not None:
-            line_number, byte_offset = int(self.places.line_numbers[row]), int(self.places.byte_offsets[row])
-            return Rejected(line_number, byte_offset, reason, raw.strip(BLANKS))
-        start = int(self.newlines[row - 1]) + 1 if row else 0
-        return Rejected(self.first_line + row, self.byte_offset + start, reason, raw)
 
 
 @dataclass(frozen=True)
@@ -140,7 +137,7 @@ class LineCutter:
     def segments(self, pieces: Iterable[bytes]) -> Iterator[Segment | Rejected]:
         """Yield what the pieces hold, in order; lines that are too long come as rejected."""
         try:
-            for piece in pieces:
+            for piece in _with_whole_mark(pieces):
                 # Where all of a file comes in one piece, nothing of it is copied.
                 yield from self._take(self._without_mark(piece))
         except UnreadableError as error:
@@ -214,6 +211,22 @@ class LineCutter:
             start = end
 
 
+def _with_whole_mark(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the pieces, the first of them with room for a mark."""
+    pieces = iter(pieces)
+    beginning = b""
+    try:
+        while len(beginning) < len(codecs.BOM_UTF8) and (piece := next(pieces, None)) is not None:
+            beginning += piece
+            del piece
+    except UnreadableError:
+        yield beginning
+        raise
+    yield beginning
+    del beginning
+    yield from pieces
+
+
 class Lines:
     """The lines of a segment that are not blank.
 
@@ -238,8 +251,9 @@ class Lines:
             index: in `texts`.
             reason: why, without content.
         """
-        row = self._rows[index]
-        return self._segment.rejected(row, self._raws[row], reason)
+        row, segment = self._rows[index], self._segment
+        start = int(segment.newlines[row - 1]) + 1 if row else 0
+        return Rejected(*segment.place(row, start), reason, self._raws[row])
 
 
 def is_utf8(data: bytes) -> bool:

@@ -24,6 +24,8 @@ PIECE_BYTES: Final = 8 * 1_048_576
 _GATHERED_BYTES: Final = 1_048_576
 # So little of what is packed is given to a decompressor at once: what a damaged step holds is lost.
 _STEP_BYTES: Final = 4096
+# Of gzip even less: what zlib gave of a damaged step, it does not give on.
+_GZIP_STEP_BYTES: Final = 512
 # Logs shrink to a tenth or a thirtieth. What unpacks to more than this is made to exhaust its reader.
 MAX_RATIO: Final = 200
 HARMLESS_BYTES: Final = 256 * 1_048_576
@@ -63,6 +65,8 @@ class _GzipDecompressor:
 
     def __init__(self) -> None:
         self._inner = zlib.decompressobj(_GZIP_WINDOW)
+        self._error: zlib.error | None = None
+        self.unused_data = b""
 
     @property
     def eof(self) -> bool:
@@ -70,14 +74,25 @@ class _GzipDecompressor:
 
     @property
     def needs_input(self) -> bool:
-        return not self._inner.unconsumed_tail
+        return self._error is None
 
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
-
-    def decompress(self, data: bytes, max_length: int = 0) -> bytes:
-        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+    def decompress(self, data: bytes, max_length: int = 0) -> bytes:  # noqa: ARG002 - a step gives 4 MB at most
+        if self._error is not None:
+            raise self._error
+        content = []
+        start = 0
+        while start < len(data) and not self._inner.eof:
+            try:
+                content.append(self._inner.decompress(data[start : start + _GZIP_STEP_BYTES]))
+            except zlib.error as error:
+                if not any(content):
+                    raise
+                # First what came before.
+                self._error = error
+                break
+            start += _GZIP_STEP_BYTES
+        self.unused_data = self._inner.unused_data + data[start:]
+        return b"".join(content)
 
 
 def _zstd_decompressor() -> _Decompressor:

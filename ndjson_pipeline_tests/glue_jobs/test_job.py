@@ -293,18 +293,27 @@ def test_rows_of_a_file_that_is_gone_by_now_are_not_taken_away(lake, run, more):
 def test_packed_files_and_unreadable_ones(lake, run):
     whole = b'{"n":1}\n' * 50
     files = []
-    for name, content in (("a", gzip.compress(whole)), ("b", gzip.compress(whole)[:-12]), ("c", whole)):
-        file = lake.put(name, content)
-        key = file.uri.split("/", 3)[3] + ".gz"
-        lake.client.put_object(Bucket=lake.input, Key=key, Body=content)
-        files.append(replace(file, uri=f"s3://{lake.input}/{key}"))
-    files.append(lake.put("d", gzip.compress(whole)))
+    array = b"[" + b",".join([b'{"n":1}'] * 50) + b"]"
+    for name, content in (
+        ("a", gzip.compress(whole)),
+        ("b", gzip.compress(whole)[:-12]),
+        ("c", b"PK\x03\x04" + whole),
+        ("d", gzip.compress(gzip.compress(whole))),
+        ("e", array),
+        ("f", '{"n":1}'.encode("utf-16")),
+    ):
+        files.append(lake.put(name, content))
     run(lake.manifest(files, 1), QUARANTINE_BUCKET=lake.quarantine)
     (entry,) = lake.reports()[0]["manifests"]
     assert entry["records_read"] == entry["records_processed"] + entry["records_rejected"]
-    assert [note["reason"] for note in entry["unreadable_files"]] == ["gzip cut short"]
-    assert len(lake.rows()) >= 150
-    assert {record["source_file"] for record in lake.rejects()} == {files[1].uri}
+    assert [note["reason"] for note in entry["unreadable_files"]] == [
+        "gzip cut short",
+        "a zip archive, expected plain text, gzip, zstd, bzip2, xz, lz4 frames or snappy frames",
+        "packed twice: gzip within gzip; pack it once",
+        "none of its lines is a record; it looks like one array of objects, which RECORD_FORMAT auto reads",
+    ]
+    assert len(lake.rows()) >= 51
+    assert [record["source_file"] for record in lake.rejects()] == [file.uri for file in files[1:5]]
 
 
 def test_two_runs_at_once_that_bring_a_column_with_different_types(lake, announcer):

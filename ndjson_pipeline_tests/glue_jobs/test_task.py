@@ -1,3 +1,4 @@
+import gzip
 from dataclasses import replace
 
 import duckdb
@@ -7,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from glue_jobs.reading.reader import Reading, RecordFormat
+from glue_jobs.reading.record_path import parse_record_path
 from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.types import FLOAT64, INT64, STRING, list_of
 from glue_jobs.task import PartTask, convert_part
@@ -39,6 +42,51 @@ def convert_visibly(task, client):
     if result.upload is not None:
         result.upload.complete(client)
     return result
+
+
+def test_a_task_reads_by_format_and_path(lake):
+    files = [
+        lake.put("a", b'[{"x":[{"n":1},{"n":2}],"y":{"z":1}}]'),
+        lake.put("b", b'{"y":{"z":2},"x":[{"n":3}]}{"x":[{"n":4},5]}'),
+    ]
+    reading = Reading(RecordFormat.AUTO, parse_record_path("x[*]"), keeps_envelope=True)
+    result = convert_visibly(replace(task_of(lake, files), reading=reading), lake.client)
+    assert (result.records_read, result.records_written, result.records_rejected) == (5, 4, 1)
+    assert result.rejected_bytes == 1
+    (table,) = lake.tables()
+    assert [(row["n"], row["_envelope"]) for row in table.to_pylist()] == [
+        (1, {"y": {"z": 1}}),
+        (2, {"y": {"z": 1}}),
+        (3, {"y": {"z": 2}}),
+        (4, None),
+    ]
+    (reject,) = lake.rejects()
+    assert (reject["line_number"], reject["byte_offset"], reject["raw"]) == (1, 41, "5")
+
+
+def test_a_lost_file_weighs_as_a_file(lake):
+    whole = b"".join(b'{"n":%d}\n' % number for number in range(1000))
+    files = [
+        lake.put("lines", whole),
+        lake.put("array", b"[" + b",".join(whole.splitlines()) + b"]"),
+        lake.put("zip", b"PK\x03\x04" + whole),
+        lake.put("damaged", gzip.compress(whole, mtime=0)[:-1] + b"\1"),
+        lake.put("bad lines", gzip.compress(b"[]\n" * 500 + b"{}\n" * 500, mtime=0)),
+    ]
+    result = convert_visibly(task_of(lake, files), lake.client)
+    assert [note.uri for note in result.unreadable] == [file.uri for file in files[1:4]]
+    # Of the damaged one that is its only step; of bad lines, what they take of the packed file.
+    wanted = sum(file.size_bytes for file in files[1:4]) + files[4].size_bytes / 2
+    assert abs(result.rejected_bytes - wanted) < 30
+    assert result.records_written > 1000 + 500 + 500
+
+
+def test_a_file_of_which_nothing_is_a_record_is_named(lake):
+    files = [lake.put("a", b"a,b\n1,2\n"), lake.put("b", b'a,b\n{"n":1}\n'), lake.put("c", b"\n\n")]
+    result = convert_visibly(task_of(lake, files), lake.client)
+    assert [(note.uri, note.reason) for note in result.unreadable] == [
+        (files[0].uri, "none of its lines is a record")
+    ]
 
 
 def test_one_file_with_added_columns(lake):

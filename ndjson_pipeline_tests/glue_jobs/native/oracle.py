@@ -16,6 +16,7 @@ from glue_jobs.parsing.records import NotARecordError, dump, load_record
 from glue_jobs.parsing.rows import rows_of
 from glue_jobs.schema.paths import ITEMS, VALUES, member_path
 from glue_jobs.schema.split import Split, split_record
+from glue_jobs.schema.table_values import says_nothing
 from glue_jobs.schema.types import ColumnType, Kind, struct_of
 
 BLANKS = b" \t\r"
@@ -75,10 +76,10 @@ def open_paths(one: ColumnType, settled: ColumnType | None, path: str = "") -> I
 
 
 def strangers(value: Any, column: ColumnType, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield path of the object and name of all members that are not null and have no column."""
+    """Yield path of the object and name of all members that say something and have no column."""
     if column.kind is Kind.STRUCT and isinstance(value, dict):
         for name, item in value.items():
-            if item is None:
+            if says_nothing(item):
                 continue
             member = column.by_name.get(name)
             if member is None:

@@ -43,7 +43,7 @@ def failing(pieces):
 @pytest.mark.parametrize("packer", PACKERS)
 @settings(deadline=None, max_examples=30)
 @given(
-    st.lists(st.binary(max_size=40).map(lambda data: b"{" + data), min_size=1, max_size=4),
+    st.lists(st.binary(max_size=40).map(lambda data: b'{"' + data), min_size=1, max_size=4),
     st.integers(0, 10**6),
 )
 def test_packed_once_or_in_parts_and_cut_anywhere_it_is_the_same(packer, parts, seed):
