@@ -176,7 +176,6 @@ class _Conversion:
         self._outgrown = False
         self._lines = 0
         self._input_bytes = 0
-        self._rejected_bytes = 0
         self._missing: list[FileNote] = []
         self._unreadable: list[FileNote] = []
         self._seconds = dict.fromkeys(("read", "parse", "encode"), 0.0)
@@ -225,7 +224,6 @@ class _Conversion:
             records_read=self._lines,
             records_written=written,
             records_rejected=self._rejects.count,
-            rejected_bytes=self._rejected_bytes,
             records_rescued=self.rescued,
             rescued_columns=most_frequent(self._tallies.counts, _PLACES_TOLD),
             rescued_names=None if self._rescued_names is None else frozenset(self._rescued_names),
@@ -243,7 +241,7 @@ class _Conversion:
         for segment in LineCutter().segments(self._timed(file.pieces())):
             if isinstance(segment, Rejected):
                 self._lines += 1
-                self._reject(segment, file.file.uri)
+                self._rejects.write(segment, file.file.uri)
                 if segment.ends_file:
                     self._unreadable.append(FileNote(file.file.uri, segment.reason))
                 continue
@@ -265,7 +263,7 @@ class _Conversion:
     def _keep(self, parsed: Parsed, uri: str, position: int) -> None:
         self._lines += parsed.lines
         for rejected in parsed.rejected:
-            self._reject(rejected, uri)
+            self._rejects.write(rejected, uri)
         self._follow_columns()
         if parsed.rescued is not None:
             self._note_rescued(parsed)
@@ -275,10 +273,6 @@ class _Conversion:
         elif parsed.table.num_rows:
             self._waiting.append((parsed.table, parsed.rescued, position))
             self._waiting_bytes += parsed.table.nbytes
-
-    def _reject(self, rejected: Rejected, uri: str) -> None:
-        self._rejects.write(rejected, uri)
-        self._rejected_bytes += rejected.raw_length or len(rejected.raw)
 
     def _note_rescued(self, parsed: Parsed) -> None:
         self.rescued += parsed.records_rescued

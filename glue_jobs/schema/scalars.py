@@ -113,10 +113,8 @@ def _is_rounded(value: float, number: Digits) -> bool:
     """Return whether a number is at most half a unit of its last digit away from a double."""
     above, below = value.as_integer_ratio()
     digits = int(number.digits or "0")
-    if number.exponent >= 0:
-        unit = 10**number.exponent * below
-    else:
-        unit, above = below, above * 10**-number.exponent
+    power: int = 10 ** abs(number.exponent)
+    unit, above = (power * below, above) if number.exponent >= 0 else (below, above * power)
     return 2 * abs(digits * unit - above) <= unit
 
 
