@@ -165,7 +165,9 @@ def _place_news(more: Observed, total: Observed, column: ColumnType, path: str, 
         if column.kind is Kind.LIST:
             inner, all_inner, path = more.items, total.items, path + ITEMS
         else:
-            inner, all_inner, path = more.merged_values(), total.merged_values(), path + VALUES
+            # Adding up all values of all names each time would take longer than judging the records.
+            inner = all_inner = more.merged_values()
+            path += VALUES
         if inner is None or all_inner is None:
             return News.NONE
         return _place_news(inner, all_inner, column.item, path, outcome)

@@ -112,12 +112,10 @@ def double_problem(number: Whole | Fraction) -> Reason | None:
 def _is_rounded(value: float, number: Digits) -> bool:
     """Return whether a number is at most half a unit of its last digit away from a double."""
     above, below = value.as_integer_ratio()
-    digits, unit = int(number.digits or "0"), 1
-    if number.exponent >= 0:
-        unit = 10**number.exponent * below
-    else:
-        unit, above = below, above * 10**-number.exponent
-    return bool(2 * abs(digits * unit - above) <= unit)
+    digits = int(number.digits or "0")
+    power: int = 10 ** abs(number.exponent)
+    unit, above = (power * below, above) if number.exponent >= 0 else (below, above * power)
+    return 2 * abs(digits * unit - above) <= unit
 
 
 def decimal_problem(number: Whole | Fraction, precision: int, scale: int) -> Reason | None:
