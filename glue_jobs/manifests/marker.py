@@ -160,7 +160,7 @@ class CommitMarker:
             found, etag = self._read()
             if found is not None and found.token == self._own.token:
                 # The put happened, and its answer was lost.
-                self._etag = etag
+                self._own, self._etag = found, etag
                 return
             if found is not None and not self._may_take(found):
                 raise CommitHeldError(
@@ -196,7 +196,7 @@ class CommitMarker:
             if found is None:
                 raise CommitHeldError(f"its marker {self.uri} was removed meanwhile; convert it again")
             if found.token == self._own.token:
-                self._etag = etag
+                self._own, self._etag = found, etag
                 return
             if found.keys != self._own.keys:
                 self._lost_to = found

@@ -219,7 +219,7 @@ def parse_glue_report(uri: object, document: Mapping[str, Any]) -> GlueReport:
             execution_seconds=_size(summary["execution_time_seconds"]),
             schema=None if document["schema"] is None else _parse_schema(document["schema"]),
             job_run_id=None if job_run_id is None else _text(job_run_id),
-            rescued_columns=tuple(_parse_rescued(document.get("rescued_columns", []))),
+            rescued_columns=tuple(_parse_rescued(document["rescued_columns"])),
             # Absent from reports of runs that an earlier version of the job began.
             catalog=None if document.get("catalog") is None else _parse_catalog(document["catalog"]),
         )
@@ -275,7 +275,7 @@ def _parse_rescued(entries: object) -> Iterator[RescuedColumn]:
 
 
 def _parse_schema(entry: Mapping[str, Any]) -> SchemaOutcome:
-    is_full = entry.get("is_full", False)
+    is_full = entry["is_full"]
     if not isinstance(is_full, bool):
         raise TypeError(f"is_full must be true or false, got {type(is_full).__name__}")
     return SchemaOutcome(
@@ -283,7 +283,7 @@ def _parse_schema(entry: Mapping[str, Any]) -> SchemaOutcome:
         version=_count(entry["version"]),
         new_columns=tuple(printable(_text(column)) for column in _list(entry["new_columns"])),
         is_full=is_full,
-        generation=_count(entry.get("generation", 0)),
+        generation=_count(entry["generation"]),
     )
 
 

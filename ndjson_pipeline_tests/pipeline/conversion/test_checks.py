@@ -5,6 +5,7 @@ from dataclasses import replace
 import dagster as dg
 import pytest
 
+from glue_jobs.schema.reasons import Reason
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.conversion.checks import (
     all_manifests_completed,
@@ -149,6 +150,13 @@ def test_places_that_the_report_does_not_name_count_together() -> None:
 @pytest.mark.parametrize("reports", [[], [report(1, 1, 0)], [rescuing(("a", "other kind", 5), processed=0)]])
 def test_shares_of_nothing_are_none(reports: list[GlueReport]) -> None:
     assert rescued_share(reports).metadata["highest_share"].value == 0.0
+
+
+def test_there_is_advice_against_each_reason() -> None:
+    for reason in Reason:
+        told = rescued_share([rescuing(("a", str(reason), 1_000))]).metadata["what_to_do"].value
+        assert told.startswith(f"{reason}: ")
+        assert "look into _rescued" not in told
 
 
 def test_a_full_schema_is_a_warning_that_names_the_setting() -> None:
