@@ -34,6 +34,10 @@ _ARRAY_BYTES: Final = 80
 MANY: Final = "*"
 
 
+# Lines that are no records, told by one call.
+MOST_REFUSED: Final = 1_024
+
+
 class Why(enum.IntEnum):
     """Why a line was left to Python."""
 
@@ -151,6 +155,8 @@ class NativeBuilder:
             raise MemoryError("no memory for the native parser's columns")
         self._fed = FedRecord()
         self._fed_address = ctypes.addressof(self._fed)
+        self._refused = (ctypes.c_int64 * (3 * MOST_REFUSED))()
+        self._refused_address = ctypes.addressof(self._refused)
         # Where the last call ended, so that lines need not be counted again.
         self._counted: tuple[bytes, int, int] | None = None
 
@@ -164,26 +170,35 @@ class NativeBuilder:
         """How many bytes of Arrow they take; memory that is only kept ready does not count."""
         return int(self._functions.ndjson_size(self._builder))
 
-    def feed(self, data: bytes, start: int = 0) -> Fed:
+    def feed(self, data: bytes, start: int = 0, refused: list[tuple[int, int, int]] | None = None) -> Fed:
         """Take lines up to the end, or behind the first one that it can't judge.
 
         Args:
             data: whole lines; the last one may lack its newline.
             start: where to begin in it; the beginning of a line.
+            refused: takes the lines that are no records, up to a number, each as its start and end in the
+                data and its line number there; such lines do not end the call then.
 
         Raises:
             MemoryError: there is no memory; the builder is of no use any more.
             NativeParserError: the rows take 2 GB in a column; they ought to be taken before.
         """
         fed = self._fed
-        self._check(self._functions.ndjson_feed(self._builder, data, len(data), start, self._fed_address))
+        most = 0 if refused is None else MOST_REFUSED
+        status = self._functions.ndjson_feed(
+            self._builder, data, len(data), start, self._fed_address, self._refused_address, most
+        )
+        self._check(status)
         left = None
-        if fed.why:
+        if fed.why or fed.refused:
             first = self._line_at(data, start)
-            ends_with_newline = fed.next > fed.left_end
+            if refused is not None and fed.refused:
+                found = self._refused[: 3 * fed.refused]
+                refused += zip(found[::3], found[1::3], (first + line for line in found[2::3]), strict=True)
             line = first + fed.newlines
-            left = Left(fed.left_start, fed.left_end, Why(fed.why), line)
-            self._counted = (data, fed.next, line + ends_with_newline)
+            if fed.why:
+                left = Left(fed.left_start, fed.left_end, Why(fed.why), line)
+            self._counted = (data, fed.next, line + (fed.next > fed.left_end if fed.why else 0))
         else:
             self._counted = None
         return Fed(fed.lines, fed.rows, fed.blank, fed.next, left)

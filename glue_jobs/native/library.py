@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-VERSION: Final = 1
+VERSION: Final = 2
 SWITCH: Final = "NDJSON_NATIVE"
 _OFF: Final = "0"
 _PACKAGE: Final = "glue_jobs.native"
@@ -32,7 +32,9 @@ class FedRecord(ctypes.Structure):
 
     _fields_ = [
         (name, ctypes.c_int64)
-        for name in ("lines", "rows", "blank", "next", "newlines", "left_start", "left_end", "why")
+        for name in (
+            *("lines", "rows", "blank", "next", "newlines", "left_start", "left_end", "why", "refused"),
+        )
     ]
 
 
@@ -160,7 +162,7 @@ def _declare(functions: ctypes.CDLL) -> None:
     text = ctypes.c_char_p
     declared = {
         "ndjson_open": (builder, [text]),
-        "ndjson_feed": (ctypes.c_int32, [builder, text, size, size, address]),
+        "ndjson_feed": (ctypes.c_int32, [builder, text, size, size, address, address, size]),
         "ndjson_add": (ctypes.c_int32, [builder, text, size, text, size]),
         "ndjson_rows": (size, [builder]),
         "ndjson_size": (size, [builder]),

@@ -92,26 +92,38 @@ class NativeRowReader:
         start, lines = 0, 0
         rejected: list[Rejected] = []
         while start < len(data):
-            fed = self._opened().feed(data, start)
+            refused: list[tuple[int, int, int]] = []
+            fed = self._opened().feed(data, start, refused)
+            for begin, end, line in refused:
+                record = self._record(segment, begin, end, line, rejected)
+                if record is not None:
+                    # By the rules it is one after all; it comes behind those that followed it.
+                    logger.warning("the native parser refused a line that is a record")
+                    self._add(record)
             lines += fed.lines
             start = fed.next
-            if fed.left is None:
-                break
-            raw = data[fed.left.start : fed.left.end]
-            try:
-                record = load_record(raw.strip(BLANKS))
-            except NotARecordError as error:
-                place = segment.place(fed.left.line, fed.left.start)
-                rejected.append(Rejected(*place, str(error), raw))
-                continue
-            if self._columns_follow(data, fed.left):
-                # Under the columns of now the line may be taken as others are.
-                start, lines = fed.left.start, lines - 1
-            else:
-                self._add(record)
+            left = fed.left
+            if left is not None:
+                record = self._record(segment, left.start, left.end, left.line, rejected)
+                if record is not None and self._columns_follow(data, left):
+                    # Under the columns of now the line may be taken as others are.
+                    start, lines = left.start, lines - 1
+                elif record is not None:
+                    self._add(record)
         self._learn()
         self._note_source()
         return SegmentCount(lines, tuple(rejected))
+
+    def _record(
+        self, segment: Segment, start: int, end: int, line: int, rejected: list[Rejected]
+    ) -> dict[str, Any] | None:
+        """Return a line as a record; None where it is none, which the rejected are given then."""
+        raw = segment.data[start:end]
+        try:
+            return load_record(raw.strip(BLANKS))
+        except NotARecordError as error:
+            rejected.append(Rejected(*segment.place(line, start), str(error), raw))
+            return None
 
     def take(self) -> list[Rows]:
         """Return the rows that wait, in order."""

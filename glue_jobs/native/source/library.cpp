@@ -30,8 +30,16 @@ struct Builder {
 };
 
 struct Fed {
-  int64_t lines, rows, blank, next, newlines, left_start, left_end, why;
+  int64_t lines, rows, blank, next, newlines, left_start, left_end, why, refused;
 };
+
+// A line that is no record: where it lies in the data, and its number from where the call began.
+struct Refused {
+  int64_t start, end, line;
+};
+
+// What no rule could make a record of.
+inline bool is_refusal(Why why) { return why == SYNTAX || why == UTF8 || why == DUPLICATE; }
 
 struct Taken {
   const Tally *tallies;
@@ -196,7 +204,7 @@ const char *with_room(Builder *b, const char *data, int64_t size) {
   return reinterpret_cast<const char *>(to);
 }
 
-Status feed(Builder *b, const char *data, int64_t size, int64_t start, Fed *out) {
+Status feed(Builder *b, const char *data, int64_t size, int64_t start, Fed *out, Refused *refused, int64_t most) {
   *out = Fed{};
   const int64_t before = b->root->length;
   const char *base = data, *p = data + start, *end = data + size;
@@ -236,6 +244,15 @@ Status feed(Builder *b, const char *data, int64_t size, int64_t start, Fed *out)
       if (why == FULL) return NO_ROOM;
       const char *const stop = b->parser.line_end(begin);
       out->lines++;
+      if (is_refusal(why) && out->refused < most) {
+        refused[out->refused++] = Refused{offset + (begin - base), offset + (stop - base), out->newlines};
+        p = stop;
+        if (p < end) {
+          p++;
+          out->newlines++;
+        }
+        continue;
+      }
       out->why = why;
       out->left_start = offset + (begin - base);
       out->left_end = offset + (stop - base);
@@ -306,7 +323,7 @@ template <class Work> Status guarded(Builder *b, Work work) {
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
-EXPORTED int32_t ndjson_version() { return 1; }
+EXPORTED int32_t ndjson_version() { return 2; }
 
 // The columns' description lies in memory of the caller; null where memory is refused.
 EXPORTED Builder *ndjson_open(const uint8_t *described) {
@@ -321,8 +338,10 @@ EXPORTED Builder *ndjson_open(const uint8_t *described) {
   return nullptr;
 }
 
-EXPORTED int32_t ndjson_feed(Builder *b, const char *data, int64_t size, int64_t start, Fed *out) {
-  return guarded(b, [&] { return feed(b, data, size, start, out); });
+// Up to `most` lines that are no records are told in `refused`, and do not end the call.
+EXPORTED int32_t ndjson_feed(Builder *b, const char *data, int64_t size, int64_t start, Fed *out, Refused *refused,
+                             int64_t most) {
+  return guarded(b, [&] { return feed(b, data, size, start, out, refused, most); });
 }
 
 EXPORTED int32_t ndjson_add(Builder *b, const char *kept, int64_t size, const char *rest, int64_t rest_size) {

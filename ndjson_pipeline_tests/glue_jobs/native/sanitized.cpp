@@ -92,12 +92,14 @@ Status takes(Builder *b) {
   return sum == 1 ? MISFIT : DONE;
 }
 
+Refused refused[2];
+
 // Gives all lines of a block; those that are left are skipped.
 Status gives(Builder *b, Bytes block, int64_t &lines) {
   int64_t at = 0;
   for (;;) {
     Fed fed;
-    const int32_t status = ndjson_feed(b, block.p, block.size, at, &fed);
+    const int32_t status = ndjson_feed(b, block.p, block.size, at, &fed, refused, at % 2 ? 2 : 0);
     if (status != DONE) return static_cast<Status>(status);
     if (fed.next < at || fed.next > block.size || fed.lines < fed.rows) abort();
     lines += fed.lines;
@@ -124,7 +126,7 @@ int64_t refuse_each(Corpus corpus, Bytes block) {
       status = gives(b, block, lines);
       if (status == DONE) status = takes(b);
       Fed fed;
-      if (status == REFUSED && ndjson_feed(b, "{}", 2, 0, &fed) != BROKEN) abort();
+      if (status == REFUSED && ndjson_feed(b, "{}", 2, 0, &fed, nullptr, 0) != BROKEN) abort();
       ndjson_close(b);
     }
     ndjson_grant(-1);

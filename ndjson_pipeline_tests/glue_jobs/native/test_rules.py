@@ -200,7 +200,8 @@ def test_leaves_what_may_find_another_place_later(native: Library) -> None:
             assert fed.left is not None and fed.left.why is why, line
             assert builder.rows == 0
         compare(line, setting, native)
-    taken = b'{"w":null}\n{"w":[]}\n{"w":{"x":[null,{}]},"v":2}\n{"o":{"x":"odd","never":1},"no":2}\n{"o":5,"v":1}'
+    taken = b'{"w":null}\n{"w":[]}\n{"w":{"x":[null,{}]},"v":2}\n'
+    taken += b'{"o":{"x":"odd","never":1},"no":2}\n{"o":5,"v":1}'
     with setting.open(native) as builder:
         assert builder.feed(taken).left is None
         assert builder.take().tallies == {
@@ -324,3 +325,24 @@ def test_rows_without_columns_are_rows(native: Library) -> None:
         builder.feed(b"{}\n{}\n{}")
         taken = builder.take()
     assert (taken.table.num_rows, taken.table.num_columns) == (3, 0)
+
+
+def test_lines_that_are_no_records_are_told_many_at_once(native: Library) -> None:
+    setting = Setting({"a": INT64}, {"a": INT64})
+    lines = [
+        b'{"a":%d}' % n if n % 3 else (b"", b"bad", b'{"a":1,"a":2}', b'{"b":"\xff"}')[n % 4]
+        for n in range(5000)
+    ]
+    data = b"\n".join(lines)
+    found: list[tuple[int, int, int]] = []
+    rows, at = 0, 0
+    with setting.open(native) as builder:
+        while at < len(data):
+            fed = builder.feed(data, at, found)
+            rows, at = rows + fed.rows, fed.next
+            if fed.left is not None:
+                found.append((fed.left.start, fed.left.end, fed.left.line))
+        assert builder.take().table["a"].to_pylist() == [n for n in range(5000) if n % 3]
+    expected = [n for n in range(0, 5000, 3) if lines[n]]
+    assert [line for _, _, line in found] == expected
+    assert [data[start:end] for start, end, _ in found] == [lines[n] for n in expected]

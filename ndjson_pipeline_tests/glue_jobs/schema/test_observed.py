@@ -297,12 +297,12 @@ def test_a_table_teaches_what_its_records_would():
     kept = [split_record(load_record(json.dumps(record).encode()), types).kept for record in records]
     table = rows_of(kept, types)
     seen = Observed()
-    seen.add_table(table, types, {})
+    seen.add_table(table, types, {}, Room())
     assert settle_columns({}, seen).types == types
     assert seen.objects == 101
     assert (seen.names["i"].numbers, seen.names["i"].has_large) == (101, True)
     assert seen.names["m"].merged_values().numbers == 300
     beyond = Observed()
-    beyond.add_table(table, types, {**types, "s": struct_of({"x": INT64})})
+    beyond.add_table(table, types, {**types, "s": struct_of({"x": INT64})}, Room())
     assert list(beyond.names) == ["s"]
     assert list(beyond.names["s"].names) == ["y"]
