@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from glue_jobs.errors import RecordPathError
@@ -19,14 +20,13 @@ _EXPECTED: Final = (
 )
 
 
-class Each:
-    """The step to each item of an array; there is one such object, `EACH`."""
+class Each(Enum):
+    """The step to each item of an array; an enumeration, since a task's copy of it must be the same one."""
 
-    def __repr__(self) -> str:
-        return "EACH"
+    EACH = "[*]"
 
 
-EACH: Final = Each()
+EACH: Final = Each.EACH
 
 
 @dataclass(frozen=True)

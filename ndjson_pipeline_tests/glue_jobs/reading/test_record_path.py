@@ -1,7 +1,9 @@
 """The path from an envelope to its records."""
 
+import pickle
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue_jobs.errors import RecordPathError
@@ -53,6 +55,12 @@ def test_what_is_none_says_what_was_expected(text):
         parse_record_path(text)
 
 
+def test_a_path_is_the_same_in_another_process():
+    path = parse_record_path("a[*].b")
+    assert pickle.loads(pickle.dumps(path)).steps[1] is EACH
+
+
+@settings(deadline=None)
 @given(st.lists(st.just(EACH) | st.text(), max_size=8))
 def test_what_is_written_is_read_again(steps):
     path = RecordPath("", tuple(steps))
