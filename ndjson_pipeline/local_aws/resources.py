@@ -32,8 +32,11 @@ if TYPE_CHECKING:
         AttributeDefinitionTypeDef,
         GlobalSecondaryIndexTypeDef,
         ProvisionedThroughputTypeDef,
+        TableDescriptionTypeDef,
     )
+    from mypy_boto3_glue.type_defs import JobUpdateTypeDef
     from mypy_boto3_s3.literals import BucketLocationConstraintType
+    from mypy_boto3_s3.type_defs import QueueConfigurationOutputTypeDef
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 LAMBDA_TIMEOUT_SECONDS = 60
@@ -208,7 +211,8 @@ def _create_table(
 ) -> None:
     dynamodb = clients.dynamodb
     try:
-        dynamodb.describe_table(TableName=table)
+        present = dynamodb.describe_table(TableName=table)["Table"]
+        _add_indexes(clients, present, attributes, indexes)
     except dynamodb.exceptions.ResourceNotFoundException:
         # DynamoDB refuses an empty list of indexes.
         optional = {"GlobalSecondaryIndexes": indexes} if indexes else {}
@@ -229,6 +233,23 @@ def _create_table(
         dynamodb.update_time_to_live(
             TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
         )
+
+
+def _add_indexes(
+    clients: AwsClients,
+    present: "TableDescriptionTypeDef",
+    attributes: "list[AttributeDefinitionTypeDef]",
+    indexes: "list[GlobalSecondaryIndexTypeDef]",
+) -> None:
+    """Add what a table lacks that a former version made; the service takes one index a call."""
+    names = {index["IndexName"] for index in present.get("GlobalSecondaryIndexes", [])}
+    for index in indexes:
+        if index["IndexName"] not in names:
+            clients.dynamodb.update_table(
+                TableName=present["TableName"],
+                AttributeDefinitions=attributes,
+                GlobalSecondaryIndexUpdates=[{"Create": index}],
+            )
 
 
 def _throughput() -> "ProvisionedThroughputTypeDef":
@@ -290,7 +311,10 @@ def _queue_policy(names: Names, queue_arn: str) -> dict[str, object]:
 
 def _notify_queue_of_input(clients: AwsClients, names: Names, queue_arn: str, input_prefix: str) -> None:
     present = clients.s3.get_bucket_notification_configuration(Bucket=names.input_bucket)
-    if any(each["QueueArn"] == queue_arn for each in present.get("QueueConfigurations", [])):
+    if any(
+        each["QueueArn"] == queue_arn and _prefix_of(each) == input_prefix
+        for each in present.get("QueueConfigurations", [])
+    ):
         # Setting it again would send another s3:TestEvent.
         return
     clients.s3.put_bucket_notification_configuration(
@@ -309,6 +333,11 @@ def _notify_queue_of_input(clients: AwsClients, names: Names, queue_arn: str, in
     )
 
 
+def _prefix_of(configuration: "QueueConfigurationOutputTypeDef") -> str:
+    rules = configuration.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    return next((rule["Value"] for rule in rules if rule["Name"].lower() == "prefix"), "")
+
+
 def _create_log_group(clients: AwsClients, group: str) -> None:
     try:
         clients.logs.create_log_group(logGroupName=group)
@@ -320,21 +349,15 @@ def _create_log_group(clients: AwsClients, group: str) -> None:
 def _create_glue_job(
     clients: AwsClients, names: Names, settings: ResourceSettings, input_prefix: str, package: GluePackage
 ) -> None:
-    try:
-        clients.glue.get_job(JobName=names.glue_job)
-        return
-    except clients.glue.exceptions.EntityNotFoundException:
-        _logger.debug("Glue job %s is new", names.glue_job)
-    clients.glue.create_job(
-        Name=names.glue_job,
-        Role=f"arn:aws:iam::{names.account}:role/{names.glue_role}",
-        Command={
+    definition: JobUpdateTypeDef = {
+        "Role": f"arn:aws:iam::{names.account}:role/{names.glue_role}",
+        "Command": {
             "Name": "glueetl",
             "ScriptLocation": package.script_location(names.scripts_bucket),
             "PythonVersion": "3",
         },
         # All but a run's own, as in a deployment.
-        NonOverridableArguments={
+        "NonOverridableArguments": {
             "--INPUT_BUCKET": names.input_bucket,
             "--INPUT_PREFIX": input_prefix,
             "--MANIFEST_BUCKET": names.manifest_bucket,
@@ -345,14 +368,22 @@ def _create_glue_job(
             "--CATALOG_TABLE": names.catalog_table,
             **package.arguments(names.scripts_bucket),
         },
-        ExecutionProperty={"MaxConcurrentRuns": settings.max_concurrent_glue_runs},
+        "ExecutionProperty": {"MaxConcurrentRuns": settings.max_concurrent_glue_runs},
         # Retries belong to the orchestrator alone.
-        MaxRetries=0,
-        Timeout=settings.glue_timeout_minutes,
-        GlueVersion="5.1",
-        WorkerType="G.1X",
-        NumberOfWorkers=2,
-    )
+        "MaxRetries": 0,
+        "Timeout": settings.glue_timeout_minutes,
+        "GlueVersion": "5.1",
+        "WorkerType": "G.1X",
+        "NumberOfWorkers": 2,
+    }
+    try:
+        present = clients.glue.get_job(JobName=names.glue_job)["Job"]
+    except clients.glue.exceptions.EntityNotFoundException:
+        clients.glue.create_job(Name=names.glue_job, **definition)
+        return
+    if any(present.get(name) != value for name, value in definition.items()):
+        # A former start left it, with that start's package and settings.
+        clients.glue.update_job(JobName=names.glue_job, JobUpdate=definition)
 
 
 def _create_catalog_table(clients: AwsClients, names: Names, partition_start_date: date) -> None:
