@@ -66,11 +66,27 @@ def dev(
             help="A feed's name; repeated, several feeds beside each other. '' is the stream without a name."
         ),
     ] = None,
+    state: Annotated[
+        Path, typer.Option(help="The folder in which all that it has stays, with the file settings.toml.")
+    ] = Path(".local"),
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew: what is kept there goes first.")
+    ] = False,
+    aws_only: Annotated[
+        bool, typer.Option("--aws-only", help="Leave Dagster to whoever runs `dagster dev` by hand.")
+    ] = False,
 ) -> None:
-    """Run the whole platform on this machine until Ctrl-C."""
+    """Run the whole platform on this machine until Ctrl-C; the next start goes on from there."""
     from ndjson_pipeline.cli.dev import run  # noqa: PLC0415 - each command loads what it needs
 
-    run(port=port, aws_port=aws_port, feeds=tuple(feed or ("",)))
+    run(
+        port=port,
+        aws_port=aws_port,
+        feeds=tuple(feed or ("",)),
+        state=state,
+        fresh=fresh,
+        aws_only=aws_only,
+    )
 
 
 @app.command()

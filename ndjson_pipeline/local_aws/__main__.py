@@ -15,6 +15,9 @@ from ndjson_pipeline.local_aws.server.server import LocalAws
 from ndjson_pipeline.local_aws.settings import LocalAwsSettings
 from ndjson_pipeline.local_aws.state.journal import Restored
 
+# Once what changes can't be kept, nothing is answered any longer.
+_SECONDS_BETWEEN_LOOKS = 0.5
+
 _logger = logging.getLogger(__name__)
 
 
@@ -57,7 +60,9 @@ def main(arguments: list[str]) -> int:
             }
             sys.stdout.write(json.dumps(ready) + "\n")
             sys.stdout.flush()
-            ending.wait()
+            while not ending.wait(_SECONDS_BETWEEN_LOOKS):
+                if aws.journal is not None and aws.journal.problem is not None:
+                    return 1
     except LocalAwsError as error:
         _logger.error("%s", error)
         return 1

@@ -2,7 +2,8 @@
 
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -60,12 +61,18 @@ class ResourceSettings:
         max_receive_count: after how many receives SQS moves a message to the dead-letter queue.
         max_concurrent_glue_runs: how many runs of the Glue job may be active at once.
         glue_timeout_minutes: after how many minutes Glue ends a run.
+        glue_worker_type: of the Glue job's workers; a laptop's runs are no larger for it.
+        glue_number_of_workers: how many the Glue job has.
+        job_arguments: of the Glue job, on top of its own, such as `--SCHEMA_MODE`.
     """
 
     visibility_timeout_seconds: int = 6 * LAMBDA_TIMEOUT_SECONDS
     max_receive_count: int = 3
     max_concurrent_glue_runs: int = PipelineSettings.max_concurrent_runs
     glue_timeout_minutes: int = int(GLUE_TIMEOUT / timedelta(minutes=1))
+    glue_worker_type: str = PipelineSettings.worker_type
+    glue_number_of_workers: int = PipelineSettings.number_of_workers
+    job_arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 def create_resources(
@@ -111,7 +118,8 @@ def create_resources(
     for file in package.files:
         clients.s3.put_object(Bucket=names.scripts_bucket, Key=file.key, Body=file.content)
     _create_glue_job(clients, names, settings, input_prefix, package)
-    _create_catalog_table(clients, names, partition_start_date)
+    output_prefix = settings.job_arguments.get("--OUTPUT_PREFIX", "")
+    _create_catalog_table(clients, names, output_prefix, partition_start_date)
     return names
 
 
@@ -366,6 +374,7 @@ def _create_glue_job(
             "--COMPRESSION_TYPE": "snappy",
             "--CATALOG_DATABASE": names.catalog_database,
             "--CATALOG_TABLE": names.catalog_table,
+            **settings.job_arguments,
             **package.arguments(names.scripts_bucket),
         },
         "ExecutionProperty": {"MaxConcurrentRuns": settings.max_concurrent_glue_runs},
@@ -373,8 +382,8 @@ def _create_glue_job(
         "MaxRetries": 0,
         "Timeout": settings.glue_timeout_minutes,
         "GlueVersion": "5.1",
-        "WorkerType": "G.1X",
-        "NumberOfWorkers": 2,
+        "WorkerType": settings.glue_worker_type,
+        "NumberOfWorkers": settings.glue_number_of_workers,
     }
     try:
         present = clients.glue.get_job(JobName=names.glue_job)["Job"]
@@ -386,13 +395,15 @@ def _create_glue_job(
         clients.glue.update_job(JobName=names.glue_job, JobUpdate=definition)
 
 
-def _create_catalog_table(clients: AwsClients, names: Names, partition_start_date: date) -> None:
+def _create_catalog_table(
+    clients: AwsClients, names: Names, output_prefix: str, partition_start_date: date
+) -> None:
     glue = clients.glue
     try:
         glue.create_database(DatabaseInput={"Name": names.catalog_database})
     except glue.exceptions.AlreadyExistsException:
         _logger.debug("database %s exists", names.catalog_database)
-    table = table_input(names.catalog_table, names.output_bucket, "", partition_start_date)
+    table = table_input(names.catalog_table, names.output_bucket, output_prefix, partition_start_date)
     try:
         glue.create_table(DatabaseName=names.catalog_database, TableInput=table)
     except glue.exceptions.AlreadyExistsException:

@@ -131,6 +131,18 @@ class LocalAwsProcess:
             function_error=answer.get("FunctionError"),
         )
 
+    def check_alive(self) -> None:
+        """Do nothing while it runs.
+
+        Raises:
+            LocalAwsError: it has ended; the message has the end of its log.
+        """
+        if self._process is not None and self._process.poll() is not None:
+            raise LocalAwsError(
+                f"the local AWS ended with status {self._process.returncode}; "
+                f"the end of {self.log_path}:\n{self._log_tail()}"
+            )
+
     def __enter__(self) -> Self:
         self.directory.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:

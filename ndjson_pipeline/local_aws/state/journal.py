@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ndjson_pipeline.local_aws.errors import StateRefusedError
 from ndjson_pipeline.local_aws.glue.runs import GlueRuns
 from ndjson_pipeline.local_aws.moto_patches.locks import DYNAMODB_LOCK, S3_LOCK, SQS_LOCK
-from ndjson_pipeline.local_aws.moto_patches.registry import MOTO_VERSION
+from ndjson_pipeline.local_aws.moto_version import MOTO_VERSION
 from ndjson_pipeline.local_aws.state.changes import ChangeLog, Changes
 from ndjson_pipeline.local_aws.state.contents import Contents
 from ndjson_pipeline.local_aws.state.dynamodb import KeptDynamoDb
@@ -118,6 +118,9 @@ class Journal:
             answer = application(environ, start_response)
             mark_request(self._log, environ)
             self.write()
+            if self._problem is not None:
+                # The answer that moto gave is of a change that the next start would not know.
+                raise StateRefusedError(f"what changes can't be kept: {self._problem}")
             return answer
 
         return kept
@@ -139,7 +142,7 @@ class Journal:
                 # From a moment that is whole nothing is lost; half of a later one would be worse.
                 self._problem = f"{type(error).__name__}: {error}"
                 _logger.error(
-                    "what changes from here on is not kept in %s: %s", self._store.folder, self._problem
+                    "what changes can't be kept in %s any longer: %s", self._store.folder, self._problem
                 )
 
     def _rows(self, changes: Changes) -> Iterator[Row]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from moto.sns import models
+from moto.sns.utils import FilterPolicyMatcher
 
 from ndjson_pipeline.local_aws.errors import StateRefusedError
 from ndjson_pipeline.local_aws.state.changes import Changes
