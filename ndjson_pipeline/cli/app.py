@@ -37,6 +37,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed generates the same records.")] = 1,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the end.")] = 600.0,
     feed: Annotated[str, typer.Option(help=_LOCAL_FEED_HELP)] = "",
+    keep: Annotated[
+        Path | None, typer.Option(help="A folder that gets the Parquet; without it, the demo's is gone.")
+    ] = None,
 ) -> None:
     """Run the whole platform once on this machine, and check every number."""
     from ndjson_pipeline.cli.demo import run  # noqa: PLC0415 - each command loads what it needs
@@ -49,6 +52,7 @@ def demo(
         seed=seed,
         timeout=timeout,
         feed=feed,
+        keep=keep,
     )
 
 
@@ -87,6 +91,31 @@ def dev(
         fresh=fresh,
         aws_only=aws_only,
     )
+
+
+@app.command()
+def fetch(
+    date: Annotated[str, typer.Option(help="A UTC date as YYYY-MM-DD, today or yesterday.")],
+    to: Annotated[
+        Path | None, typer.Option(help="The folder that gets the Parquet; without it, merged-parquet-DATE.")
+    ] = None,
+    feed: Annotated[str | None, typer.Option(help=_FEED_HELP)] = None,
+) -> None:
+    """Copy the rows of a date into a folder, as Parquet, with a query that reads them."""
+    from ndjson_pipeline.cli.fetch import run  # noqa: PLC0415 - each command loads what it needs
+
+    run(date, to, feed)
+
+
+@app.command()
+def alerts(
+    state: Annotated[Path, typer.Option(help="The folder of the platform.")] = Path(".local"),
+    last: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
+) -> None:
+    """Print the last alerts of the platform on this machine, each with its next step."""
+    from ndjson_pipeline.cli.alerts import run  # noqa: PLC0415 - each command loads what it needs
+
+    run(state, last)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """The command `dev`."""
 
+import json
 import os
 import shlex
 import signal
@@ -21,7 +22,7 @@ from ndjson_pipeline.laptop.dagster_process import dev_command
 from ndjson_pipeline.laptop.folder import DEFAULT as DEFAULT_FOLDER
 from ndjson_pipeline.laptop.folder import LaptopFolder
 from ndjson_pipeline.laptop.platform import LocalPlatform
-from ndjson_pipeline.laptop.settings import FILE, LaptopSettings, read_settings
+from ndjson_pipeline.laptop.settings import FILE, SETTINGS, SOURCED_VARIABLE, LaptopSettings, read_settings
 from ndjson_pipeline.laptop.workspace import check_feeds, definitions_of
 
 _SECONDS_TO_UI = 90.0
@@ -152,6 +153,7 @@ def _print_start(
     console: Console, platform: LocalPlatform, settings: LaptopSettings, address: str | None
 ) -> None:
     command = Path(sys.executable).with_name("ndjson-pipeline")
+    files = settings.batch_files
     shell = _write_environment(platform, with_dagster_home=address is None)
     if address is not None:
         _print(console, f"Dagster UI      {address}")
@@ -174,14 +176,16 @@ def _print_start(
             "size check      off on a laptop, until expected_file_size_mb is set, such as to 3.5",
         )
     _print(console, f"credentials     made for this start; for a shell: source {shell}")
-    _print(console, "Try next, in another terminal; ten files of today make a batch:")
+    _print(console, f"Try next, in another terminal; a batch is {files} files of today:")
     exports = " ".join(
         f"{name}={platform.environment[name]}"
         for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
     )
     for feed in platform.feeds:
         which = f" --feed {feed}" if feed else ""
-        _print(console, f"  {exports} {command} generate --files 10 --size-mb 0.1{which}")
+        _print(
+            console, f"  {exports} {command} generate --files {files} --size-mb {settings.usual_mb:g}{which}"
+        )
     _print(console, f"The rows, once they are there: source {shell} && {command} fetch --date today")
 
 
@@ -210,8 +214,10 @@ def _print(console: Console, line: str) -> None:
 
 
 def _shell_variables(platform: LocalPlatform, *, with_dagster_home: bool) -> dict[str, str]:
+    variables = platform.environment
+    sourced = {setting.variable: text for setting in SETTINGS if (text := variables.get(setting.variable))}
     home = {"DAGSTER_HOME": str(platform.dagster_home)} if with_dagster_home else {}
-    return {**platform.environment, **home}
+    return {**variables, **home, SOURCED_VARIABLE: json.dumps(sourced)}
 
 
 def _write_environment(platform: LocalPlatform, *, with_dagster_home: bool) -> Path:

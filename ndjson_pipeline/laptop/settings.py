@@ -5,6 +5,7 @@ the environment bears the same name in capitals, and wins. Functions, Glue job a
 Dagster get the same values.
 """
 
+import json
 import re
 import stat
 import tomllib
@@ -21,7 +22,12 @@ from ndjson_pipeline.errors import PipelineError, SettingsError
 from ndjson_pipeline.local_aws import LocalAwsSettings, ResourceSettings
 
 FILE = "settings.toml"
+# What of a shell's variables is from `environment.sh`, as JSON.
+SOURCED_VARIABLE = "NDJSON_SOURCED"
 SIZE_CHECK = "expected_file_size_mb"
+# The functions' default, and a size that a laptop is quick with.
+_FILES_PER_MANIFEST = 10
+_USUAL_MB = 0.1
 _CODECS = ("snappy", "zstd", "gzip", "none")
 _WORKERS = ("G.1X", "G.2X", "G.4X", "G.8X", "G.12X", "G.16X", "R.1X", "R.2X", "R.4X", "R.8X")
 _FOLDERS = re.compile(r"([A-Za-z0-9_.=-]+(/[A-Za-z0-9_.=-]+)*)?")
@@ -214,6 +220,16 @@ class LaptopSettings:
         return SIZE_CHECK in self.chosen and float(self.chosen[SIZE_CHECK].text) > 0
 
     @property
+    def batch_files(self) -> int:
+        """How many files of today make a batch."""
+        return self._whole("max_files_per_manifest", _FILES_PER_MANIFEST)
+
+    @property
+    def usual_mb(self) -> float:
+        """A size of test input that is taken, in MB."""
+        return float(self.chosen[SIZE_CHECK].text) if self.checks_sizes else _USUAL_MB
+
+    @property
     def places(self) -> int:
         """How many runs convert at once."""
         return PipelineSettings.from_environment(self.dagster_variables()).max_concurrent_runs
@@ -277,8 +293,10 @@ def read_settings(folder: Path, environment: Mapping[str, str]) -> LaptopSetting
     chosen = {
         name: Chosen(_BY_NAME[name], text, path.name) for name, text in found.items() if name in _BY_NAME
     }
+    sourced = _sourced(environment)
     for setting in SETTINGS:
-        if text := environment.get(setting.variable, "").strip():
+        text = environment.get(setting.variable, "").strip()
+        if text and sourced.get(setting.variable) != text:
             chosen[setting.name] = Chosen(setting, text, f"{setting.variable} of the environment")
     problems += [problem for each in chosen.values() if (problem := _problem(each, path))]
     if not problems:
@@ -286,6 +304,15 @@ def read_settings(folder: Path, environment: Mapping[str, str]) -> LaptopSetting
     if problems:
         raise LaptopSettingsError("The laptop's settings need mending: " + "; ".join(problems) + ".")
     return LaptopSettings(chosen)
+
+
+def _sourced(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what a shell has from the file that a former start wrote for it: nobody chose that."""
+    try:
+        found = json.loads(environment.get(SOURCED_VARIABLE, "{}"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _of_file(path: Path) -> tuple[dict[str, str], list[str]]:

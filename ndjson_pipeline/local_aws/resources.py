@@ -382,7 +382,7 @@ def _create_glue_job(
         "MaxRetries": 0,
         "Timeout": settings.glue_timeout_minutes,
         "GlueVersion": "5.1",
-        "WorkerType": settings.glue_worker_type,
+        "WorkerType": settings.glue_worker_type,  # type: ignore[typeddict-item]
         "NumberOfWorkers": settings.glue_number_of_workers,
     }
     try:
