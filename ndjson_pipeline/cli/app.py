@@ -79,6 +79,9 @@ def dev(
     aws_only: Annotated[
         bool, typer.Option("--aws-only", help="Leave Dagster to whoever runs `dagster dev` by hand.")
     ] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting, such as RECORD_FORMAT=auto; repeated, more.")
+    ] = None,
 ) -> None:
     """Run the whole platform on this machine until Ctrl-C; the next start goes on from there."""
     from ndjson_pipeline.cli.dev import run  # noqa: PLC0415 - each command loads what it needs
@@ -90,6 +93,7 @@ def dev(
         state=state,
         fresh=fresh,
         aws_only=aws_only,
+        given=tuple(settings or ()),
     )
 
 

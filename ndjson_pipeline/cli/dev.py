@@ -47,6 +47,7 @@ def run(
     state: Path = DEFAULT_FOLDER,
     fresh: bool = False,
     aws_only: bool = False,
+    given: Sequence[str] = (),
 ) -> None:
     """Run the platform until SIGINT or SIGTERM, then end everything it started; what it has stays.
 
@@ -57,6 +58,7 @@ def run(
         state: the folder in which everything stays; the settings file lies there, too.
         fresh: whether what is there goes first; the settings file stays.
         aws_only: whether Dagster is left to whoever runs it by hand.
+        given: settings, each as `NAME=VALUE`.
 
     Raises:
         PipelineError: it could not be started, or a part of it ended.
@@ -64,7 +66,7 @@ def run(
     console = Console()
     check_feeds(feeds)
     folder = LaptopFolder(state)
-    settings = read_settings(folder.path, os.environ)
+    settings = read_settings(folder.path, os.environ, given)
     stopped = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:

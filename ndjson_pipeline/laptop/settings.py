@@ -9,13 +9,15 @@ import json
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from glue_jobs.arguments import REQUIRED, parse_arguments
+from glue_jobs.errors import ArgumentsError
 from lambda_ingest.contract.settings import SettingsReader, SharedSettings
 from ndjson_pipeline.deployment.settings import SETTINGS_VARIABLES, PipelineSettings
 from ndjson_pipeline.errors import PipelineError, SettingsError
@@ -28,7 +30,6 @@ SIZE_CHECK = "expected_file_size_mb"
 # The functions' default, and a size that a laptop is quick with.
 _FILES_PER_MANIFEST = 10
 _USUAL_MB = 0.1
-_CODECS = ("snappy", "zstd", "gzip", "none")
 _WORKERS = ("G.1X", "G.2X", "G.4X", "G.8X", "G.12X", "G.16X", "R.1X", "R.2X", "R.4X", "R.8X")
 _FOLDERS = re.compile(r"([A-Za-z0-9_.=-]+(/[A-Za-z0-9_.=-]+)*)?")
 
@@ -70,18 +71,14 @@ def _number(reader: SettingsReader, name: str) -> object:
     return reader.number(name, 0.0)
 
 
-def _above_zero(reader: SettingsReader, name: str) -> object:
-    value = reader.number(name, 1.0)
-    if not value:
-        reader.problems.append(f"{name} must be above 0, got {reader.text(name)}")
-    return value
-
-
-def _fraction(reader: SettingsReader, name: str) -> object:
-    value = reader.number(name, 0.0)
-    if value > 1:
-        reader.problems.append(f"{name} must be from 0 to 1, got {reader.text(name)}")
-    return value
+def _job(reader: SettingsReader, name: str) -> object:
+    """Ask the Glue job itself."""
+    given = {**dict.fromkeys(REQUIRED, "snappy"), name: reader.text(name) or ""}
+    try:
+        return parse_arguments([f"--{each}={value}" for each, value in given.items()])
+    except ArgumentsError as error:
+        reader.problems.append(str(error).removeprefix("--"))
+        return None
 
 
 def _one_of(*choices: str) -> Callable[[SettingsReader, str], object]:
@@ -121,12 +118,17 @@ SETTINGS = (
     Setting("late_flush_seconds", Part.FUNCTIONS, _whole(0)),
     Setting("refusal_alert_threshold", Part.FUNCTIONS, _whole(0)),
     Setting("audit_days", Part.FUNCTIONS, _whole(0, 30)),
-    Setting("compression_type", Part.JOB, _one_of(*_CODECS)),
+    Setting("compression_type", Part.JOB, _job),
     Setting("output_prefix", Part.JOB, _folders),
-    Setting("max_rejected_fraction", Part.JOB, _fraction),
-    Setting("on_missing", Part.JOB, _one_of("fail", "skip")),
-    Setting("schema_mode", Part.JOB, _one_of("evolve", "freeze")),
-    Setting("target_file_mb", Part.JOB, _above_zero),
+    Setting("max_rejected_fraction", Part.JOB, _job),
+    Setting("on_missing", Part.JOB, _job),
+    Setting("schema_mode", Part.JOB, _job),
+    Setting("target_file_mb", Part.JOB, _job),
+    Setting("record_format", Part.JOB, _job),
+    Setting("record_path", Part.JOB, _job),
+    Setting("record_envelope", Part.JOB, _job),
+    Setting("max_object_members", Part.JOB, _job),
+    Setting("max_columns", Part.JOB, _job),
     Setting("launch_min_mb", Part.DAGSTER, _number),
     Setting("launch_max_wait_seconds", Part.DAGSTER, _number),
     Setting("glue_worker_type", Part.DAGSTER, _one_of(*_WORKERS)),
@@ -277,12 +279,13 @@ class LaptopSettings:
         return [f"{name} = {each.text}  ({each.origin})" for name, each in sorted(self.chosen.items())]
 
 
-def read_settings(folder: Path, environment: Mapping[str, str]) -> LaptopSettings:
+def read_settings(folder: Path, environment: Mapping[str, str], given: Sequence[str] = ()) -> LaptopSettings:
     """Read and check what is set.
 
     Args:
         folder: the laptop's folder, in which the file may lie.
-        environment: variables, which win.
+        environment: variables, which win over the file.
+        given: each as `NAME=VALUE`, such as `RECORD_FORMAT=auto`; they win over both.
 
     Raises:
         LaptopSettingsError: the file can't be read, a name is unknown, or a value makes no sense; all that is
@@ -298,6 +301,12 @@ def read_settings(folder: Path, environment: Mapping[str, str]) -> LaptopSetting
         text = environment.get(setting.variable, "").strip()
         if text and sourced.get(setting.variable) != text:
             chosen[setting.name] = Chosen(setting, text, f"{setting.variable} of the environment")
+    for text in given:
+        name, equals, value = text.partition("=")
+        if name.lower() not in _BY_NAME or not equals:
+            problems.append(_unknown(name, "--set") if equals else f"--set takes NAME=VALUE, got {text!r}")
+        else:
+            chosen[name.lower()] = Chosen(_BY_NAME[name.lower()], value.strip(), "--set")
     problems += [problem for each in chosen.values() if (problem := _problem(each, path))]
     if not problems:
         problems = _together(chosen)
@@ -331,7 +340,7 @@ def _of_file(path: Path) -> tuple[dict[str, str], list[str]]:
     problems: list[str] = []
     for name, value in document.items():
         if name not in _BY_NAME:
-            problems.append(_unknown(name, path))
+            problems.append(_unknown(name, str(path)))
         elif (text := _text(value)) is None:
             problems.append(f"{name} in {path} must be a text, a number or a list of texts")
         elif text:
@@ -348,12 +357,12 @@ def _text(value: Any) -> str | None:
     return str(value).strip()
 
 
-def _unknown(name: str, path: Path) -> str:
-    if name in DEPLOYMENT_ONLY:
-        return f"{name} in {path} is a setting of deployments, and does nothing on a laptop; take it out"
+def _unknown(name: str, place: str) -> str:
+    if name.lower() in DEPLOYMENT_ONLY:
+        return f"{name} in {place} is a setting of deployments, and does nothing on a laptop; take it out"
     close = get_close_matches(name.lower(), _BY_NAME, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(_BY_NAME))}"
-    return f"{name} in {path} is no setting; {hint}"
+    return f"{name} in {place} is no setting; {hint}"
 
 
 def _problem(chosen: Chosen, path: Path) -> str | None:

@@ -10,17 +10,20 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsProcess, LocalAwsSettings
+from ndjson_pipeline.local_aws.state.store import StateStore
 from ndjson_pipeline_tests.local_aws.conftest import eventually
 from ndjson_pipeline_tests.local_aws.glue_script import replace_script
 
 QUIET = LocalAwsSettings(queue_enabled=False, timer_enabled=False)
+EMPTY = LocalAwsSettings(feeds=())
+ATTRIBUTES = ["RedrivePolicy", "VisibilityTimeout"]
 
 
 @pytest.fixture
 def start(tmp_path):
     """Start a local AWS that goes on where the last one ended."""
 
-    def start(settings=QUIET):
+    def start(settings=EMPTY):
         return LocalAws(directory=tmp_path / "aws", state=tmp_path / "state", settings=settings)
 
     return start
@@ -43,7 +46,8 @@ class TestS3:
             return heads, contents, without_metadata(s3.list_objects_v2(Bucket=bucket))
 
         with start() as aws:
-            s3, bucket = aws.client("s3"), aws.names.output_bucket
+            s3, bucket = aws.client("s3"), "mine"
+            s3.create_bucket(Bucket=bucket)
             s3.put_object(
                 Bucket=bucket,
                 Key="a b/ü+%.json",
@@ -139,7 +143,8 @@ class TestS3:
 
     def test_no_file_is_left_of_what_is_gone(self, start, tmp_path):
         with start() as aws:
-            s3, bucket = aws.client("s3"), aws.names.output_bucket
+            s3, bucket = aws.client("s3"), "mine"
+            s3.create_bucket(Bucket=bucket)
             before = len(list((tmp_path / "state/contents").glob("*/*")))
             for number in range(3):
                 s3.put_object(Bucket=bucket, Key="a", Body=str(number).encode())
@@ -155,6 +160,28 @@ class TestS3:
 
 class TestDynamoDb:
     """Tables and items."""
+
+    @staticmethod
+    def create(dynamodb, table, sort_key_type="S"):
+        dynamodb.create_table(
+            TableName=table,
+            KeySchema=[
+                {"AttributeName": "date_prefix", "KeyType": "HASH"},
+                {"AttributeName": "file_key", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "date_prefix", "AttributeType": "S"},
+                {"AttributeName": "file_key", "AttributeType": sort_key_type},
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "by-key",
+                    "KeySchema": [{"AttributeName": "file_key", "KeyType": "HASH"}],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
 
     def test_items_of_every_type_come_back(self, start):
         items = [
@@ -179,7 +206,12 @@ class TestDynamoDb:
             return found, described, dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
 
         with start() as aws:
-            dynamodb, table = aws.client("dynamodb"), aws.names.tracking_table
+            dynamodb, table, other = aws.client("dynamodb"), "mine", "other"
+            self.create(dynamodb, table)
+            self.create(dynamodb, other, "B")
+            dynamodb.update_time_to_live(
+                TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
+            )
             for item in items:
                 dynamodb.put_item(TableName=table, Item=item)
             gone = {"date_prefix": {"S": "2026-01-30"}, "file_key": {"S": "gone"}}
@@ -200,29 +232,38 @@ class TestDynamoDb:
             )
             dynamodb.batch_write_item(
                 RequestItems={
-                    aws.names.metrics_table: [
-                        {"PutRequest": {"Item": {"metric_type": {"S": "a"}, "timestamp": {"N": "1.5"}}}}
-                    ]
+                    other: [{"PutRequest": {"Item": {"date_prefix": {"S": "a"}, "file_key": {"B": b"\xff"}}}}]
                 }
             )
             seen = looks(dynamodb, table)
         with start() as aws:
             dynamodb = aws.client("dynamodb")
             assert looks(dynamodb, table) == seen
-            assert dynamodb.scan(TableName=aws.names.metrics_table)["Count"] == 1
-            dynamodb.delete_table(TableName=aws.names.metrics_table)
+            assert dynamodb.scan(TableName=other)["Count"] == 1
+            assert dynamodb.scan(TableName=table, IndexName="by-key")["Count"] == 2
+            dynamodb.delete_table(TableName=other)
+            self.create(dynamodb, other, "B")
         with start() as aws:
-            assert aws.client("dynamodb").scan(TableName=aws.names.metrics_table)["Count"] == 0
+            assert aws.client("dynamodb").scan(TableName=other)["Count"] == 0
 
 
 class TestSqs:
     """Queues and messages."""
 
+    @staticmethod
+    def create(sqs):
+        sqs.create_queue(QueueName="dead")
+        redrive = {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:123456789012:dead", "maxReceiveCount": 3}
+        url = sqs.create_queue(
+            QueueName="mine",
+            Attributes={"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "360"},
+        )["QueueUrl"]
+        return url
+
     def test_messages_come_back_also_those_in_flight(self, start):
         with start() as aws:
             sqs = aws.client("sqs")
-            url = sqs.get_queue_url(QueueName=aws.names.queue)["QueueUrl"]
-            sqs.purge_queue(QueueUrl=url)
+            url = self.create(sqs)
             for body in ("deleted", "in flight", "waiting"):
                 sqs.send_message(
                     QueueUrl=url,
@@ -231,10 +272,10 @@ class TestSqs:
                 )
             received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=2)["Messages"]
             sqs.delete_message(QueueUrl=url, ReceiptHandle=received[0]["ReceiptHandle"])
-            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy", "Policy"])
+            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=ATTRIBUTES)
         with start() as aws:
             sqs = aws.client("sqs")
-            url = sqs.get_queue_url(QueueName=aws.names.queue)["QueueUrl"]
+            url = sqs.get_queue_url(QueueName="mine")["QueueUrl"]
             messages = sqs.receive_message(
                 QueueUrl=url,
                 MaxNumberOfMessages=10,
@@ -244,25 +285,24 @@ class TestSqs:
             assert [each["Body"] for each in messages] == ["in flight", "waiting"]
             assert [each["Attributes"]["ApproximateReceiveCount"] for each in messages] == ["2", "1"]
             assert messages[0]["MessageAttributes"]["kind"]["BinaryValue"] == b"\xff"
-            again = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy", "Policy"])
+            again = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=ATTRIBUTES)
             assert again["Attributes"] == attributes["Attributes"]
 
     def test_a_message_that_fails_for_good_ends_in_the_dead_letter_queue(self, start):
         with start() as aws:
             sqs = aws.client("sqs")
-            url = sqs.get_queue_url(QueueName=aws.names.queue)["QueueUrl"]
-            sqs.purge_queue(QueueUrl=url)
+            url = self.create(sqs)
             sqs.send_message(QueueUrl=url, MessageBody="poison")
         for _ in range(3):
             with start() as aws:
                 sqs = aws.client("sqs")
-                url = sqs.get_queue_url(QueueName=aws.names.queue)["QueueUrl"]
+                url = sqs.get_queue_url(QueueName="mine")["QueueUrl"]
                 assert len(sqs.receive_message(QueueUrl=url)["Messages"]) == 1
         with start() as aws:
             sqs = aws.client("sqs")
-            url = sqs.get_queue_url(QueueName=aws.names.queue)["QueueUrl"]
+            url = sqs.get_queue_url(QueueName="mine")["QueueUrl"]
             assert "Messages" not in sqs.receive_message(QueueUrl=url)
-            dead = sqs.get_queue_url(QueueName=aws.names.dead_letter_queue)["QueueUrl"]
+            dead = sqs.get_queue_url(QueueName="dead")["QueueUrl"]
             assert sqs.receive_message(QueueUrl=dead)["Messages"][0]["Body"] == "poison"
 
 
@@ -270,7 +310,7 @@ def test_a_topic_keeps_its_subscriptions(start):
     with start() as aws:
         sqs, sns = aws.client("sqs"), aws.client("sns")
         sqs.create_queue(QueueName="mine")
-        topic = sns.create_topic(Name=aws.names.alert_topic)["TopicArn"]
+        topic = sns.create_topic(Name="alerts")["TopicArn"]
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:mine")
     with start() as aws:
         sqs, sns = aws.client("sqs"), aws.client("sns")
@@ -283,7 +323,7 @@ def test_a_topic_keeps_its_subscriptions(start):
 
 
 def test_catalog_and_runs_come_back(start):
-    with start() as aws:
+    with start(QUIET) as aws:
         glue, names = aws.client("glue"), aws.names
         table = glue.get_table(DatabaseName=names.catalog_database, Name=names.catalog_table)["Table"]
         columns = [*table["StorageDescriptor"]["Columns"], {"Name": "new", "Type": "string"}]
@@ -311,7 +351,7 @@ def test_catalog_and_runs_come_back(start):
             """).encode(),
         )
         cut_off = glue.start_job_run(JobName=names.glue_job, Arguments={"--MANIFEST_PATH": "x"})["JobRunId"]
-    with start() as aws:
+    with start(QUIET) as aws:
         glue = aws.client("glue")
         found = glue.get_table(DatabaseName=names.catalog_database, Name=names.catalog_table)["Table"]
         assert found["StorageDescriptor"]["Columns"] == columns
@@ -323,7 +363,7 @@ def test_catalog_and_runs_come_back(start):
 
 
 def test_what_is_set_anew_counts_at_the_next_start(start):
-    with start():
+    with start(QUIET):
         pass
     other = LocalAwsSettings(
         queue_enabled=False, timer_enabled=False, lambda_variables={"INPUT_PREFIX": "drop/"}
@@ -335,6 +375,24 @@ def test_what_is_set_anew_counts_at_the_next_start(start):
         assert queue["Filter"]["Key"]["FilterRules"] == [{"Name": "prefix", "Value": "drop/"}]
         job = glue.get_job(JobName=aws.names.glue_job)["Job"]
         assert job["NonOverridableArguments"]["--INPUT_PREFIX"] == "drop/"
+
+
+def test_nothing_is_answered_once_it_can_not_be_kept(start, monkeypatch):
+    def fail(_store, _rows):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with start() as aws:
+        s3 = aws.client("s3")
+        s3.create_bucket(Bucket="mine")
+        with monkeypatch.context() as context:
+            context.setattr(StateStore, "write", fail)
+            with pytest.raises(ClientError, match="500"):
+                s3.put_object(Bucket="mine", Key="a", Body=b"x")
+        assert "disk is full" in aws.journal.problem
+        with pytest.raises(ClientError, match="500"):
+            s3.list_objects_v2(Bucket="mine")
+    with start() as aws:
+        assert aws.client("s3").list_objects_v2(Bucket="mine")["KeyCount"] == 0
 
 
 def test_what_was_answered_is_there_after_a_kill(tmp_path):
