@@ -78,10 +78,10 @@ def test_the_demo_succeeds_and_leaves_nothing(temporary: Path) -> None:
 
 
 @contextmanager
-def dev_command(temporary: Path) -> Iterator[tuple["subprocess.Popen[str]", list[str]]]:
+def dev_command(temporary: Path, *options: str) -> Iterator[tuple["subprocess.Popen[str]", list[str]]]:
     """Run `dev` on free ports; yields it and the lines that it prints."""
     command = subprocess.Popen(
-        [COMMAND, "dev", "--port", "0", "--aws-port", "0", "--state", str(temporary / "state")],
+        [COMMAND, "dev", "--port", "0", "--aws-port", "0", "--state", str(temporary / "state"), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -181,12 +181,13 @@ def shell(temporary: Path, *arguments: str) -> str:
 
 @pytest.mark.timeout(420)
 def test_a_platform_that_was_killed_goes_on_where_it_was(temporary: Path) -> None:
-    """A batch is in the queue, under way or half converted; its rows come out once all the same."""
+    """A batch of which nothing more than its files is there comes out as rows; Dagster comes later."""
     (temporary / "state").mkdir(mode=0o700)
     (temporary / "state/settings.toml").write_text("max_files_per_manifest = 2\n")
-    with dev_command(temporary) as (command, lines):
-        addresses_of(command, lines)
+    with dev_command(temporary, "--aws-only") as (command, lines):
+        await_true(lambda: "Ctrl-C" in "".join(lines), 90)
         assert "max_files_per_manifest = 2  (settings.toml)" in "".join(lines)
+        assert "DAGSTER_HOME" in "".join(lines)
         shell(temporary, "generate", "--files", "2", "--size-mb", "0.05")
         command.kill()
     await_true(lambda: nothing_is_left(temporary), 30)
