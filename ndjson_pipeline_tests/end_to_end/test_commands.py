@@ -179,7 +179,7 @@ def shell(temporary: Path, *arguments: str) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(600)
 def test_a_platform_that_was_killed_goes_on_where_it_was(temporary: Path) -> None:
     """A batch of which nothing more than its files is there comes out as rows; Dagster comes later."""
     (temporary / "state").mkdir(mode=0o700)
