@@ -1,6 +1,6 @@
 # make setup   the environment, .venv, from the hashes of requirements.lock; the native parser, if there is a compiler
 # make demo    the whole platform once, on this machine, every number checked
-# make dev     the same, until Ctrl-C
+# make dev     the same, until Ctrl-C; what it has stays in .local, and ARGS=--fresh begins anew
 # make test    the tests, in lanes; needs this machine alone, and a chromium for those of the UI, else skipped
 # make soak    the long explorations; their last figures are in docs/reliability.md
 # make bench   what things cost; asserts nothing
@@ -105,4 +105,4 @@ destroy: setup
 
 clean:
 	rm -f glue_jobs/native/*.so
-	rm -rf .venv .local build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -37,6 +37,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed generates the same records.")] = 1,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the end.")] = 600.0,
     feed: Annotated[str, typer.Option(help=_LOCAL_FEED_HELP)] = "",
+    keep: Annotated[
+        Path | None, typer.Option(help="A folder that gets the Parquet; without it, the demo's is gone.")
+    ] = None,
 ) -> None:
     """Run the whole platform once on this machine, and check every number."""
     from ndjson_pipeline.cli.demo import run  # noqa: PLC0415 - each command loads what it needs
@@ -49,6 +52,7 @@ def demo(
         seed=seed,
         timeout=timeout,
         feed=feed,
+        keep=keep,
     )
 
 
@@ -66,15 +70,56 @@ def dev(
             help="A feed's name; repeated, several feeds beside each other. '' is the stream without a name."
         ),
     ] = None,
+    state: Annotated[
+        Path, typer.Option(help="The folder in which all that it has stays, with the file settings.toml.")
+    ] = Path(".local"),
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew: what is kept there goes first.")
+    ] = False,
+    aws_only: Annotated[
+        bool, typer.Option("--aws-only", help="Leave Dagster to whoever runs `dagster dev` by hand.")
+    ] = False,
     settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A setting of the Glue job, such as RECORD_FORMAT=auto; repeated, more."),
+        list[str] | None, typer.Option("--set", help="A setting, such as RECORD_FORMAT=auto; repeated, more.")
     ] = None,
 ) -> None:
-    """Run the whole platform on this machine until Ctrl-C."""
+    """Run the whole platform on this machine until Ctrl-C; the next start goes on from there."""
     from ndjson_pipeline.cli.dev import run  # noqa: PLC0415 - each command loads what it needs
 
-    run(port=port, aws_port=aws_port, feeds=tuple(feed or ("",)), settings=tuple(settings or ()))
+    run(
+        port=port,
+        aws_port=aws_port,
+        feeds=tuple(feed or ("",)),
+        state=state,
+        fresh=fresh,
+        aws_only=aws_only,
+        given=tuple(settings or ()),
+    )
+
+
+@app.command()
+def fetch(
+    date: Annotated[str, typer.Option(help="A UTC date as YYYY-MM-DD, today or yesterday.")],
+    to: Annotated[
+        Path | None, typer.Option(help="The folder that gets the Parquet; without it, merged-parquet-DATE.")
+    ] = None,
+    feed: Annotated[str | None, typer.Option(help=_FEED_HELP)] = None,
+) -> None:
+    """Copy the rows of a date into a folder, as Parquet, with a query that reads them."""
+    from ndjson_pipeline.cli.fetch import run  # noqa: PLC0415 - each command loads what it needs
+
+    run(date, to, feed)
+
+
+@app.command()
+def alerts(
+    state: Annotated[Path, typer.Option(help="The folder of the platform.")] = Path(".local"),
+    last: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
+) -> None:
+    """Print the last alerts of the platform on this machine, each with its next step."""
+    from ndjson_pipeline.cli.alerts import run  # noqa: PLC0415 - each command loads what it needs
+
+    run(state, last)
 
 
 @app.command()

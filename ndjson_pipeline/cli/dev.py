@@ -1,12 +1,11 @@
 """The command `dev`."""
 
+import json
 import os
 import shlex
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -18,34 +17,56 @@ from types import FrameType
 from rich.console import Console
 
 from ndjson_pipeline.errors import PipelineError
+from ndjson_pipeline.laptop.alerts import PublishedAlerts
 from ndjson_pipeline.laptop.dagster_process import dev_command
-from ndjson_pipeline.laptop.job_arguments import settings_with
+from ndjson_pipeline.laptop.folder import DEFAULT as DEFAULT_FOLDER
+from ndjson_pipeline.laptop.folder import LaptopFolder
 from ndjson_pipeline.laptop.platform import LocalPlatform
+from ndjson_pipeline.laptop.settings import FILE, SETTINGS, SOURCED_VARIABLE, LaptopSettings, read_settings
 from ndjson_pipeline.laptop.workspace import check_feeds, definitions_of
 
 _SECONDS_TO_UI = 90.0
 _POLL_SECONDS = 0.5
+_UI_PORT = 3000
+_SHELL_FILE = "environment.sh"
+_NOT_KEPT = (
+    "uploads in parts that were not completed, log events of CloudWatch (their files stay), and what you "
+    "made in services other than S3, SQS, SNS, DynamoDB and Glue"
+)
 
 
 class PortTakenError(PipelineError):
     """Another process listens on a port that was asked for."""
 
 
-def run(*, port: int, aws_port: int, feeds: Sequence[str] = ("",), settings: Sequence[str] = ()) -> None:
-    """Run the platform until SIGINT or SIGTERM, then end everything it started.
+def run(
+    *,
+    port: int,
+    aws_port: int,
+    feeds: Sequence[str] = ("",),
+    state: Path = DEFAULT_FOLDER,
+    fresh: bool = False,
+    aws_only: bool = False,
+    given: Sequence[str] = (),
+) -> None:
+    """Run the platform until SIGINT or SIGTERM, then end everything it started; what it has stays.
 
     Args:
         port: the UI's; 0 for a free one.
         aws_port: the local AWS's; 0 for a free one.
         feeds: the names of the feeds that it carries; an empty one is the feed that has none.
-        settings: of their Glue jobs, each as `NAME=VALUE`.
+        state: the folder in which everything stays; the settings file lies there, too.
+        fresh: whether what is there goes first; the settings file stays.
+        aws_only: whether Dagster is left to whoever runs it by hand.
+        given: settings, each as `NAME=VALUE`.
 
     Raises:
         PipelineError: it could not be started, or a part of it ended.
     """
     console = Console()
     check_feeds(feeds)
-    local_settings = settings_with(settings)
+    folder = LaptopFolder(state)
+    settings = read_settings(folder.path, os.environ, given)
     stopped = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -53,31 +74,45 @@ def run(*, port: int, aws_port: int, feeds: Sequence[str] = ("",), settings: Seq
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    ui_port = free_port(port, "--port")
+    # By hand Dagster finds its port itself.
+    ui_port = port if aws_only else free_port(port, "--port")
     if aws_port:
         free_port(aws_port, "--aws-port")
-    directory = Path(tempfile.mkdtemp(prefix="ndjson-dev-"))
-    try:
-        console.print("Starting the local AWS and Dagster ...")
-        address = f"http://127.0.0.1:{ui_port}"
-        command = dev_command(ui_port, definitions_of(directory, feeds))
+    with folder.held():
+        if fresh:
+            folder.begin_anew()
+        folder.tidy()
+        folder.check_state()
+        console.print(f"Starting the local AWS{'' if aws_only else ' and Dagster'} ...")
+        definitions = definitions_of(folder.path, feeds)
+        address = f"http://127.0.0.1:{ui_port}" if ui_port else None
         with LocalPlatform(
-            directory,
-            command,
+            folder.path,
+            None if aws_only else dev_command(ui_port, definitions),
             port=aws_port,
-            settings=local_settings,
+            settings=settings.local_aws(),
             dagster_url=address,
+            places=settings.places,
             feeds=feeds,
+            variables=settings.dagster_variables(),
+            keeps=True,
         ) as platform:
-            _await_ui(platform, address, stopped)
+            alerts = PublishedAlerts(folder.aws)
+            if address is not None and not aws_only:
+                _await_ui(platform, address, stopped)
             if not stopped.is_set():
-                _print_addresses(console, platform, address)
+                _print_start(console, platform, settings, None if aws_only else address)
+                if aws_only:
+                    _print_dagster_by_hand(console, platform, definitions, ui_port)
+                console.print("Ctrl-C ends it all; the next start goes on from there.", highlight=False)
             while not stopped.wait(_POLL_SECONDS):
                 platform.check_alive()
+                _print_alerts(console, alerts)
             console.print("Ending everything that was started ...")
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    console.print("Ended.")
+    _print(
+        console,
+        f"Ended. {folder.path} keeps it for the next start; --fresh begins anew. Gone are {_NOT_KEPT}.",
+    )
 
 
 def free_port(port: int, option: str) -> int:
@@ -116,38 +151,82 @@ def _await_ui(platform: LocalPlatform, address: str, stopped: threading.Event) -
         stopped.wait(_POLL_SECONDS)
 
 
-def _print_addresses(console: Console, platform: LocalPlatform, address: str) -> None:
+def _print_start(
+    console: Console, platform: LocalPlatform, settings: LaptopSettings, address: str | None
+) -> None:
     command = Path(sys.executable).with_name("ndjson-pipeline")
-    environment = platform.environment
+    files = settings.batch_files
+    shell = _write_environment(platform, with_dagster_home=address is None)
+    if address is not None:
+        _print(console, f"Dagster UI      {address}")
+    _print(console, f"local AWS       {platform.aws.endpoint_url}")
+    restored = platform.aws.restored
+    if any(restored.values()):
+        counts = ", ".join(f"{count:,} {name}" for name, count in restored.items())
+        _print(console, f"goes on         with {counts} of {platform.directory}; --fresh begins anew")
+    else:
+        _print(console, f"begins anew     in {platform.directory}, which keeps it for the next start")
+    _print(console, f"not kept        {_NOT_KEPT}")
+    _print(console, f"logs            {platform.directory}")
+    for number, line in enumerate(
+        settings.lines() or [f"defaults; yours go into {platform.directory / FILE}"]
+    ):
+        _print(console, f"{'' if number else 'settings':<16}{line}")
+    if not settings.checks_sizes:
+        _print(
+            console,
+            "size check      off on a laptop, until expected_file_size_mb is set, such as to 3.5",
+        )
+    _print(console, f"credentials     made for this start; for a shell: source {shell}")
+    _print(console, f"Try next, in another terminal; a batch is {files} files of today:")
     exports = " ".join(
-        f"{name}={environment[name]}"
+        f"{name}={platform.environment[name]}"
         for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
     )
-    console.print(f"Dagster UI      {address}", highlight=False)
-    console.print(f"local AWS       {platform.aws.endpoint_url}", highlight=False)
-    console.print(f"logs            {platform.directory}", highlight=False, soft_wrap=True)
-    console.print(
-        f"credentials     made for this start; for a shell: source {_write_environment(platform)}",
-        highlight=False,
-        soft_wrap=True,
-        markup=False,
-    )
-    console.print("Try next, in another terminal; ten files of today make a batch:", highlight=False)
     for feed in platform.feeds:
         which = f" --feed {feed}" if feed else ""
-        console.print(
-            f"  {exports} {command} generate --files 10 --size-mb 0.1{which}",
-            highlight=False,
-            soft_wrap=True,
-            markup=False,
+        _print(
+            console, f"  {exports} {command} generate --files {files} --size-mb {settings.usual_mb:g}{which}"
         )
-    console.print("Ctrl-C ends everything.", highlight=False)
+    _print(console, f"The rows, once they are there: source {shell} && {command} fetch --date today")
 
 
-def _write_environment(platform: LocalPlatform) -> Path:
+def _print_dagster_by_hand(
+    console: Console, platform: LocalPlatform, definitions: str | Path, port: int
+) -> None:
+    _print(console, "Dagster is yours to run, in another terminal; its daemon is the only one that may:")
+    _print(console, f"  source {platform.directory / _SHELL_FILE}")
+    _print(console, f"  {shlex.join(dev_command(port or _UI_PORT, definitions))}")
+    _print(console, "What the file sets, for other ways to start it:")
+    for name in sorted(_shell_variables(platform, with_dagster_home=True)):
+        _print(console, f"  {name}")
+
+
+def _print_alerts(console: Console, alerts: PublishedAlerts) -> None:
+    found, more = alerts.new()
+    for alert in found:
+        for line in alert.lines():
+            _print(console, line)
+    if more:
+        _print(console, f"  and {more} more alerts: ndjson-pipeline alerts")
+
+
+def _print(console: Console, line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _shell_variables(platform: LocalPlatform, *, with_dagster_home: bool) -> dict[str, str]:
+    variables = platform.environment
+    sourced = {setting.variable: text for setting in SETTINGS if (text := variables.get(setting.variable))}
+    home = {"DAGSTER_HOME": str(platform.dagster_home)} if with_dagster_home else {}
+    return {**variables, **home, SOURCED_VARIABLE: json.dumps(sourced)}
+
+
+def _write_environment(platform: LocalPlatform, *, with_dagster_home: bool) -> Path:
     """Write what points a shell at the platform, for this person's eyes alone."""
-    path = platform.directory / "environment.sh"
-    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in platform.environment.items()]
+    path = platform.directory / _SHELL_FILE
+    variables = _shell_variables(platform, with_dagster_home=with_dagster_home)
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.writelines(lines)
     return path

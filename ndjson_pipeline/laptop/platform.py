@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from ndjson_pipeline.deployment.settings import (
 )
 from ndjson_pipeline.errors import PipelineError
 from ndjson_pipeline.laptop.dagster_process import DagsterProcess
+from ndjson_pipeline.laptop.left_runs import end_left_runs
 from ndjson_pipeline.local_aws import LocalAwsProcess, LocalAwsSettings
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class LocalPlatform:
 
     Args:
         directory: where everything it writes goes: logs, Dagster's storage, the folders of Glue runs.
-        dagster_command: the Dagster command to run.
+        dagster_command: the Dagster command to run; None leaves it to whoever runs one by hand.
         port: the local AWS's port; 0 for any free one.
         settings: what differs from the local AWS's defaults.
         instance: the Dagster instance's settings, a file of `ndjson_pipeline.deployment.instance`; what it
@@ -48,12 +49,14 @@ class LocalPlatform:
         places: how many places each feed's pool has; as many as its Glue job takes runs where it is left out.
         feeds: the names of the feeds that it carries, whose code locations the Dagster command loads; None
             are those of the settings.
+        variables: what Dagster's processes are told besides; None leaves them what this process has.
+        keeps: whether the local AWS goes on where the last one in this folder ended.
     """
 
     def __init__(
         self,
         directory: Path,
-        dagster_command: Sequence[str],
+        dagster_command: Sequence[str] | None,
         *,
         port: int = 0,
         settings: LocalAwsSettings | None = None,
@@ -61,6 +64,8 @@ class LocalPlatform:
         dagster_url: str | None = None,
         places: int | None = None,
         feeds: Sequence[str] | None = None,
+        variables: Mapping[str, str] | None = None,
+        keeps: bool = False,
     ) -> None:
         self.directory = directory
         self.dagster_home = directory / "dagster"
@@ -68,7 +73,10 @@ class LocalPlatform:
         settings = settings or LocalAwsSettings()
         if feeds is not None:
             settings = replace(settings, feeds=tuple(feeds))
-        self.aws = LocalAwsProcess(port, directory=directory / "aws", settings=settings)
+        aws = directory / "aws"
+        state = aws / "state" if keeps else None
+        self.aws = LocalAwsProcess(port, directory=aws, settings=settings, state=state)
+        self._variables = dict(variables or {})
         self._dagster_command = dagster_command
         self._instance = instance
         self._dagster_url = dagster_url
@@ -84,6 +92,7 @@ class LocalPlatform:
     def environment(self) -> dict[str, str]:
         """The variables that point a process at this platform and its first feed, and at nothing else."""
         return {
+            **self._variables,
             **self.aws.client_environment(),
             ENVIRONMENT_VARIABLE: self.aws.names.environment,
             FEED_VARIABLE: self.aws.names.feed,
@@ -105,7 +114,8 @@ class LocalPlatform:
                 home = pool.submit(self._prepare_home)
                 stack.enter_context(self.aws)
                 home.result()
-            self._dagster = stack.enter_context(self._new_dagster())
+            if self._dagster_command is not None:
+                self._dagster = stack.enter_context(self._new_dagster(self._dagster_command))
             self._stack = stack.pop_all()
         return self
 
@@ -119,14 +129,19 @@ class LocalPlatform:
 
     def _prepare_home(self) -> None:
         places = {feed or GLUE_POOL: self._places for feed in self.feeds}
+        is_new = not self.dagster_home.exists()
         prepare_home(self.dagster_home, self._instance, places=places, max_concurrent_runs=room_for(places))
+        if not is_new and self._dagster_command is not None:
+            end_left_runs(self.dagster_home)
 
     def check_alive(self) -> None:
-        """Do nothing while Dagster runs.
+        """Do nothing while the local AWS and Dagster run.
 
         Raises:
-            DagsterProcessError: it has ended; the message has the end of its log.
+            LocalAwsError: the local AWS has ended; the message has the end of its log.
+            DagsterProcessError: Dagster has ended, alike.
         """
+        self.aws.check_alive()
         if self._dagster is not None:
             self._dagster.check_alive()
 
@@ -144,11 +159,13 @@ class LocalPlatform:
 
         What the dead one left running stays until the platform ends.
         """
-        self._dagster = self._stack.enter_context(self._new_dagster())
+        if self._dagster_command is None:
+            raise PlatformNotReadyError("this platform leaves Dagster to whoever runs it by hand")
+        self._dagster = self._stack.enter_context(self._new_dagster(self._dagster_command))
 
-    def _new_dagster(self) -> DagsterProcess:
+    def _new_dagster(self, command: Sequence[str]) -> DagsterProcess:
         return DagsterProcess(
-            self._dagster_command,
+            command,
             home=self.dagster_home,
             environment=self.environment,
             log_path=self.dagster_log,

@@ -25,3 +25,7 @@ class JavaNotFoundError(LocalAwsError):
 
 class FunctionNotFoundError(LocalAwsError):
     """No function of that name is known."""
+
+
+class StateRefusedError(LocalAwsError):
+    """What a former start kept can't be gone on with."""

@@ -33,8 +33,11 @@ if TYPE_CHECKING:
         AttributeDefinitionTypeDef,
         GlobalSecondaryIndexTypeDef,
         ProvisionedThroughputTypeDef,
+        TableDescriptionTypeDef,
     )
+    from mypy_boto3_glue.type_defs import JobUpdateTypeDef
     from mypy_boto3_s3.literals import BucketLocationConstraintType
+    from mypy_boto3_s3.type_defs import QueueConfigurationOutputTypeDef
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 LAMBDA_TIMEOUT_SECONDS = 60
@@ -58,14 +61,17 @@ class ResourceSettings:
         max_receive_count: after how many receives SQS moves a message to the dead-letter queue.
         max_concurrent_glue_runs: how many runs of the Glue job may be active at once.
         glue_timeout_minutes: after how many minutes Glue ends a run.
-        job_arguments: settings of the Glue job beside those of every laptop, such as
-            `{"--RECORD_FORMAT": "auto"}`; as in a deployment no run may give others.
+        glue_worker_type: of the Glue job's workers; a laptop's runs are no larger for it.
+        glue_number_of_workers: how many the Glue job has.
+        job_arguments: of the Glue job, on top of its own, such as `--SCHEMA_MODE`.
     """
 
     visibility_timeout_seconds: int = 6 * LAMBDA_TIMEOUT_SECONDS
     max_receive_count: int = 3
     max_concurrent_glue_runs: int = PipelineSettings.max_concurrent_runs
     glue_timeout_minutes: int = int(GLUE_TIMEOUT / timedelta(minutes=1))
+    glue_worker_type: str = PipelineSettings.worker_type
+    glue_number_of_workers: int = PipelineSettings.number_of_workers
     job_arguments: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -112,7 +118,8 @@ def create_resources(
     for file in package.files:
         clients.s3.put_object(Bucket=names.scripts_bucket, Key=file.key, Body=file.content)
     _create_glue_job(clients, names, settings, input_prefix, package)
-    _create_catalog_table(clients, names, partition_start_date)
+    output_prefix = settings.job_arguments.get("--OUTPUT_PREFIX", "")
+    _create_catalog_table(clients, names, output_prefix, partition_start_date)
     return names
 
 
@@ -212,7 +219,8 @@ def _create_table(
 ) -> None:
     dynamodb = clients.dynamodb
     try:
-        dynamodb.describe_table(TableName=table)
+        present = dynamodb.describe_table(TableName=table)["Table"]
+        _add_indexes(clients, present, attributes, indexes)
     except dynamodb.exceptions.ResourceNotFoundException:
         # DynamoDB refuses an empty list of indexes.
         optional = {"GlobalSecondaryIndexes": indexes} if indexes else {}
@@ -233,6 +241,23 @@ def _create_table(
         dynamodb.update_time_to_live(
             TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
         )
+
+
+def _add_indexes(
+    clients: AwsClients,
+    present: "TableDescriptionTypeDef",
+    attributes: "list[AttributeDefinitionTypeDef]",
+    indexes: "list[GlobalSecondaryIndexTypeDef]",
+) -> None:
+    """Add what a table lacks that a former version made; the service takes one index a call."""
+    names = {index["IndexName"] for index in present.get("GlobalSecondaryIndexes", [])}
+    for index in indexes:
+        if index["IndexName"] not in names:
+            clients.dynamodb.update_table(
+                TableName=present["TableName"],
+                AttributeDefinitions=attributes,
+                GlobalSecondaryIndexUpdates=[{"Create": index}],
+            )
 
 
 def _throughput() -> "ProvisionedThroughputTypeDef":
@@ -294,7 +319,10 @@ def _queue_policy(names: Names, queue_arn: str) -> dict[str, object]:
 
 def _notify_queue_of_input(clients: AwsClients, names: Names, queue_arn: str, input_prefix: str) -> None:
     present = clients.s3.get_bucket_notification_configuration(Bucket=names.input_bucket)
-    if any(each["QueueArn"] == queue_arn for each in present.get("QueueConfigurations", [])):
+    if any(
+        each["QueueArn"] == queue_arn and _prefix_of(each) == input_prefix
+        for each in present.get("QueueConfigurations", [])
+    ):
         # Setting it again would send another s3:TestEvent.
         return
     clients.s3.put_bucket_notification_configuration(
@@ -313,6 +341,11 @@ def _notify_queue_of_input(clients: AwsClients, names: Names, queue_arn: str, in
     )
 
 
+def _prefix_of(configuration: "QueueConfigurationOutputTypeDef") -> str:
+    rules = configuration.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    return next((rule["Value"] for rule in rules if rule["Name"].lower() == "prefix"), "")
+
+
 def _create_log_group(clients: AwsClients, group: str) -> None:
     try:
         clients.logs.create_log_group(logGroupName=group)
@@ -324,21 +357,15 @@ def _create_log_group(clients: AwsClients, group: str) -> None:
 def _create_glue_job(
     clients: AwsClients, names: Names, settings: ResourceSettings, input_prefix: str, package: GluePackage
 ) -> None:
-    try:
-        clients.glue.get_job(JobName=names.glue_job)
-        return
-    except clients.glue.exceptions.EntityNotFoundException:
-        _logger.debug("Glue job %s is new", names.glue_job)
-    clients.glue.create_job(
-        Name=names.glue_job,
-        Role=f"arn:aws:iam::{names.account}:role/{names.glue_role}",
-        Command={
+    definition: JobUpdateTypeDef = {
+        "Role": f"arn:aws:iam::{names.account}:role/{names.glue_role}",
+        "Command": {
             "Name": "glueetl",
             "ScriptLocation": package.script_location(names.scripts_bucket),
             "PythonVersion": "3",
         },
         # All but a run's own, as in a deployment.
-        NonOverridableArguments={
+        "NonOverridableArguments": {
             "--INPUT_BUCKET": names.input_bucket,
             "--INPUT_PREFIX": input_prefix,
             "--MANIFEST_BUCKET": names.manifest_bucket,
@@ -350,23 +377,33 @@ def _create_glue_job(
             **settings.job_arguments,
             **package.arguments(names.scripts_bucket),
         },
-        ExecutionProperty={"MaxConcurrentRuns": settings.max_concurrent_glue_runs},
+        "ExecutionProperty": {"MaxConcurrentRuns": settings.max_concurrent_glue_runs},
         # Retries belong to the orchestrator alone.
-        MaxRetries=0,
-        Timeout=settings.glue_timeout_minutes,
-        GlueVersion="5.1",
-        WorkerType="G.1X",
-        NumberOfWorkers=2,
-    )
+        "MaxRetries": 0,
+        "Timeout": settings.glue_timeout_minutes,
+        "GlueVersion": "5.1",
+        "WorkerType": settings.glue_worker_type,  # type: ignore[typeddict-item]
+        "NumberOfWorkers": settings.glue_number_of_workers,
+    }
+    try:
+        present = clients.glue.get_job(JobName=names.glue_job)["Job"]
+    except clients.glue.exceptions.EntityNotFoundException:
+        clients.glue.create_job(Name=names.glue_job, **definition)
+        return
+    if any(present.get(name) != value for name, value in definition.items()):
+        # A former start left it, with that start's package and settings.
+        clients.glue.update_job(JobName=names.glue_job, JobUpdate=definition)
 
 
-def _create_catalog_table(clients: AwsClients, names: Names, partition_start_date: date) -> None:
+def _create_catalog_table(
+    clients: AwsClients, names: Names, output_prefix: str, partition_start_date: date
+) -> None:
     glue = clients.glue
     try:
         glue.create_database(DatabaseInput={"Name": names.catalog_database})
     except glue.exceptions.AlreadyExistsException:
         _logger.debug("database %s exists", names.catalog_database)
-    table = table_input(names.catalog_table, names.output_bucket, "", partition_start_date)
+    table = table_input(names.catalog_table, names.output_bucket, output_prefix, partition_start_date)
     try:
         glue.create_table(DatabaseName=names.catalog_database, TableInput=table)
     except glue.exceptions.AlreadyExistsException:

@@ -614,6 +614,12 @@ def test_wrong_settings_are_refused_by_name(deployment: Deployment) -> None:
     assert missing == ["glue_worker_type"]
 
 
+def test_a_feed_may_not_take_the_name_of_the_unnamed_ones_pool(deployment: Deployment) -> None:
+    with pytest.raises(TerraformError) as refused:
+        deployment.terraform.run("plan", "-no-color", "-var=feeds={ glue = {} }")
+    assert "feed must not be glue" in " ".join(str(refused.value).split())
+
+
 def test_destroying_leaves_nothing(deployment: Deployment) -> None:
     """In dev buckets go with what is in them; in prod they, and the tables, refuse."""
     deployment.terraform.destroy()

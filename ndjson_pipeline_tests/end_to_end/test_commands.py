@@ -78,10 +78,10 @@ def test_the_demo_succeeds_and_leaves_nothing(temporary: Path) -> None:
 
 
 @contextmanager
-def dev_command(temporary: Path) -> Iterator[tuple["subprocess.Popen[str]", list[str]]]:
+def dev_command(temporary: Path, *options: str) -> Iterator[tuple["subprocess.Popen[str]", list[str]]]:
     """Run `dev` on free ports; yields it and the lines that it prints."""
     command = subprocess.Popen(
-        [COMMAND, "dev", "--port", "0", "--aws-port", "0"],
+        [COMMAND, "dev", "--port", "0", "--aws-port", "0", "--state", str(temporary / "state"), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -100,6 +100,18 @@ def dev_command(temporary: Path) -> Iterator[tuple["subprocess.Popen[str]", list
         command.wait()
         reader.join(timeout=10 * PATIENCE)
         command.stdout.close()
+
+
+def addresses_of(command: "subprocess.Popen[str]", lines: list[str]) -> tuple[str, str]:
+    """Wait until both addresses are printed, and all that follows; return the UI's and the local AWS's."""
+
+    def addresses() -> list[str]:
+        assert command.poll() is None, lines
+        return re.findall(r"^(?:Dagster UI|local AWS)\s+(http://\S+)$", "".join(lines), re.MULTILINE)
+
+    ui, aws = await_true(lambda: found if len(found := addresses()) == 2 else [], 90)
+    await_true(lambda: "Ctrl-C" in "".join(lines), 5)
+    return ui, aws
 
 
 def uploaded_by_the_printed_line(lines: list[str], temporary: Path) -> int:
@@ -130,13 +142,7 @@ def test_dev_prints_addresses_that_answer_and_ends_with_all_it_started(
     temporary: Path, number: signal.Signals
 ) -> None:
     with dev_command(temporary) as (command, lines):
-
-        def addresses() -> list[str]:
-            assert command.poll() is None, lines
-            return re.findall(r"^(?:Dagster UI|local AWS)\s+(http://\S+)$", "".join(lines), re.MULTILINE)
-
-        ui, aws = await_true(lambda: found if len(found := addresses()) == 2 else [], 90)
-        await_true(lambda: "Ctrl-C" in "".join(lines), 5)
+        ui, aws = addresses_of(command, lines)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(f"{ui}/server_info", timeout=10 * PATIENCE) as answer:
             assert "dagster_version" in json.loads(answer.read())
@@ -157,3 +163,42 @@ def test_dev_prints_addresses_that_answer_and_ends_with_all_it_started(
     await_true(lambda: nothing_is_left(temporary), 5)
     assert "Traceback" not in "".join(lines)
     assert list(temporary.glob("ndjson-*")) == []
+
+
+def shell(temporary: Path, *arguments: str) -> str:
+    """Run a command in a shell that has the platform's environment; return what it prints."""
+    sourced = temporary / "state/environment.sh"
+    done = subprocess.run(
+        ["sh", "-c", f". {sourced} && exec {shlex.join([COMMAND, *arguments])}"],
+        capture_output=True,
+        text=True,
+        timeout=60 * PATIENCE,
+        check=False,
+        env=environment(temporary),
+    )
+    return done.stdout if done.returncode == 0 else ""
+
+
+@pytest.mark.timeout(600)
+def test_a_platform_that_was_killed_goes_on_where_it_was(temporary: Path) -> None:
+    """A batch of which nothing more than its files is there comes out as rows; Dagster comes later."""
+    (temporary / "state").mkdir(mode=0o700)
+    (temporary / "state/settings.toml").write_text("max_files_per_manifest = 2\n")
+    with dev_command(temporary, "--aws-only") as (command, lines):
+        await_true(lambda: "Ctrl-C" in "".join(lines), 90)
+        assert "max_files_per_manifest = 2  (settings.toml)" in "".join(lines)
+        assert "DAGSTER_HOME" in "".join(lines)
+        shell(temporary, "generate", "--files", "2", "--size-mb", "0.05")
+        command.kill()
+    await_true(lambda: nothing_is_left(temporary), 30)
+    with dev_command(temporary) as (command, lines):
+        addresses_of(command, lines)
+        assert re.search(r"^goes on  +with ", "".join(lines), re.MULTILINE), lines
+        rows = temporary / "rows"
+        fetched = await_true(lambda: shell(temporary, "fetch", "--date", "today", "--to", str(rows)), 240)
+        assert re.match(r"[1-9][0-9,]* rows in 1 Parquet files", fetched)
+        assert (rows / "query.sql").exists()
+        os.killpg(command.pid, signal.SIGINT)
+        assert command.wait(timeout=40 * PATIENCE) == 0, lines
+    assert "keeps it for the next start" in "".join(lines)
+    await_true(lambda: nothing_is_left(temporary), 5)

@@ -10,12 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 OUTPUT_LOG_GROUP = "/aws-glue/jobs/output"
 ERROR_LOG_GROUP = "/aws-glue/jobs/error"
 LOG_GROUP = "/aws-glue/jobs"
+CUT_OFF = "The local AWS ended while this run was going"
 
 _LIFELINE = Path(lifeline.__file__)
 # Glue 5's own default, in minutes.
@@ -126,6 +127,7 @@ class GlueRuns:
         base_environment: what every run's process gets: paths, endpoint, credentials.
         settings: how runs behave.
         shipper: what sends output to CloudWatch Logs.
+        changed: is told the id of a run whenever its state is another.
     """
 
     def __init__(
@@ -135,6 +137,7 @@ class GlueRuns:
         base_environment: Mapping[str, str],
         settings: GlueSettings,
         shipper: LogShipper,
+        changed: Callable[[str], None] = lambda _run_id: None,
     ) -> None:
         self.lock = threading.RLock()
         self._s3 = s3
@@ -142,7 +145,8 @@ class GlueRuns:
         self._base_environment = dict(base_environment)
         self._settings = settings
         self._shipper = shipper
-        self._runs: list[GlueRun] = []
+        self._runs: dict[str, GlueRun] = {}
+        self.changed = changed
         self._java_home: Path | None = None
 
     def start(self, request: RunRequest) -> "GlueRun":
@@ -150,14 +154,20 @@ class GlueRuns:
         run_id = f"jr_{secrets.token_hex(32)}"
         run = GlueRun(request, run_id, self._directory / run_id, self)
         with self.lock:
-            self._runs.append(run)
+            self._runs[run_id] = run
+        self.changed(run_id)
         run.begin()
         return run
+
+    def find(self, run_id: str) -> "GlueRun | None":
+        """Return a run that was started here, or None."""
+        with self.lock:
+            return self._runs.get(run_id)
 
     def stop(self) -> None:
         """Kill every run, and wait for their threads."""
         with self.lock:
-            runs = list(self._runs)
+            runs = list(self._runs.values())
         for run in runs:
             run.abandon()
         for run in runs:
@@ -259,6 +269,11 @@ class GlueRun:
         with self._lock:
             return self._state
 
+    @property
+    def started_on(self) -> datetime:
+        """When it was started."""
+        return self._started_on
+
     def begin(self) -> None:
         """Start the process in the background."""
         self._thread.start()
@@ -274,6 +289,7 @@ class GlueRun:
                 return False
             self._state = RunState.STOPPING
             self._modified_on = datetime.now(UTC)
+        self._runs.changed(self.job_run_id)
         self._stop_wanted.set()
         return True
 
@@ -324,6 +340,7 @@ class GlueRun:
         with self._lock:
             if self._state is RunState.STARTING:
                 self._state = RunState.RUNNING
+        self._runs.changed(self.job_run_id)
         try:
             self._watch(process)
         finally:
@@ -411,6 +428,36 @@ class GlueRun:
             self._state = state
             self._error_message = error_message
             self._completed_on = self._modified_on = datetime.now(UTC)
+        self._runs.changed(self.job_run_id)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return what `from_document` needs of it, as JSON."""
+        with self._lock:
+            # One that the end of the local AWS cut off was not stopped by anybody.
+            ended = self._state.terminal and not self._abandoned
+            return {
+                "request": asdict(self.request),
+                "id": self.job_run_id,
+                "state": self._state.value if ended else None,
+                "error_message": self._error_message,
+                "started_on": self._started_on.isoformat(),
+                "completed_on": (self._completed_on or self._modified_on).isoformat(),
+            }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], runs: GlueRuns) -> Self:
+        """Return a run of a former start; one that had not ended then has failed.
+
+        Raises:
+            KeyError, TypeError, ValueError: the document is none of `to_document`.
+        """
+        run = cls(RunRequest(**document["request"]), document["id"], Path(), runs)
+        state = document["state"]
+        run._state = RunState.FAILED if state is None else RunState(state)
+        run._error_message = CUT_OFF if state is None else document["error_message"]
+        run._started_on = datetime.fromisoformat(document["started_on"])
+        run._completed_on = run._modified_on = datetime.fromisoformat(document["completed_on"])
+        return run
 
 
 class _LogFile:

@@ -1,7 +1,6 @@
 """DynamoDB: one call at a time, transactions as the service does them, its limits, and a faster sort."""
 
 import functools
-import threading
 import time
 from collections.abc import Iterator
 from copy import deepcopy
@@ -22,6 +21,7 @@ from moto.dynamodb.exceptions import (
     TransactWriteSingleOpException,
 )
 
+from ndjson_pipeline.local_aws.moto_patches.locks import DYNAMODB_LOCK
 from ndjson_pipeline.local_aws.moto_patches.registry import Services, locked, replaces
 
 _BATCH_WRITE_LIMIT = 25
@@ -29,14 +29,11 @@ _TRANSACTION_LIMIT = 100
 # How long AWS remembers the token of a transaction, in seconds.
 _TOKEN_LIFETIME_SECONDS = 600
 
-# Re-entrant, because moto's own methods call each other.
-_lock = threading.RLock()
-
 
 @replaces(moto.dynamodb.responses.DynamoHandler, "call_action")
 def _one_dynamodb_call_at_a_time(original: Any, _services: Services) -> Any:
     """Stock moto checks a condition and writes in two steps, between which other threads write."""
-    return locked(original, _lock)
+    return locked(original, DYNAMODB_LOCK)
 
 
 @replaces(moto.dynamodb.models.DynamoDBBackend, "transact_write_items")

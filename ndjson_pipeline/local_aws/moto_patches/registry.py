@@ -11,8 +11,8 @@ import moto
 from ndjson_pipeline.local_aws.errors import LocalAwsError, MotoVersionError
 from ndjson_pipeline.local_aws.functions.api import FunctionInvoker
 from ndjson_pipeline.local_aws.glue.runs import GlueRuns
+from ndjson_pipeline.local_aws.moto_version import MOTO_VERSION
 
-MOTO_VERSION = "5.2.5"
 _PATCHES_PACKAGE = __name__.rpartition(".")[0]
 
 

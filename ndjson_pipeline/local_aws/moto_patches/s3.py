@@ -3,7 +3,6 @@
 import functools
 import itertools
 import json
-import threading
 import time
 import uuid
 from typing import Any
@@ -17,17 +16,14 @@ from moto.events.models import events_backends
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.exceptions import PreconditionFailed
 
+from ndjson_pipeline.local_aws.moto_patches.locks import S3_LOCK
 from ndjson_pipeline.local_aws.moto_patches.registry import Services, locked, replaces
-
-# Re-entrant, because moto's own methods call each other. S3 sends to SQS and so takes the lock of SQS
-# inside this one, never the other way round.
-_lock = threading.RLock()
 
 
 @replaces(moto.s3.responses.S3Response, "key_response", "bucket_response")
 def _one_s3_call_at_a_time(original: Any, _services: Services) -> Any:
     """Stock moto lets two PutObject with If-None-Match both win, and breaks a listing that meets a delete."""
-    return locked(original, _lock)
+    return locked(original, S3_LOCK)
 
 
 @replaces(moto.s3.notifications, "_get_s3_event")

@@ -2,19 +2,16 @@
 
 import functools
 import json
-import threading
 import time
 from typing import Any
 
 import moto.sqs.models
 from moto.core.utils import unix_time_millis
 
+from ndjson_pipeline.local_aws.moto_patches.locks import SQS_LOCK
 from ndjson_pipeline.local_aws.moto_patches.registry import Services, locked, replaces
 
 _SECONDS_BETWEEN_LOOKS_AT_A_QUEUE = 0.1
-
-# Re-entrant, because moto's own methods call each other.
-_lock = threading.RLock()
 
 
 @replaces(
@@ -30,7 +27,7 @@ _lock = threading.RLock()
 @replaces(moto.sqs.models.Queue, "add_message", "delete_message")
 def _one_sqs_call_at_a_time(original: Any, _services: Services) -> Any:
     """Stock moto loses a message that is sent while another is deleted."""
-    return locked(original, _lock)
+    return locked(original, SQS_LOCK)
 
 
 @replaces(moto.sqs.models.SQSBackend, "receive_message")
@@ -47,7 +44,7 @@ def _one_receiver_at_a_time(original: Any, services: Services) -> Any:
     ) -> Any:
         deadline = time.monotonic() + wait_seconds_timeout
         while True:
-            with _lock:
+            with SQS_LOCK:
                 messages = original(backend, queue_name, count, 0, *others)
             remaining = deadline - time.monotonic()
             if messages or remaining <= 0 or services.closing.is_set():

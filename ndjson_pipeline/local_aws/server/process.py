@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -38,6 +39,7 @@ class LocalAwsProcess:
         port: which port to listen on; 0 for any free one.
         directory: where logs and folders of Glue runs are kept; the server's own log is `local_aws.log`.
         settings: what differs from the defaults.
+        state: where all that clients change is kept, and found again by the next start; None keeps nothing.
         start_seconds: how long it may take to be ready.
     """
 
@@ -47,10 +49,12 @@ class LocalAwsProcess:
         *,
         directory: Path,
         settings: LocalAwsSettings | None = None,
+        state: Path | None = None,
         start_seconds: float = _SECONDS_TO_START,
     ) -> None:
         self.settings = settings or LocalAwsSettings()
         self.directory = directory.resolve()
+        self._state = state
         self._requested_port = port
         self._start_seconds = start_seconds
         self._process: subprocess.Popen[bytes] | None = None
@@ -75,6 +79,11 @@ class LocalAwsProcess:
     def process_id(self) -> int:
         """The server's process."""
         return int(self._fact("process_id"))
+
+    @property
+    def restored(self) -> Mapping[str, int]:
+        """How many objects, items and messages a former start left."""
+        return dict(self._fact("restored"))
 
     @property
     def log_path(self) -> Path:
@@ -122,6 +131,18 @@ class LocalAwsProcess:
             function_error=answer.get("FunctionError"),
         )
 
+    def check_alive(self) -> None:
+        """Do nothing while it runs.
+
+        Raises:
+            LocalAwsError: it has ended; the message has the end of its log.
+        """
+        if self._process is not None and self._process.poll() is not None:
+            raise LocalAwsError(
+                f"the local AWS ended with status {self._process.returncode}; "
+                f"the end of {self.log_path}:\n{self._log_tail()}"
+            )
+
     def __enter__(self) -> Self:
         self.directory.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
@@ -131,6 +152,7 @@ class LocalAwsProcess:
                     *("--port", str(self._requested_port)),
                     *("--directory", str(self.directory)),
                     *("--settings", self.settings.to_json()),
+                    *(() if self._state is None else ("--state", str(self._state.resolve()))),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
@@ -20,6 +20,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import ThreadedWSGIServer
 
+from lambda_ingest.contract.clock import utc_now
 from ndjson_pipeline.deployment.names import Names
 from ndjson_pipeline.local_aws import moto_patches
 from ndjson_pipeline.local_aws.child_environment import client_environment, inherited_environment
@@ -35,9 +36,16 @@ from ndjson_pipeline.local_aws.functions.runtime import LambdaRuntime
 from ndjson_pipeline.local_aws.functions.timer_pump import TimerPump
 from ndjson_pipeline.local_aws.glue.runs import GlueRuns, GlueSettings
 from ndjson_pipeline.local_aws.log_shipping import LogShipper
+from ndjson_pipeline.local_aws.published import FILE as PUBLISHED_FILE
+from ndjson_pipeline.local_aws.published import published_to
 from ndjson_pipeline.local_aws.resources import create_resources
 from ndjson_pipeline.local_aws.server.gate import Gate
 from ndjson_pipeline.local_aws.settings import LocalAwsSettings, project_directory
+from ndjson_pipeline.local_aws.state.changes import ChangeLog
+from ndjson_pipeline.local_aws.state.journal import Journal
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 HOST = "127.0.0.1"
 # moto's account for any credentials.
@@ -57,22 +65,33 @@ class LocalAws:
     """A context manager: inside it, AWS is at `endpoint_url`, with all resources made and alive.
 
     There is one at a time in a process, because moto keeps its state in the process; `LocalAwsProcess` is the
-    same in a process of its own. On exit all state is gone but `directory`: logs, folders of runs.
+    same in a process of its own. On exit all is gone but `directory`, with logs and folders of runs, and what
+    is kept in `state`.
 
     Args:
         port: which port to listen on; 0 for any free one.
         directory: where logs and folders of Glue runs are kept.
         settings: what differs from the defaults.
+        state: where all that clients change is kept, and found again by the next start; None keeps nothing.
     """
 
-    def __init__(self, port: int = 0, *, directory: Path, settings: LocalAwsSettings | None = None) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        directory: Path,
+        settings: LocalAwsSettings | None = None,
+        state: Path | None = None,
+    ) -> None:
         self.settings = settings or LocalAwsSettings()
+        self._state = state
         self.directory = directory.resolve()
         self.feeds = tuple(Names(self.settings.environment, ACCOUNT, feed) for feed in self.settings.feeds)
         self._requested_port = port
         self._endpoint_url: str | None = None
         self._credentials: LocalCredentials | None = None
         self._runtime: LambdaRuntime | None = None
+        self.journal: Journal | None = None
         self._exits = contextlib.ExitStack()
 
     @property
@@ -134,7 +153,7 @@ class LocalAws:
         _traceback: TracebackType | None,
     ) -> None:
         self._exits.close()
-        self._endpoint_url = self._credentials = self._runtime = None
+        self._endpoint_url = self._credentials = self._runtime = self.journal = None
 
     def _start(self, exits: contextlib.ExitStack) -> None:
         settings = self.settings
@@ -146,6 +165,7 @@ class LocalAws:
         clients = AwsClients.for_endpoint(self._endpoint_url, credentials, settings.region)
         base = {**inherited_environment(os.environ), **self.client_environment()}
         shipper = LogShipper(clients.logs)
+        changes = ChangeLog()
         runtime = LambdaRuntime(self._function_environment(base), self.directory / "lambda", shipper)
         glue_runs = GlueRuns(
             clients.s3,
@@ -158,6 +178,7 @@ class LocalAws:
                 driver_memory=settings.glue_driver_memory,
             ),
             shipper,
+            changes.mark_run,
         )
         exits.enter_context(_managed_policies(settings.iam_managed_policies))
         closing = threading.Event()
@@ -165,7 +186,12 @@ class LocalAws:
         exits.callback(moto_patches.remove)
         _forget_all_state()
         exits.callback(_forget_all_state)
-        server = _Server(listener, credentials)
+        exits.enter_context(published_to(self.directory / PUBLISHED_FILE, utc_now))
+        application: WSGIApplication = DomainDispatcherApplication(create_backend_app)
+        if self._state is not None:
+            self.journal = exits.enter_context(Journal(self._state, ACCOUNT, glue_runs, changes))
+            application = self.journal.around(application)
+        server = _Server(listener, credentials, application)
         server.start()
         exits.callback(server.stop, closing)
         # From here on, the reverse of the order in which things begin is the order in which they end.
@@ -284,12 +310,14 @@ class _RequestHandler(MotoRequestHandler):
 class _Server(ThreadedWSGIServer):
     """moto's server behind the gate, on a socket that is bound already."""
 
-    def __init__(self, listener: socket.socket, credentials: LocalCredentials) -> None:
+    def __init__(
+        self, listener: socket.socket, credentials: LocalCredentials, application: "WSGIApplication"
+    ) -> None:
         host, port = listener.getsockname()[:2]
         super().__init__(
             host,
             port,
-            Gate(DomainDispatcherApplication(create_backend_app), port, credentials),
+            Gate(application, port, credentials),
             handler=_RequestHandler,
             fd=listener.fileno(),
         )

@@ -1,0 +1,70 @@
+"""The command `fetch`."""
+
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from lambda_ingest.contract.clock import utc_now
+from lambda_ingest.contract.records import BYTES_PER_MB
+from ndjson_pipeline.deployment.clients import deployment_of
+from ndjson_pipeline.deployment.settings import FEED_VARIABLE
+from ndjson_pipeline.errors import PipelineError
+from ndjson_pipeline.laptop.fetch import Fetched, day_of, fetch_date, write_query
+
+
+def run(day: str, folder: Path | None, feed: str | None = None) -> None:
+    """Copy a date's Parquet into a folder, and say how to query it.
+
+    Args:
+        day: the date as YYYY-MM-DD, `today` or `yesterday`.
+        folder: where to; one named after the date, in this folder, where it is None.
+        feed: whose output, empty for the feed without a name; None is what the environment names.
+
+    Raises:
+        PipelineError: there are no rows, or they can't be read or written.
+    """
+    date_prefix = day_of(day, utc_now().date())
+    folder = folder or Path(f"merged-parquet-{date_prefix}")
+    console = Console(file=sys.stderr)
+    # boto3 loads for a moment, and the date is told to be wrong before.
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    bars = Progress(
+        TextColumn("files"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    try:
+        deployment = deployment_of(os.environ if feed is None else {**os.environ, FEED_VARIABLE: feed})
+        with bars:
+            task = bars.add_task("files", total=None)
+            fetched = fetch_date(
+                deployment,
+                date_prefix,
+                folder,
+                lambda done, total: bars.update(task, completed=done, total=total),
+            )
+    except (BotoCoreError, ClientError, OSError) as error:
+        raise PipelineError(
+            f"the rows of {date_prefix} could not be fetched: {error}. On a laptop, first: "
+            "source .local/environment.sh"
+        ) from error
+    print_fetched(Console(), fetched, folder / "*.parquet")
+
+
+def print_fetched(console: Console, fetched: Fetched, pattern: Path) -> None:
+    """Print what was fetched, and the query that reads it."""
+    path, query = write_query(pattern, fetched.folder)
+    size_mb = fetched.size_bytes / BYTES_PER_MB
+    for line in (
+        f"{fetched.rows:,} rows in {fetched.files:,} Parquet files, {size_mb:,.2f} MB, "
+        f"in {fetched.folder.absolute()}",
+        f"Query them with DuckDB, such as {path}:",
+        f"  {query}",
+    ):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
