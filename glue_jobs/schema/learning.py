@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from glue_jobs.schema.columns import Columns
+from glue_jobs.schema.columns import Columns, is_storable_name
 from glue_jobs.schema.observed import MOST_PLACES, Observed, Room
 from glue_jobs.schema.paths import ITEMS, VALUES, member_path
-from glue_jobs.schema.scalars import is_text
 from glue_jobs.schema.settle import Settled, number_type, settle_columns
 from glue_jobs.schema.types import Kind
 
@@ -195,7 +194,9 @@ def _fields(types: Mapping[str, ColumnType], seen: Observed | None) -> list[tupl
     names: Mapping[str, Observed] = {} if seen is None else seen.names
     fields = [(name, _parsed_type(column, names.get(name))) for name, column in types.items()]
     nulls = [
-        name for name, member in names.items() if name not in types and not member.values and is_text(name)
+        name
+        for name, member in names.items()
+        if name not in types and not member.values and not member.unfit and is_storable_name(name)
     ]
     return [*fields, *((name, pa.null()) for name in nulls[:_MOST_NULLS])]
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from glue_jobs.parsing.arrow_json import has_inexact, read_fitting
@@ -95,6 +95,7 @@ VALUES = st.recursive(
 
 
 @settings(max_examples=250, deadline=None)
+@example(['{"\\ud800":"\\ud800"}', '{"\\ud800":null,"\\u0000":null}', "{}"], {}, False)
 @given(st.lists(objects(VALUES), min_size=1, max_size=5), COLUMNS, st.booleans())
 def test_every_record_is_its_row_with_what_was_rescued(lines, types, accepts_new):
     parsed, learning = parse([line.encode() for line in lines], types, accepts_new)
