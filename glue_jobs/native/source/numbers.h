@@ -146,6 +146,35 @@ inline Fit whole_as_double(const Number &number, double &out) {
 
 constexpr int64_t MOST_DIGITS = 17;
 
+// Reads digits that were printed; the point stands among them as the locale writes it.
+inline uint64_t printed_digits(const char *&s, int64_t count) {
+  uint64_t value = 0;
+  for (int64_t i = 0; i < count; i++) {
+    while (!is_digit(*s)) s++;
+    value = value * 10 + static_cast<uint64_t>(*s++ - '0');
+  }
+  return value;
+}
+
+inline bool is_printed(const char *printed, const char *digits, int64_t n, int64_t magnitude) {
+  const uint64_t found = printed_digits(printed, n);
+  return found == printed_digits(digits, n) && *printed == 'e' && strtol(printed + 1, nullptr, 10) == magnitude;
+}
+
+// Whether a double lies exactly between the number of these digits and a neighbour of as many digits: it gives
+// both back, whichever of them is printed.
+inline bool is_halfway(double size, const char *digits, int64_t n, int64_t magnitude) {
+  constexpr int ALL_DIGITS = 780;  // no double has more
+  char printed[ALL_DIGITS + 32];
+  if (snprintf(printed, sizeof printed, "%.*e", ALL_DIGITS, size) < ALL_DIGITS) return false;
+  const char *s = printed;
+  const uint64_t below = printed_digits(s, n), wanted = printed_digits(digits, n);
+  if (printed_digits(s, 1) != 5) return false;
+  while (*s == '0' || (!is_digit(*s) && *s != 'e')) s++;
+  if (*s != 'e' || strtol(s + 1, nullptr, 10) != magnitude) return false;
+  return wanted == below || wanted == below + 1;
+}
+
 // A number with fraction or exponent that a double gives back as it was written.
 inline Fit fraction_as_double(const Number &number, double &out) {
   out = number.is_negative ? -0.0 : 0.0;
@@ -170,12 +199,7 @@ inline Fit fraction_as_double(const Number &number, double &out) {
   if (size == 0) return Fit::INEXACT;
   char printed[64];
   snprintf(printed, sizeof printed, "%.*e", static_cast<int>(n) - 1, size);
-  const char *s = printed;
-  for (int64_t i = 0; i < n; i++) {
-    while (!is_digit(*s)) s++;  // the point, as the locale writes it
-    if (*s++ != digits[i]) return Fit::INEXACT;
-  }
-  if (*s != 'e' || strtol(s + 1, nullptr, 10) != magnitude) return Fit::INEXACT;
+  if (!is_printed(printed, digits, n, magnitude) && !is_halfway(size, digits, n, magnitude)) return Fit::INEXACT;
   out = number.is_negative ? -size : size;
   return Fit::EXACT;
 }
