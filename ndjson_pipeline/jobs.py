@@ -1,6 +1,5 @@
 """Jobs of a feed: what sensors launch, and what an operator launches from the UI, with the ops of these."""
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +8,11 @@ import dagster as dg
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import CONVERSION_JOB, SHOWS_FAILED_TAG
 from ndjson_pipeline.deployment.feed import IMPLICIT_ASSET_JOB, Feed
-from ndjson_pipeline.errors import SweeperError
 from ndjson_pipeline.resources import PipelineResource
+from ndjson_pipeline.sweeper import call_sweeper
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-    from mypy_boto3_lambda.client import LambdaClient
 
 REPROCESS_JOB = "reprocess_failed_manifests"
 SWEEP_JOB = "sweep_now"
@@ -162,35 +160,6 @@ def converts(run: dg.DagsterRun, feed: Feed, location: str | None = None) -> boo
     if run.asset_selection:
         return feed.merged_parquet in run.asset_selection
     return run.job_name in {CONVERSION_JOB, IMPLICIT_ASSET_JOB} and feed.owns(run, location)
-
-
-def call_sweeper(
-    functions: "LambdaClient", function_name: str, event: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """Call the sweeper, wait for its end and return its answer.
-
-    Args:
-        functions: the client.
-        function_name: the sweeper's.
-        event: what it is asked, such as `{}` or `{"dates": ["2026-01-30"]}`.
-
-    Raises:
-        SweeperError: the function failed as a whole, or answered in another shape.
-        ClientError: Lambda did not call it.
-    """
-    response = functions.invoke(
-        FunctionName=function_name, InvocationType="RequestResponse", Payload=json.dumps(event).encode()
-    )
-    text = response["Payload"].read().decode()
-    if kind := response.get("FunctionError"):
-        raise SweeperError(f"{function_name} failed ({kind}): {text}")
-    try:
-        answer = json.loads(text)
-    except ValueError as error:
-        raise SweeperError(f"{function_name} answered no JSON: {text!r}") from error
-    if not isinstance(answer, dict) or not isinstance(answer.get("failed"), list):
-        raise SweeperError(f"{function_name} answered in another shape, without a list `failed`: {text}")
-    return answer
 
 
 def show_answer(context: dg.OpExecutionContext, answer: Mapping[str, Any]) -> None:
