@@ -46,9 +46,7 @@ def _blocks(found: ManifestRows, date: str | None, total: int, limit: int) -> li
     where = f"of {date}" if date else "that are open"
     more = " or more" if found.is_cut and date is None else ""
     blocks: list[Block] = [
-        Line(
-            f"{total:,}{'+' if found.is_cut and date is None else ''} manifests {where}: {counted(found.counts)}"
-        ),
+        Line(f"{total:,}{more} manifests {where}: {counted(found.counts)}"),
         Listing(
             "manifests",
             [

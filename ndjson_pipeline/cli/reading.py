@@ -44,7 +44,7 @@ def add_commands(app: typer.Typer) -> None:
         watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
         every: Annotated[float, typer.Option(min=1, help="Seconds between two looks of --watch.")] = 5.0,
     ) -> ExitCode:
-        """Show what is open, waits, goes on and failed, and the last hour; exits with 3 where not all is well."""
+        """Show what is open, waits, goes on and failed, and the last hour; exits 3 where not all is well."""
         from ndjson_pipeline.cli.status import run  # noqa: PLC0415 - each command loads what it needs
 
         return run(session, date, every if watch else None)
@@ -87,3 +87,10 @@ def add_commands(app: typer.Typer) -> None:
         from ndjson_pipeline.cli.files import run_files  # noqa: PLC0415 - each command loads what it needs
 
         run_files(session, date, status, limit, after)
+
+    @command(app, "doctor", panel=PANEL)
+    def doctor(session: Session) -> ExitCode:
+        """Look at every part: each line is ok, or says what to do; exits with 3 where something is wrong."""
+        from ndjson_pipeline.cli.doctor import run  # noqa: PLC0415 - each command loads what it needs
+
+        return run(session)

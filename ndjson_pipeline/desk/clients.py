@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -61,14 +61,20 @@ class Desk:
         return session
 
     @cached_property
-    def account(self) -> str:
-        """The account's 12 digits, as AWS tells them.
+    def identity(self) -> Mapping[str, Any]:
+        """Whose credentials these are, as AWS tells it.
 
         Raises:
             BotoCoreError, ClientError: no credentials, or nobody answers.
         """
-        client = self.session.client("sts", config=_CONFIG, endpoint_url=self._endpoint)
-        return str(client.get_caller_identity()["Account"])
+        client: Any = self.session.client("sts", config=_CONFIG, endpoint_url=self._endpoint)
+        found: Mapping[str, Any] = client.get_caller_identity()
+        return found
+
+    @property
+    def account(self) -> str:
+        """The account's 12 digits."""
+        return str(self.identity["Account"])
 
     @cached_property
     def names(self) -> Names:
