@@ -94,3 +94,14 @@ def add_commands(app: typer.Typer) -> None:
         from ndjson_pipeline.cli.doctor import run  # noqa: PLC0415 - each command loads what it needs
 
         return run(session)
+
+    @command(app, "rejects", panel=PANEL)
+    def rejects(
+        session: Session,
+        date: Date,
+        samples: Annotated[int, typer.Option(min=0, max=1_000, help="So many are shown.")] = 10,
+    ) -> None:
+        """Show a date's rejected records: how many, why, in which files, and some of them."""
+        from ndjson_pipeline.cli.rejects import run  # noqa: PLC0415 - each command loads what it needs
+
+        run(session, date, samples)

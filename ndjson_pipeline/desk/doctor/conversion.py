@@ -51,5 +51,5 @@ def catalog(desk: Desk) -> Iterator[Finding]:
     if names.output_bucket not in location:
         yield Finding("catalog", State.WRONG, f"{said} lies at {location}", "deploy again (`make deploy`)")
         return
-    left_out = table.get("Parameters", {}).get("left_out")
+    left_out = str(table.get("Parameters", {}).get("left_out", "")).strip("{}[] ")
     yield ok("catalog", f"{said}; without {left_out}" if left_out else said)

@@ -20,8 +20,6 @@ def versions(_: Desk) -> Iterator[Finding]:
     """Tell what is installed."""
     found = {name: version for name in _PACKAGES if (version := _version(name)) is not None}
     problems = []
-    if sys.version_info[:2] < (3, 11):
-        problems.append(("Python is older than 3.11", "install Python 3.11"))
     parts = found.get("boto3", "0.0").split(".")
     if tuple(map(int, parts[:2])) < _LEAST_BOTO3:
         problems.append(("boto3 has no conditional puts", "make setup"))
