@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import CONVERSION_JOB, SHOWS_FAILED_TAG
+from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.claims.reprocessing import try_again
 from ndjson_pipeline.deployment.feed import IMPLICIT_ASSET_JOB, Feed
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sweeper import call_sweeper
@@ -26,28 +27,21 @@ AUDIT_JOB = "audit_input_listing"
 def retry_failed(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
     """Mark each failed manifest of the partition's date; whatever has another status is not touched."""
     records = pipeline.records()
-    marked: list[str] = []
-    moved: list[str] = []
-    untouched = 0
-    for record in records.of_date(context.partition_key):
-        if record.status is not ManifestStatus.FAILED:
-            untouched += 1
-        elif records.retry_later(record):
-            marked.append(record.name.filename)
-            context.log.info(
-                f"{record.name.filename} is tried again; "
-                f"attempt {record.attempt} failed: {record.error_message}"
-            )
-        else:
-            moved.append(record.name.filename)
-            context.log.info(f"Left {record.name.filename} alone: it has moved on meanwhile")
+
+    def tell(record: ManifestRecord, is_marked: bool) -> None:
+        name = record.name.filename
+        said = f"is tried again; attempt {record.attempt} failed: {record.error_message}"
+        context.log.info(f"{name} {said}" if is_marked else f"Left {name} alone: it has moved on meanwhile")
+
+    retried = try_again(records, records.of_date(context.partition_key), tell)
+    marked = [record.name.filename for record in retried.marked]
     if not marked:
         context.log.info(f"No manifest of {context.partition_key} has failed")
     context.add_output_metadata(
         {
             "manifests_marked": dg.MetadataValue.int(len(marked)),
-            "manifests_moved_on": dg.MetadataValue.int(len(moved)),
-            "manifests_untouched": dg.MetadataValue.int(untouched),
+            "manifests_moved_on": dg.MetadataValue.int(len(retried.moved)),
+            "manifests_untouched": dg.MetadataValue.int(retried.untouched),
             "manifests": dg.MetadataValue.json(marked),
         }
     )

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from glue_jobs.errors import OutputWriteError
+from glue_jobs.manifests.acceptance import are_given_up
 from glue_jobs.writing.leftovers import list_keys, remove_others
 from glue_jobs.writing.names import output_stem, rejects_stem
 from lambda_ingest.contract.text import printable
@@ -30,8 +31,8 @@ def commit(arguments: JobArguments, client: S3Client, work: ManifestWork) -> Non
     names change (another codec, another size of output files), old and new rows are there side by side
     between the two steps; a run that dies there leaves it to the next one to remove the old.
 
-    Where files are missing and may not be skipped, the others' rows become visible if there is no output yet;
-    output of an earlier attempt is never replaced by one that lacks files.
+    Where files are missing, may not be skipped and were not given up by a person, the others' rows become
+    visible if there is no output yet; output of an earlier attempt is never replaced by one that lacks files.
 
     Raises:
         OutputWriteError: S3 refuses.
@@ -46,7 +47,10 @@ def commit(arguments: JobArguments, client: S3Client, work: ManifestWork) -> Non
         more = f"; and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
         described = f"{len(missing)} of {len(manifest.files)} files missing: {named}{more}"
         logger.warning("%s: %s", work.uri, described)
-        if not arguments.skips_missing:
+        gone = [note.uri for note in missing]
+        if not arguments.skips_missing and not are_given_up(
+            client, arguments.manifest_bucket, manifest.name, gone
+        ):
             if list_keys(client, arguments.output_bucket, stem):
                 # An earlier attempt may have rows of the missing files, which nothing could bring back.
                 work.error = f"{described}; its earlier output is left as it was"

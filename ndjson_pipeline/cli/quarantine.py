@@ -18,7 +18,7 @@ from ndjson_pipeline.desk.quarantine import Outcome, Quarantined, find_quarantin
 def run_list(session: Session, date: str | None, limit: int) -> None:
     """List refused files."""
     with session.output.progress("reading the quarantine bucket"):
-        page = quarantined(session.desk, _beginning(session.desk, date), limit)
+        page = quarantined(session.desk, date, limit)
     blocks: list[Block] = [_listing(page.files)]
     if page.is_cut:
         blocks.append(Line(f"There are more than {limit:,}: --limit shows more, --date fewer."))
@@ -72,7 +72,7 @@ def _chosen(
     if date is None and not may_be_all:
         raise UsageError("pass the names of files, or --date")
     with session.output.progress("reading the quarantine bucket"):
-        return list(quarantined(session.desk, _beginning(session.desk, date), limit).files)
+        return list(quarantined(session.desk, date, limit).files)
 
 
 def _work(
@@ -103,10 +103,6 @@ def _work(
         ],
     )
     return ExitCode.FAILED if left else ExitCode.DONE
-
-
-def _beginning(desk: Desk, date: str | None) -> str:
-    return desk.shared.input_prefix if date is None else f"{desk.shared.input_prefix}{date}-"
 
 
 def _listing(files: Sequence[Quarantined]) -> Listing:

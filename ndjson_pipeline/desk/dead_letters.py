@@ -105,7 +105,7 @@ def find(desk: Desk, message_id: str, most: int) -> DeadLetter:
         if message.message_id == message_id or message.message_id.startswith(message_id):
             return message
     raise UnknownMessageError(
-        f"no message {message_id} is among the {most} that were looked at; `ndjson-pipeline dlq list` shows them"
+        f"no message {message_id} is among the {most} that were looked at; `dlq list` shows them"
     )
 
 

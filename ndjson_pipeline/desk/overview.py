@@ -177,7 +177,7 @@ def look(desk: Desk, date: str | None, tell: Tell) -> Overview:
         ClientError, BotoCoreError: the tracking table can't be read; what else can't be seen is noted.
     """
     overview = Overview(desk.clock())
-    _pending(desk, overview, date, tell)
+    overview.pending = [one for one in pending_dates(desk, tell) if date in (None, one.date)]
     _manifests(desk, overview, date)
     overview.queue = _seen(desk, overview, lambda: _depth(desk, desk.names.queue))
     overview.dead_letters = _seen(desk, overview, lambda: _depth(desk, desk.names.dead_letter_queue))
@@ -244,13 +244,18 @@ def problems_of(overview: Overview) -> list[str]:
     return wrong
 
 
-def _pending(desk: Desk, overview: Overview, date: str | None, tell: Tell) -> None:
+def pending_dates(desk: Desk, tell: Tell) -> list[PendingDate]:
+    """Return the dates that have pending files, in order, by the index, which lags.
+
+    Raises:
+        ClientError: DynamoDB refused or failed.
+    """
     dates: dict[str, PendingDate] = {}
     for item in desk.rows.pending_files(tell):
         found = date_of(item, PENDING_DATE_ATTRIBUTE)
-        if found is not None and date in (None, found):
+        if found is not None:
             dates.setdefault(found, PendingDate(found)).add(item)
-    overview.pending = [dates[found] for found in sorted(dates)]
+    return [dates[found] for found in sorted(dates)]
 
 
 def _manifests(desk: Desk, overview: Overview, date: str | None) -> None:

@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import chain, islice
 from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
 from lambda_ingest.contract.items import error_code
 from lambda_ingest.contract.keys import s3_uri
+from lambda_ingest.contract.records import FileStatus
 from ndjson_pipeline.desk.aws_errors import is_absent
 from ndjson_pipeline.desk.clients import Desk
+from ndjson_pipeline.desk.file_rows import files_of_date
 from ndjson_pipeline.desk.rejected import REJECTED_FOLDER
 from ndjson_pipeline.errors import PipelineError
 
@@ -79,27 +81,26 @@ class Outcome:
     said: str
 
 
-def quarantined(desk: Desk, begins_with: str, limit: int) -> QuarantinePage:
+def quarantined(desk: Desk, date: str | None, limit: int) -> QuarantinePage:
     """Return refused files; rejected records, which lie in the same bucket, are none.
 
     Args:
         desk: the deployment.
-        begins_with: with which their keys begin.
+        date: only those whose record is of this date, or whose name begins with it; None takes all.
         limit: so many at most; each costs a HeadObject, for its reason.
 
     Raises:
         ClientError: S3 refused or failed.
     """
-    listed: list[Any] = []
-    is_cut = False
-    for entry in _entries(desk, begins_with):
-        if len(listed) == limit:
-            is_cut = True
+    keys: dict[str, None] = {}
+    for key in chain(_recorded(desk, date, limit), _listed(desk, date)):
+        keys[key] = None
+        if len(keys) > limit:
             break
-        listed.append(entry)
+    shown = sorted(islice(keys, limit))
     with ThreadPoolExecutor(max_workers=_READS_AT_ONCE) as pool:
-        found = pool.map(lambda entry: _head(desk, str(entry["Key"])), listed)
-        return QuarantinePage(tuple(one for one in found if one is not None), is_cut)
+        found = pool.map(lambda key: _head(desk, key), shown)
+        return QuarantinePage(tuple(one for one in found if one is not None), is_cut=len(keys) > limit)
 
 
 def key_of(desk: Desk, name: str) -> str:
@@ -172,15 +173,29 @@ def purge(desk: Desk, file: Quarantined) -> Outcome:
     return Outcome(file.key, False, "it has changed, and stays")
 
 
-def _entries(desk: Desk, begins_with: str) -> Iterator[Any]:
-    """List below the prefix, without walking through the rejected records where the prefix is short."""
+def _recorded(desk: Desk, date: str | None, limit: int) -> Iterator[str]:
+    """Yield the keys of a date's refused files, wherever its date stands in them; records expire."""
+    if date is None:
+        return
+    page = files_of_date(
+        desk, date, FileStatus.QUARANTINED, limit=limit + 1, after="", tell=lambda _said: None
+    )
+    bucket = s3_uri(desk.names.input_bucket, "")
+    yield from (
+        row.path.removeprefix(bucket) for row in page.rows if row.path and row.path.startswith(bucket)
+    )
+
+
+def _listed(desk: Desk, date: str | None) -> Iterator[str]:
+    """Yield the keys that lie there, below the input prefix."""
+    prefix = desk.shared.input_prefix
     pages = desk.s3.get_paginator("list_objects_v2").paginate(
-        Bucket=desk.names.quarantine_bucket, Prefix=begins_with
+        Bucket=desk.names.quarantine_bucket, Prefix=prefix if date is None else f"{prefix}{date}-"
     )
     for page in pages:
         for entry in page.get("Contents", []):
-            if not str(entry["Key"]).startswith(REJECTED_FOLDER):
-                yield entry
+            if not entry["Key"].startswith(REJECTED_FOLDER):
+                yield entry["Key"]
 
 
 def _head(desk: Desk, key: str) -> Quarantined | None:
