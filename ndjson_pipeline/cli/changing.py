@@ -6,7 +6,7 @@ import typer
 
 from ndjson_pipeline.cli.exit_codes import ExitCode
 from ndjson_pipeline.cli.options import command
-from ndjson_pipeline.cli.reading import AnyDate, Date
+from ndjson_pipeline.cli.reading import Date, as_date
 from ndjson_pipeline.cli.session import Session
 
 PANEL = "Change"
@@ -19,7 +19,9 @@ def add_commands(app: typer.Typer) -> None:
     @command(app, "reprocess", panel=PANEL, changes=True)
     def reprocess(
         session: Session,
-        date: AnyDate = None,
+        date: Annotated[
+            str | None, typer.Option(metavar="YYYY-MM-DD", parser=as_date, help="All failed ones of a date.")
+        ] = None,
         manifest: Annotated[str | None, typer.Option(help=_MANIFEST_HELP)] = None,
         file: Annotated[str | None, typer.Option(help="The manifest that it is in.")] = None,
         failed: Annotated[bool, typer.Option("--failed", help="All that have failed.")] = False,

@@ -13,45 +13,45 @@ from ndjson_pipeline.cli.session import CommonOptions, Consent, Session
 Given = ParamSpec("Given")
 Command = Callable[Concatenate[Session, Given], ExitCode | None]
 
-_COMMON_PANEL = "Every command"
-_CHANGE_PANEL = "Every command that changes something"
+COMMON_PANEL = "Every command"
+CHANGE_PANEL = "Every command that changes something"
 _CONTEXT = "context"
 _COMMON: dict[str, Any] = {
     "env": Annotated[
         str | None,
-        typer.Option(help="dev or prod; else NDJSON_ENVIRONMENT, or dev.", rich_help_panel=_COMMON_PANEL),
+        typer.Option(help="dev or prod; else NDJSON_ENVIRONMENT, or dev.", rich_help_panel=COMMON_PANEL),
     ],
     "feed": Annotated[
         str | None,
         typer.Option(
             help="The feed's name; without it NDJSON_FEED, or the stream that has none.",
-            rich_help_panel=_COMMON_PANEL,
+            rich_help_panel=COMMON_PANEL,
         ),
     ],
     "endpoint_url": Annotated[
         str | None,
         typer.Option(
             help="Where AWS answers; else AWS_ENDPOINT_URL, or the real one.",
-            rich_help_panel=_COMMON_PANEL,
+            rich_help_panel=COMMON_PANEL,
         ),
     ],
     "region": Annotated[
         str | None,
-        typer.Option(help="The deployment's; without it AWS_DEFAULT_REGION.", rich_help_panel=_COMMON_PANEL),
+        typer.Option(help="The deployment's; without it AWS_DEFAULT_REGION.", rich_help_panel=COMMON_PANEL),
     ],
     "debug": Annotated[
-        bool, typer.Option("--debug", help="Show the stack of an error.", rich_help_panel=_COMMON_PANEL)
+        bool, typer.Option("--debug", help="Show the stack of an error.", rich_help_panel=COMMON_PANEL)
     ],
     "json": Annotated[
         bool,
-        typer.Option("--json", help="Print one JSON object, errors too.", rich_help_panel=_COMMON_PANEL),
+        typer.Option("--json", help="Print one JSON object, errors too.", rich_help_panel=COMMON_PANEL),
     ],
 }
 _CONSENT: dict[str, Any] = {
-    "yes": Annotated[bool, typer.Option("--yes", help="Do not ask.", rich_help_panel=_CHANGE_PANEL)],
+    "yes": Annotated[bool, typer.Option("--yes", help="Do not ask.", rich_help_panel=CHANGE_PANEL)],
     "dry_run": Annotated[
         bool,
-        typer.Option("--dry-run", help="Only show what would be done.", rich_help_panel=_CHANGE_PANEL),
+        typer.Option("--dry-run", help="Only show what would be done.", rich_help_panel=CHANGE_PANEL),
     ],
 }
 

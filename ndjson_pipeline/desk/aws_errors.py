@@ -142,9 +142,7 @@ def _refusal(error: aws.ClientError, calls: LastCalls) -> str:
     said = printable(str(error.response.get("Error", {}).get("Message", "")), 300)
     if code in _DENIED:
         permission = permission_of(operation, calls.service(operation))
-        return (
-            f"these credentials may not read or change {target}: they lack {permission}; ask who gives them"
-        )
+        return f"these credentials may not use {target}: they lack {permission}; ask who gives them"
     if code in _BAD_CREDENTIALS:
         return f"AWS does not take these credentials ({code}): {_LOG_IN}; and compare this machine's clock"
     if code in _ABSENT:
