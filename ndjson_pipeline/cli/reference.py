@@ -26,9 +26,9 @@ This page is written by `python -m ndjson_pipeline.cli.reference`; a test holds 
 ```
 
 Tables fit 100 columns. With `--json` a command prints one JSON object on stdout, and nothing else. An error
-is one, too: `{{"error": {{"message": "...", "exit_code": 1}}}}`. Progress goes to stderr: on a terminal a line
-that renews itself, elsewhere plain lines. `{PROGRAM} --install-completion` lets the shell complete
-commands and options.
+is one, too: `{{"error": {{"message": "...", "exit_code": 1}}}}`. Progress goes to stderr: on a terminal a
+line that renews itself, elsewhere plain lines. `{PROGRAM} --install-completion` lets the shell
+complete commands and options.
 
 A command that changes something shows what it would do and asks. `--yes` does not ask, `--dry-run` only
 shows. Without a terminal, and with `--json`, one of the two is needed.
