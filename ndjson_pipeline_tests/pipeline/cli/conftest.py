@@ -14,7 +14,6 @@ from botocore.client import BaseClient
 
 from glue_jobs.writing.names import output_key, rejects_key
 from lambda_ingest.contract.clock import utc_now
-from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.items import to_item
 from lambda_ingest.contract.manifest import Manifest, ManifestFile
 from lambda_ingest.contract.records import LOCK_FILE_KEY, lock_partition, manifest_record_key
@@ -203,5 +202,8 @@ def deny(monkeypatch: pytest.MonkeyPatch) -> Deny:
     return denying
 
 
-def instant() -> str:
-    return utc_timestamp(utc_now())
+def drain(sqs: Any, url: str) -> None:
+    """Delete all messages; PurgeQueue may be called once a minute."""
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ndjson_pipeline_tests.pipeline.cli.conftest import CONVERTED, REFUSED, WAITING, Busy, Cli, Deny
+from ndjson_pipeline_tests.pipeline.cli.conftest import CONVERTED, REFUSED, WAITING, Busy, Cli, Deny, drain
 from ndjson_pipeline_tests.pipeline.harness import DATE
 
 pytestmark = pytest.mark.usefixtures("deployment", "emptied")
@@ -215,7 +215,7 @@ def test_a_dead_letter_is_shown_and_stays(cli: Cli, busy: Busy) -> None:
         assert "\x1b" not in shown.out
         assert cli("status").code == 3
     finally:
-        sqs.purge_queue(QueueUrl=url)
+        drain(sqs, url)
     assert deployment.names.queue != names.dead_letter_queue
 
 
