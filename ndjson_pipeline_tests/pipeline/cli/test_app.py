@@ -1,5 +1,6 @@
 """The command line as a person meets it, run as a process."""
 
+import json
 import os
 import socket
 import subprocess
@@ -91,8 +92,11 @@ def test_a_feed_whose_name_makes_no_sense_is_one_sentence(scratch: Path, argumen
 def test_an_input_folder_that_is_none_is_one_sentence(scratch: Path, as_json: list[str]) -> None:
     absent = scratch.parent / "absent"
     done = run(scratch, "demo", "--input", str(absent), *as_json)
-    assert_one_sentence(done)
-    assert str(absent) in done.stderr
+    if as_json:
+        assert str(absent) in json.loads(done.stdout)["error"]["message"]
+    else:
+        assert_one_sentence(done)
+        assert str(absent) in done.stderr
     # Nothing was begun, so nothing is kept for a look.
     assert list(scratch.iterdir()) == []
 
