@@ -25,6 +25,15 @@ def run(session: Session, date: str | None, every: float | None) -> ExitCode:
         date: whose files and manifests are counted; None counts what is open.
         every: how often, in seconds, until Ctrl-C; None once.
     """
+    try:
+        return _look(session, date, every)
+    except KeyboardInterrupt:
+        if every is None:
+            raise
+        return ExitCode.DONE
+
+
+def _look(session: Session, date: str | None, every: float | None) -> ExitCode:
     while True:
         with session.output.progress("reading what is open") as tell:
             overview = look(session.desk, date, tell)

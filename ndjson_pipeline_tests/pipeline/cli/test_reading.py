@@ -235,6 +235,20 @@ def test_quarantine_tells_the_reason(cli: Cli, busy: Busy) -> None:
     assert cli("quarantine", "show", "absent.ndjson").code == 1
 
 
+def test_watching_ends_with_ctrl_c(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("ndjson_pipeline.cli.status.time.sleep", sleep)
+    done = cli("status", "--watch", "--every", "3", "--json")
+    assert (done.code, looks) == (0, [3.0, 3.0])
+    assert len([json.loads(line) for line in done.out.splitlines()]) == 2
+
+
 def _sqs() -> Any:
     import boto3  # noqa: PLC0415 - inside the mock
 
