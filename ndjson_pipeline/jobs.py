@@ -1,21 +1,20 @@
 """Jobs of a feed: what sensors launch, and what an operator launches from the UI, with the ops of these."""
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import CONVERSION_JOB, SHOWS_FAILED_TAG
+from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.claims.reprocessing import try_again
 from ndjson_pipeline.deployment.feed import IMPLICIT_ASSET_JOB, Feed
-from ndjson_pipeline.errors import SweeperError
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.schema_jobs import schema_jobs
+from ndjson_pipeline.sweeper import call_sweeper
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-    from mypy_boto3_lambda.client import LambdaClient
 
 
 REPROCESS_JOB = "reprocess_failed_manifests"
@@ -30,28 +29,21 @@ AUDIT_JOB = "audit_input_listing"
 def retry_failed(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
     """Mark each failed manifest of the partition's date; whatever has another status is not touched."""
     records = pipeline.records()
-    marked: list[str] = []
-    moved: list[str] = []
-    untouched = 0
-    for record in records.of_date(context.partition_key):
-        if record.status is not ManifestStatus.FAILED:
-            untouched += 1
-        elif records.retry_later(record):
-            marked.append(record.name.filename)
-            context.log.info(
-                f"{record.name.filename} is tried again; "
-                f"attempt {record.attempt} failed: {record.error_message}"
-            )
-        else:
-            moved.append(record.name.filename)
-            context.log.info(f"Left {record.name.filename} alone: it has moved on meanwhile")
+
+    def tell(record: ManifestRecord, is_marked: bool) -> None:
+        name = record.name.filename
+        said = f"is tried again; attempt {record.attempt} failed: {record.error_message}"
+        context.log.info(f"{name} {said}" if is_marked else f"Left {name} alone: it has moved on meanwhile")
+
+    retried = try_again(records, records.of_date(context.partition_key), tell)
+    marked = [record.name.filename for record in retried.marked]
     if not marked:
         context.log.info(f"No manifest of {context.partition_key} has failed")
     context.add_output_metadata(
         {
             "manifests_marked": dg.MetadataValue.int(len(marked)),
-            "manifests_moved_on": dg.MetadataValue.int(len(moved)),
-            "manifests_untouched": dg.MetadataValue.int(untouched),
+            "manifests_moved_on": dg.MetadataValue.int(len(retried.moved)),
+            "manifests_untouched": dg.MetadataValue.int(retried.untouched),
             "manifests": dg.MetadataValue.json(marked),
         }
     )
@@ -170,35 +162,6 @@ def converts(run: dg.DagsterRun, feed: Feed, location: str | None = None) -> boo
     if run.asset_selection:
         return feed.merged_parquet in run.asset_selection
     return run.job_name in {CONVERSION_JOB, IMPLICIT_ASSET_JOB} and feed.owns(run, location)
-
-
-def call_sweeper(
-    functions: "LambdaClient", function_name: str, event: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """Call the sweeper, wait for its end and return its answer.
-
-    Args:
-        functions: the client.
-        function_name: the sweeper's.
-        event: what it is asked, such as `{}` or `{"dates": ["2026-01-30"]}`.
-
-    Raises:
-        SweeperError: the function failed as a whole, or answered in another shape.
-        ClientError: Lambda did not call it.
-    """
-    response = functions.invoke(
-        FunctionName=function_name, InvocationType="RequestResponse", Payload=json.dumps(event).encode()
-    )
-    text = response["Payload"].read().decode()
-    if kind := response.get("FunctionError"):
-        raise SweeperError(f"{function_name} failed ({kind}): {text}")
-    try:
-        answer = json.loads(text)
-    except ValueError as error:
-        raise SweeperError(f"{function_name} answered no JSON: {text!r}") from error
-    if not isinstance(answer, dict) or not isinstance(answer.get("failed"), list):
-        raise SweeperError(f"{function_name} answered in another shape, without a list `failed`: {text}")
-    return answer
 
 
 def show_answer(context: dg.OpExecutionContext, answer: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from glue_jobs.errors import CommitHeldError, OutputReplacedError, OutputWriteError
+from glue_jobs.manifests.acceptance import are_given_up
 from glue_jobs.manifests.marker import COMMITTED, GIVEN_UP, CommitMarker, Holding
 from glue_jobs.manifests.work import named
 from glue_jobs.writing.leftovers import list_objects, remove
@@ -34,8 +35,8 @@ def commit(
     between the two steps; a run that dies there leaves it to the next one to remove the old. Of two such
     runs at once one has the manifest's marker, and the other fails it.
 
-    Where files are missing and may not be skipped, the others' rows become visible if there is no output yet;
-    output of an earlier attempt is never replaced by one that lacks files.
+    Where files are missing, may not be skipped and were not given up by a person, the others' rows become
+    visible if there is no output yet; output of an earlier attempt is never replaced by one that lacks files.
 
     Args:
         arguments: of the run.
@@ -136,7 +137,9 @@ class _Commit:
             return True
         described = f"{len(missing)} of {len(self._manifest.files)} files missing: {named(missing)}"
         logger.warning("%s: %s", self._work.uri, described)
-        if self._arguments.skips_missing:
+        gone = [note.uri for note in missing]
+        bucket, name = self._arguments.manifest_bucket, self._manifest.name
+        if self._arguments.skips_missing or are_given_up(self._client, bucket, name, gone):
             return True
         if list_objects(self._client, self._arguments.output_bucket, self._stem):
             # An earlier attempt may have rows of the missing files, which nothing could bring back.

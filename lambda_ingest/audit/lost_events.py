@@ -14,16 +14,16 @@ from lambda_ingest.aws.patience import Patience, Refusal
 from lambda_ingest.aws.table import Table
 from lambda_ingest.contract.dates import parse_date, utc_date, utc_timestamp
 from lambda_ingest.contract.errors import IngestError
+from lambda_ingest.contract.file_dates import FileDate, find_date, folder_date
+from lambda_ingest.contract.file_keys import sort_key_of_refused
 from lambda_ingest.contract.keys import s3_uri
 from lambda_ingest.contract.records import MAX_SORT_KEY_BYTES
 from lambda_ingest.contract.settings import DateSource
 from lambda_ingest.files.arrivals import FirstArrivals
 from lambda_ingest.files.events import ObjectCreated
-from lambda_ingest.files.file_dates import FileDate, find_date, folder_date
 from lambda_ingest.files.gate import stopped
 from lambda_ingest.files.identity import is_record_of, knows_content, own_key
 from lambda_ingest.files.loaded import LoadedFiles
-from lambda_ingest.files.validation import sort_key_of_refused
 from lambda_ingest.settings import Settings
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ sighting is kept in an item of its own, without a `ttl`, for what was loaded is 
 one call a file, and for good some 150 bytes of the table.
 """
 
-import hashlib
 from collections.abc import Iterable
 from datetime import date, datetime
 
@@ -16,14 +15,14 @@ from lambda_ingest.aws.log import logger
 from lambda_ingest.aws.patience import Waits
 from lambda_ingest.aws.table import Table
 from lambda_ingest.contract.dates import parse_date, utc_timestamp
+from lambda_ingest.contract.file_dates import arrival_date
+from lambda_ingest.contract.file_keys import arrival_partition
 from lambda_ingest.contract.items import Item, is_condition_failure, item_of_failure, to_item
 from lambda_ingest.contract.records import (
     ARRIVAL_DATE_ATTRIBUTE,
     ARRIVAL_FILE_KEY,
-    ARRIVAL_PARTITION_PREFIX,
 )
 from lambda_ingest.files.events import ObjectCreated
-from lambda_ingest.files.file_dates import arrival_date
 
 
 class FirstArrivals:
@@ -71,7 +70,7 @@ class FirstArrivals:
             ClientError: DynamoDB refused or failed.
             UnreadKeysError: the table is throttled, and the time is up.
         """
-        by_partition = {_partition(uri): uri for uri in uris}
+        by_partition = {arrival_partition(uri): uri for uri in uris}
         keys = [(partition, ARRIVAL_FILE_KEY) for partition in by_partition]
         found: dict[str, date] = {}
         for item in self._table.read_keys(keys, waits):
@@ -90,10 +89,4 @@ def _date_in(item: Item, uri: str) -> date | None:
 
 
 def _key(uri: str) -> dict[str, str]:
-    return {"date_prefix": _partition(uri), "file_key": ARRIVAL_FILE_KEY}
-
-
-def _partition(uri: str) -> str:
-    # Of a fixed length, and spread over the table, whatever producers call their files.
-    digest = hashlib.sha256(uri.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return f"{ARRIVAL_PARTITION_PREFIX}{digest}"
+    return {"date_prefix": arrival_partition(uri), "file_key": ARRIVAL_FILE_KEY}

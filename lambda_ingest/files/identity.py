@@ -5,28 +5,16 @@ not set, an object of another bucket with the same name may come; it meets a rec
 elsewhere, and gets a sort key of its own, `bucket:key`. No plain key holds a colon.
 """
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
-from lambda_ingest.contract.records import MAX_SORT_KEY_BYTES
+from lambda_ingest.contract.file_keys import own_key_of
 from lambda_ingest.files.events import ObjectCreated
-
-_READABLE = "/._=+@,()- "
-_DIGEST_DIGITS = 16
 
 
 def own_key(created: ObjectCreated) -> str:
-    """Return the sort key that an object has where the plain one is another's; pure.
-
-    It is one for an object, whether that is accepted or refused, and has 1,024 bytes at most.
-    """
-    key = f"{quote(created.bucket, safe='')}:{quote(created.key, safe=_READABLE, errors='surrogatepass')}"
-    if len(key) <= MAX_SORT_KEY_BYTES:
-        return key
-    digest = hashlib.sha256(created.uri.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
-    return f"{key[: MAX_SORT_KEY_BYTES - _DIGEST_DIGITS - 1]}~{digest}"
+    """Return the sort key that an object has where the plain one is another's; pure."""
+    return own_key_of(created.bucket, created.key)
 
 
 def is_record_of(record: Mapping[str, Any], uri: str) -> bool:

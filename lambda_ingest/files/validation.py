@@ -1,29 +1,22 @@
 """Which files are accepted, and why others are not."""
 
-import hashlib
-import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from urllib.parse import quote
 
 from lambda_ingest.contract.dates import utc_date
+from lambda_ingest.contract.file_dates import FileDate, arrival_date, find_date
+from lambda_ingest.contract.file_keys import is_allowed_key, sort_key_of_refused
 from lambda_ingest.contract.records import BYTES_PER_MB, MAX_SORT_KEY_BYTES
 from lambda_ingest.contract.settings import DateSource
 from lambda_ingest.files.events import ObjectCreated
-from lambda_ingest.files.file_dates import FileDate, arrival_date, find_date
 from lambda_ingest.settings import Settings
 
-# Letters and digits of any script, and marks that mean nothing to a shell, a URI or the tracking table.
-# What begins with a `.` or `_` is stopped at the gate.
-_SEGMENT = re.compile(r"[^\W_][\w .=+@,()-]*")
 # What is packed says by its size nothing of what is in it.
 _PACKED_ENDINGS = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".sz", ".snappy")
 _WHERE_DATES_STAND = {
     DateSource.NAME: "the name as YYYY-MM-DD-name",
     DateSource.PATH: "folders as dt=YYYY-MM-DD, date=YYYY-MM-DD, year=YYYY/month=MM/day=DD or YYYY/MM/DD",
 }
-# What stays readable in the sort key of a file whose key is not allowed.
-_READABLE = "/._=+@,()- "
 
 
 @dataclass(frozen=True)
@@ -99,21 +92,6 @@ def validate(
     )
 
 
-def sort_key_of_refused(below_prefix: str) -> str:
-    """Return a sort key for any key that S3 can hold, equal to it where it is an allowed one.
-
-    `MANIFEST#x` becomes `MANIFEST%23x`, so that no file can pose as another item of the table. What would
-    exceed DynamoDB's limit is cut, with a digest that keeps it apart from its neighbours.
-    """
-    if _is_allowed(below_prefix):
-        return below_prefix
-    encoded = quote(below_prefix, safe=_READABLE) or "%"
-    if len(encoded) <= MAX_SORT_KEY_BYTES:
-        return encoded
-    digest = hashlib.sha256(below_prefix.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return f"{encoded[: MAX_SORT_KEY_BYTES - 17]}~{digest}"
-
-
 def _date_in_key(created: ObjectCreated, settings: Settings) -> FileDate:
     return find_date(created.key.removeprefix(settings.input_prefix), settings.date_sources)
 
@@ -124,17 +102,12 @@ def _key_problem(below_prefix: str, settings: Settings) -> str | None:
         return f"other extension: expected {' or '.join(settings.input_extensions)}"
     if len(below_prefix.encode("utf-8", "surrogatepass")) > MAX_SORT_KEY_BYTES:
         return f"key outside the allowed pattern: longer than {MAX_SORT_KEY_BYTES} bytes"
-    if not _is_allowed(below_prefix):
+    if not is_allowed_key(below_prefix):
         return (
             "key outside the allowed pattern: each part must begin with a letter or digit and hold only "
             "letters, digits, spaces and . _ - = + @ , ( )"
         )
     return None
-
-
-def _is_allowed(below_prefix: str) -> bool:
-    has_room = len(below_prefix.encode("utf-8", "surrogatepass")) <= MAX_SORT_KEY_BYTES
-    return has_room and all(_SEGMENT.fullmatch(segment) for segment in below_prefix.split("/"))
 
 
 def _date_problem(found: FileDate, day: date | None, settings: Settings, today: date) -> str | None:

@@ -1,27 +1,34 @@
 """Commands of `ndjson-pipeline`; what each does lies in its own module."""
 
 import logging
-import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ndjson_pipeline.errors import PipelineError
+from ndjson_pipeline.cli import changing, groups, reading
+from ndjson_pipeline.cli.exit_codes import ExitCode
+from ndjson_pipeline.cli.options import add_common_options, command
+from ndjson_pipeline.cli.session import CommonOptions, Session
 
-_FEED_HELP = "The feed's name; without it, the stream that has none, or what NDJSON_FEED names."
+PROGRAM = "ndjson-pipeline"
+TRYING = "Try it"
 _LOCAL_FEED_HELP = "The feed's name; without it, the stream that has none."
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Turns a stream of small NDJSON files in S3 into Parquet.",
 )
+add_common_options(app)
+reading.add_commands(app)
+changing.add_commands(app)
+groups.add_commands(app)
 
 
-@app.command()
+@app.command(rich_help_panel=TRYING)
 def demo(
     files: Annotated[int, typer.Option(min=1, max=10_000, help="How many files to generate.")] = 25,
     file_size_kb: Annotated[int, typer.Option(min=1, max=100_000, help="About how large each is.")] = 100,
@@ -56,7 +63,7 @@ def demo(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=TRYING)
 def dev(
     port: Annotated[
         int, typer.Option(min=0, max=65_535, help="The Dagster UI's port; 0 for a free one.")
@@ -97,21 +104,21 @@ def dev(
     )
 
 
-@app.command()
+@command(app, "fetch", panel=TRYING)
 def fetch(
+    session: Session,
     date: Annotated[str, typer.Option(help="A UTC date as YYYY-MM-DD, today or yesterday.")],
     to: Annotated[
         Path | None, typer.Option(help="The folder that gets the Parquet; without it, merged-parquet-DATE.")
     ] = None,
-    feed: Annotated[str | None, typer.Option(help=_FEED_HELP)] = None,
 ) -> None:
     """Copy the rows of a date into a folder, as Parquet, with a query that reads them."""
     from ndjson_pipeline.cli.fetch import run  # noqa: PLC0415 - each command loads what it needs
 
-    run(date, to, feed)
+    run(session, date, to)
 
 
-@app.command()
+@app.command(rich_help_panel=TRYING)
 def alerts(
     state: Annotated[Path, typer.Option(help="The folder of the platform.")] = Path(".local"),
     last: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
@@ -122,8 +129,9 @@ def alerts(
     run(state, last)
 
 
-@app.command()
+@command(app, "generate", panel=TRYING)
 def generate(
+    session: Session,
     files: Annotated[int, typer.Option(help="How many files.")] = 20,
     rate: Annotated[str, typer.Option(help="immediate, fast, medium, slow or random.")] = "immediate",
     delay: Annotated[float | None, typer.Option(help="Seconds between files; overrides the rate.")] = None,
@@ -135,12 +143,12 @@ def generate(
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Write here instead of the deployment's input bucket.")
     ] = None,
-    feed: Annotated[str | None, typer.Option(help=_FEED_HELP)] = None,
 ) -> None:
     """Write test input into the input bucket, or a folder."""
     from ndjson_pipeline.cli.generate import run  # noqa: PLC0415 - each command loads what it needs
 
     run(
+        session,
         {
             "file_count": files,
             "ingestion_rate": rate,
@@ -150,47 +158,44 @@ def generate(
             "seed": seed,
         },
         folder,
-        feed,
     )
 
 
-@app.command()
+@command(app, "smoke", panel=TRYING)
 def smoke(
-    environment: Annotated[
-        str | None, typer.Option("--env", help="dev or prod; what NDJSON_ENVIRONMENT names without it.")
-    ] = None,
-    feed: Annotated[str | None, typer.Option(help="The feed's name; the stream without one.")] = None,
-    endpoint_url: Annotated[
-        str | None, typer.Option(help="Where AWS answers; the real one without it.")
-    ] = None,
-    region: Annotated[str | None, typer.Option(help="The deployment's region.")] = None,
+    session: Session,
     files: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="How many; as many as fill one batch without it.")
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the end.")] = 900.0,
-) -> None:
+) -> ExitCode:
     """Send one batch of today through a deployment; exits with 3 where it does not come out right."""
     from ndjson_pipeline.cli.smoke import run  # noqa: PLC0415 - each command loads what it needs
 
-    raise typer.Exit(
-        run(
-            environment=environment,
-            feed=feed,
-            endpoint_url=endpoint_url,
-            region=region,
-            files=files,
-            timeout=timeout,
-        )
-    )
+    return run(session, files=files, timeout=timeout)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command, and return the exit code.
+
+    Args:
+        arguments: as typed, without the program's name.
+    """
+    # What a command can't show itself, such as an unknown option, is shown as it would.
+    options = CommonOptions(debug="--debug" in arguments, json="--json" in arguments)
+    try:
+        return int(app(list(arguments), prog_name=PROGRAM, standalone_mode=False) or ExitCode.DONE)
+    except typer.Abort:
+        return ExitCode.FAILED
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person reads a sentence
+        if not arguments:
+            # Without a command, the error is the help.
+            sys.stderr.write(f"{error}\n")
+            return ExitCode.USAGE
+        return Session(options, {}).fail(error)
 
 
 def main() -> None:
-    """Run a command; an error that the pipeline can name is a sentence, not a stack."""
+    """Run the command that was typed."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    try:
-        app()
-    except PipelineError as error:
-        if os.environ.get("NDJSON_TRACEBACK"):
-            raise
-        sys.stderr.write(f"ndjson-pipeline: {error}\n")
-        sys.exit(1)
+    sys.exit(run(sys.argv[1:]))

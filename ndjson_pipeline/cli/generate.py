@@ -1,6 +1,5 @@
 """The command `generate`."""
 
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -14,18 +13,18 @@ from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.records import BYTES_PER_MB
 from lambda_ingest.contract.sample_input import BucketSink, FolderSink, GeneratorRequest, Sink, generate
-from ndjson_pipeline.deployment.clients import deployment_of
-from ndjson_pipeline.deployment.settings import FEED_VARIABLE
+from ndjson_pipeline.cli.output import Line
+from ndjson_pipeline.cli.session import Session
 from ndjson_pipeline.errors import PipelineError
 
 
-def run(request_fields: Mapping[str, Any], folder: Path | None, feed: str | None = None) -> None:
+def run(session: Session, request_fields: Mapping[str, Any], folder: Path | None) -> None:
     """Generate files into the input bucket of the deployment, or into a folder.
 
     Args:
+        session: names the deployment.
         request_fields: what to generate, as the generator's Lambda takes it.
         folder: where to, instead of the bucket.
-        feed: whose bucket, empty for the feed without a name; None is what the environment names.
 
     Raises:
         PipelineError: an option makes no sense.
@@ -34,7 +33,7 @@ def run(request_fields: Mapping[str, Any], folder: Path | None, feed: str | None
     try:
         request = GeneratorRequest.parse(request_fields)
         # What can't be written to is told before a bar is shown.
-        sink = _sink(folder, feed)
+        sink = _sink(session, folder)
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -55,17 +54,24 @@ def run(request_fields: Mapping[str, Any], folder: Path | None, feed: str | None
     except IngestError as error:
         raise PipelineError(str(error)) from error
     where = str(folder) if folder is not None else "the input bucket"
-    console.print(
-        f"{len(generated.names)} files, {generated.size_bytes / BYTES_PER_MB:.2f} MB, into {where}; "
-        f"seed {generated.seed}",
-        highlight=False,
+    session.output.show(
+        {
+            "files": len(generated.names),
+            "size_bytes": generated.size_bytes,
+            "where": where,
+            "seed": generated.seed,
+        },
+        [
+            Line(
+                f"{len(generated.names)} files, {generated.size_bytes / BYTES_PER_MB:.2f} MB, into {where}; "
+                f"seed {generated.seed}"
+            )
+        ],
     )
 
 
-def _sink(folder: Path | None, feed: str | None) -> Sink:
+def _sink(session: Session, folder: Path | None) -> Sink:
     if folder is not None:
         return FolderSink(folder)
-    deployment = deployment_of(os.environ if feed is None else {**os.environ, FEED_VARIABLE: feed})
-    return BucketSink(
-        deployment.s3, bucket=deployment.names.input_bucket, prefix=deployment.settings.input_prefix
-    )
+    desk = session.desk
+    return BucketSink(desk.s3, bucket=desk.names.input_bucket, prefix=desk.settings.input_prefix)

@@ -27,6 +27,7 @@ _COMPONENTS: dict[str, str | None] = {
     "ndjson_pipeline.laptop": None,
     "ndjson_pipeline.cli": None,
     "ndjson_pipeline.smoke": None,
+    "ndjson_pipeline.desk": None,
     "ndjson_pipeline": "code-location",
 }
 _UNKNOWN = ""

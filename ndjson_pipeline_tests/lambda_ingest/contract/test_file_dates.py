@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from lambda_ingest.contract.file_dates import arrival_date, find_date, folder_date, partial_date
 from lambda_ingest.contract.settings import DateSource
-from lambda_ingest.files.file_dates import arrival_date, find_date, folder_date, partial_date
 from ndjson_pipeline_tests.lambda_ingest.harness import NOON
 
 NAME, PATH, ARRIVAL = DateSource.NAME, DateSource.PATH, DateSource.ARRIVAL
