@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from glue_jobs.errors import GlueJobError, MissingInputError, RowCountError
-from glue_jobs.parsing.row_reading import row_reader
+from glue_jobs.parsing.row_reader import row_reader
 from glue_jobs.reading.inputs import open_files
 from glue_jobs.reading.lines import Rejected
 from glue_jobs.reading.reader import FileReader, Reading
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from glue_jobs.parsing.rows_read import Rows
+    from glue_jobs.parsing.results import Rows
     from glue_jobs.reading.inputs import InputFile
     from lambda_ingest.contract.manifest import ManifestFile
 

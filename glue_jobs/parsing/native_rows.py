@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from glue_jobs.errors import NativeParserError
 from glue_jobs.native.builder import NativeBuilder, Why
+from glue_jobs.parsing.arrow_rows import records_of, sample_of
 from glue_jobs.parsing.judging import judge
 from glue_jobs.parsing.records import NotARecordError, dump, load_record
+from glue_jobs.parsing.results import Rows, SegmentCount
 from glue_jobs.parsing.rows import rows_of
-from glue_jobs.parsing.rows_read import Rows, SegmentCount
-from glue_jobs.parsing.segments import records_of, sample_of
 from glue_jobs.reading.lines import BLANKS, Rejected
 from glue_jobs.schema.columns import fold, names_without_hope
 from glue_jobs.schema.tallies import Tallies

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from glue_jobs.parsing.rows_read import Rows
+    from glue_jobs.parsing.results import Rows
     from glue_jobs.schema.columns import Columns
     from glue_jobs.writing.upload import UploadSink
 

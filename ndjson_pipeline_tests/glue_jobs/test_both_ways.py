@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue_jobs.native.library import load
+from glue_jobs.parsing.arrow_rows import ArrowRowReader
 from glue_jobs.parsing.native_rows import NativeRowReader
-from glue_jobs.parsing.segments import ArrowRowReader
 from glue_jobs.schema.columns import Columns
 from glue_jobs.task import PartTask, convert_part
 from lambda_ingest.contract.manifest import ManifestFile

@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from glue_jobs.parsing.arrow_json import has_inexact, read_fitting
+from glue_jobs.parsing.arrow_rows import parse_segment
 from glue_jobs.parsing.judging import judge
 from glue_jobs.parsing.records import dump, load_record
 from glue_jobs.parsing.rows import rows_of
-from glue_jobs.parsing.segments import parse_segment
 from glue_jobs.reading.lines import Segment
 from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.fit import conform
@@ -163,7 +163,7 @@ def test_records_are_counted_once_a_place_and_reason():
 def test_always_null_names_do_not_keep_a_segment_from_arrow(monkeypatch):
     lines = [b'{"a":1,"n":null,"s":{"x":1,"m":null}}'] * 5000
     judged = []
-    monkeypatch.setattr("glue_jobs.parsing.segments.judge", lambda *each: judged.append(each))
+    monkeypatch.setattr("glue_jobs.parsing.arrow_rows.judge", lambda *each: judged.append(each))
     parsed, learning = parse(lines)
     assert judged == []
     assert learning.columns.types == {"a": INT64, "s": struct_of({"x": INT64})}

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from glue_jobs.parsing.rows_read import Rows
+from glue_jobs.parsing.results import Rows
 from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.types import (
     BOOLEAN,

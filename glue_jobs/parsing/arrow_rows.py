@@ -11,8 +11,8 @@ from glue_jobs.parsing.arrow_json import read_fitting
 from glue_jobs.parsing.judging import judge
 from glue_jobs.parsing.line_shapes import LineShapes
 from glue_jobs.parsing.records import NotARecordError, load_record
+from glue_jobs.parsing.results import Rows, SegmentCount
 from glue_jobs.parsing.rows import rows_of
-from glue_jobs.parsing.rows_read import Rows, SegmentCount
 from glue_jobs.reading.lines import BLANKS, Lines
 from glue_jobs.schema.columns import Columns, fold
 from glue_jobs.schema.tallies import Tallies

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glue_jobs.parsing.segments import parse_segment, sample_of
+from glue_jobs.parsing.arrow_rows import parse_segment, sample_of
 from glue_jobs.reading.lines import LineCutter, Segment
 from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.fit import conform

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from glue_jobs.native.library import load
+from glue_jobs.parsing.arrow_rows import ArrowRowReader
 from glue_jobs.parsing.native_rows import NativeRowReader
-from glue_jobs.parsing.segments import ArrowRowReader
 
 if TYPE_CHECKING:
-    from glue_jobs.parsing.rows_read import Rows, SegmentCount
+    from glue_jobs.parsing.results import Rows, SegmentCount
     from glue_jobs.reading.lines import Segment
     from glue_jobs.schema.learning import Learning
 
