@@ -115,7 +115,7 @@ class DeployedPlatform(LocalPlatform):
                 )
                 # The daemon's home is the one that a test opens, too.
                 home = self.dagster_home if name == "daemon" else self.directory / name
-                self.services[name] = Service([name, *listens, *arguments], home, self._variables())
+                self.services[name] = Service([name, *listens, *arguments], home, self._service_variables())
                 stack.callback(self.services[name].stop)
             # All at once, on a storage without tables.
             for service in self.services.values():
@@ -143,7 +143,7 @@ class DeployedPlatform(LocalPlatform):
             "DAGSTER_POSTGRES_SECRET_ARN": self.secret_arn,
         }
 
-    def _variables(self) -> dict[str, str]:
+    def _service_variables(self) -> dict[str, str]:
         return {
             **self.environment,
             **self.database_variables(),
