@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -33,9 +34,8 @@ def temporary(scratch: Path) -> Iterator[Path]:
     yield folder
     for process_id in processes_with_variable("TMPDIR", str(folder)):
         os.kill(process_id, signal.SIGKILL)
-    for entry in folder.iterdir():
-        entry.rename(scratch / f"left-{entry.name}")
-    folder.rmdir()
+    # Each test leaves its own; the folder is `scratch`'s to remove.
+    folder.rename(tempfile.mkdtemp(prefix="left-", dir=scratch))
 
 
 def environment(temporary: Path) -> dict[str, str]:
