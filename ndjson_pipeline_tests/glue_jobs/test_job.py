@@ -303,7 +303,8 @@ def test_packed_files_and_unreadable_ones(lake, run):
         ("f", '{"n":1}'.encode("utf-16")),
     ):
         files.append(lake.put(name, content))
-    run(lake.manifest(files, 1), QUARANTINE_BUCKET=lake.quarantine)
+    # By bytes nearly all of it is lost.
+    run(lake.manifest(files, 1), QUARANTINE_BUCKET=lake.quarantine, MAX_REJECTED_FRACTION="1")
     (entry,) = lake.reports()[0]["manifests"]
     assert entry["records_read"] == entry["records_processed"] + entry["records_rejected"]
     assert [note["reason"] for note in entry["unreadable_files"]] == [
