@@ -128,10 +128,11 @@ def test_glue_modules_import_nothing_that_glue_lacks():
     }
     own = {"glue_jobs", "lambda_ingest"}
     types_alone = {"mypy_boto3_glue", "mypy_boto3_s3"}
-    # What a distribution is imported as is its own to say: backports-zstd is backports.
-    brought = importlib.metadata.packages_distributions()
+    # What a distribution is imported as its files tell: backports-zstd is backports.
     pinned = {
-        module for module, names in brought.items() if not set(packaging.GLUE_DISTRIBUTIONS).isdisjoint(names)
+        file.parts[0].removesuffix(".py")
+        for name in packaging.GLUE_DISTRIBUTIONS
+        for file in importlib.metadata.files(name) or []
     }
     assert imported - set(sys.stdlib_module_names) - own - types_alone <= pinned | {"pyspark"}
 
