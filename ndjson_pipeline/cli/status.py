@@ -1,7 +1,7 @@
 """The command `status`."""
 
 import sys
-import time
+from time import sleep
 from typing import Any
 
 from lambda_ingest.contract.dates import utc_timestamp
@@ -43,7 +43,7 @@ def _look(session: Session, date: str | None, every: float | None) -> ExitCode:
         if every is None:
             return ExitCode.PIPELINE_IS_WRONG if overview.wrong else ExitCode.DONE
         sys.stdout.flush()
-        time.sleep(every)
+        sleep(every)
 
 
 def document_of(overview: Overview) -> dict[str, Any]:

@@ -243,7 +243,7 @@ def test_watching_ends_with_ctrl_c(cli: Cli, monkeypatch: pytest.MonkeyPatch) ->
         if len(looks) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("ndjson_pipeline.cli.status.time.sleep", sleep)
+    monkeypatch.setattr("ndjson_pipeline.cli.status.sleep", sleep)
     done = cli("status", "--watch", "--every", "3", "--json")
     assert (done.code, looks) == (0, [3.0, 3.0])
     assert len([json.loads(line) for line in done.out.splitlines()]) == 2
