@@ -30,6 +30,8 @@ _COMPONENTS: dict[str, str | None] = {
     "ndjson_pipeline.desk": None,
     "ndjson_pipeline": "code-location",
 }
+# Of several components: whoever calls it tells.
+_SHARED = "glue_jobs.schema.contract"
 _UNKNOWN = ""
 
 Needs = dict[str, set[Need]]
@@ -115,6 +117,8 @@ def component_of(frame: FrameType | None) -> str | None:
 @functools.cache
 def _component_of_module(module: str) -> tuple[bool, str | None]:
     """Return whether a module tells, and what."""
+    if module == _SHARED:
+        return False, None
     for beginning, component in _COMPONENTS.items():
         if f"{module}.".startswith(f"{beginning}."):
             return True, component
