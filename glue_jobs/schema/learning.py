@@ -89,10 +89,6 @@ class Learning:
             self.observed.add_table(table, columns.types, self.settled.types, Room())
             self.observed.compact()
 
-    def take_records(self, count: int) -> None:
-        """Take note of records that have nothing beyond the settled columns."""
-        self.observed.objects += count
-
     def prime(self, records: Iterable[dict[str, Any]]) -> None:
         """Let columns follow from the first records, which are counted only when they are parsed."""
         self.is_primed = True

@@ -4,6 +4,7 @@ To see a message is to receive it: it is hidden from others for a minute at most
 """
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ _PER_CALL = 10
 _HIDDEN_SECONDS = 60
 _MOST_OBJECTS = 10
 # What an AWS without the operation answers.
+logger = logging.getLogger(__name__)
+
 _UNKNOWN_OPERATION = frozenset(
     {"InvalidAction", "UnknownOperation", "UnknownOperationException", "404", "501"}
 )
@@ -138,7 +141,8 @@ def redrive(desk: Desk) -> Redriven:
         if error_code(error) not in _UNKNOWN_OPERATION:
             raise
     except NotImplementedError:
-        pass
+        # moto in this process says so where its server answers that the operation is unknown.
+        logger.debug("this AWS moves no messages by itself; they are moved one by one")
     else:
         return Redriven(None, answer["TaskHandle"])
     return _by_hand(desk, source)

@@ -78,6 +78,7 @@ def examined(desk: Desk, part: str, check: Check) -> list[Finding]:
         said, _, step = sentence_of(error, desk.calls).partition(": ")
         return [Finding(part, State.WRONG, said, step or None)]
     except NotImplementedError:
+        # moto in this process says so where its server answers that the operation is unknown.
         return [Finding(part, State.UNSEEN, "this AWS does not know what was asked")]
     except PipelineError as error:
         return [Finding(part, State.WRONG, str(error))]
