@@ -29,6 +29,7 @@ from glue_jobs.reporting.report import (
 from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.contract import SchemaContractStore
 from glue_jobs.schema.document import COLUMNS_ADDED
+from glue_jobs.schema.growth import growing_places
 from glue_jobs.schema.hints import parse_hints
 from glue_jobs.schema.limits import SchemaLimits
 from glue_jobs.storage import CONCURRENT_REQUESTS
@@ -305,6 +306,7 @@ class _Run:
                     arguments.accepts_new_columns,
                     self._limits,
                     parse_hints(contract.hints),
+                    growing_places(contract.history),
                 ),
                 has_rescued=contract.has_rescued,
                 generation=contract.generation,

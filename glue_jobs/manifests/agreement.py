@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from glue_jobs.errors import SchemaContractError
 from glue_jobs.schema.columns import Columns, holds
+from glue_jobs.schema.growth import growing_places
 from glue_jobs.schema.hints import parse_hints
 from glue_jobs.schema.observed import Observed
 from glue_jobs.schema.settle import Settled, settle_columns
@@ -77,7 +78,9 @@ def agree(
             manifests: list[str] = manifests,
         ) -> SchemaContract:
             nonlocal settled
-            settled = settle_columns(current.types, seen, limits, parse_hints(current.hints))
+            settled = settle_columns(
+                current.types, seen, limits, parse_hints(current.hints), growing_places(current.history)
+            )
             return current.extended(settled.types, has_rescued, manifests, now())
 
         contract = store.extend(change)

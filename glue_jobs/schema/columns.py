@@ -57,12 +57,14 @@ class Columns:
         accepts_new: whether further columns, or members of objects, may come.
         limits: of what may come.
         hints: types that places get when they get a column.
+        growing: paths of objects that gained names run after run (`growth.growing_places`).
     """
 
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     accepts_new: bool = True
     limits: SchemaLimits = field(default_factory=SchemaLimits)
     hints: Hints | None = None
+    growing: frozenset[str] = frozenset()
 
     def final(self, types: Mapping[str, ColumnType]) -> Columns:
         """Return these columns with other types, to which nothing comes any more."""

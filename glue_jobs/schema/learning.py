@@ -53,6 +53,7 @@ class Learning:
     is_primed: bool = False
     _first: Observed = field(default_factory=Observed)
     _has_news: bool = False
+    _is_behind: bool = False
     _next_look: float = 0.0
     _places: int = 0
     _overfull: Observed | None = None
@@ -78,6 +79,7 @@ class Learning:
             self._overfull = self.observed.overfull_places()
         if not self.settled.accepts_new:
             return
+        self._is_behind = True
         news = _news(more, self.observed, self.columns.types, "", self.outcome)
         self._has_news = self._has_news or news is not News.NONE
         if self._has_news and (news is News.NOW or self.observed.objects >= self._next_look):
@@ -88,6 +90,7 @@ class Learning:
         if self.settled.accepts_new:
             self.observed.add_table(table, columns.types, self.settled.types, Room())
             self.observed.compact()
+            self._is_behind = True
 
     def prime(self, records: Iterable[dict[str, Any]]) -> None:
         """Let columns follow from the first records, which are counted only when they are parsed."""
@@ -96,11 +99,11 @@ class Learning:
         self._first.merge(self.observed)
         if self.settled.accepts_new:
             self._settle(self._first)
-            self._has_news = True
+            self._has_news = self._is_behind = True
 
     def finish(self) -> None:
-        """Let columns follow from all counts, where there was news since they last did."""
-        if self._has_news:
+        """Let columns follow from all counts: what counts say together no single line may have shown."""
+        if self._is_behind:
             self._settle(self.observed)
 
     @property
@@ -112,8 +115,8 @@ class Learning:
 
     def _settle(self, seen: Observed) -> None:
         settled = self.settled
-        self.outcome = settle_columns(settled.types, seen, settled.limits, settled.hints)
-        self._has_news = False
+        self.outcome = settle_columns(settled.types, seen, settled.limits, settled.hints, settled.growing)
+        self._has_news = self._is_behind = False
         self._next_look = seen.objects * _GROWTH
         if self.outcome.types != self.columns.types:
             self.columns = settled.final(self.outcome.types)
@@ -134,7 +137,7 @@ def _news(
     found = News.NONE
     is_data = path in outcome.data_places
     for name, member in more.names.items():
-        if not member.values and not member.unfit:
+        if not (member.values or member.unfit or _has_places(member)):
             continue
         column = types.get(name)
         if column is not None:
@@ -153,9 +156,15 @@ def _news(
     return found
 
 
+def _has_places(seen: Observed) -> bool:
+    """Return whether something was seen inside: of a settled list or map its own values are not counted."""
+    return bool(seen.names) or seen.items is not None or seen.others is not None
+
+
 def _place_news(more: Observed, total: Observed, column: ColumnType, path: str, outcome: Settled) -> News:
+    own = News.NONE if total.values == _of_kind(total, column.kind) else News.LATER
     if column.kind is Kind.STRUCT:
-        return _news(more, total, column.by_name, path, outcome)
+        return max(own, _news(more, total, column.by_name, path, outcome))
     if column.item is not None:
         if column.kind is Kind.LIST:
             inner, all_inner, path = more.items, total.items, path + ITEMS
@@ -164,11 +173,11 @@ def _place_news(more: Observed, total: Observed, column: ColumnType, path: str, 
             inner = all_inner = more.merged_values()
             path += VALUES
         if inner is None or all_inner is None:
-            return News.NONE
-        return _place_news(inner, all_inner, column.item, path, outcome)
+            return own
+        return max(own, _place_news(inner, all_inner, column.item, path, outcome))
     if column.kind in {Kind.INT64, Kind.FLOAT64} and total.numbers and number_type(total) is not column:
         return News.NOW
-    return News.NONE if total.values == _of_kind(total, column.kind) else News.LATER
+    return own
 
 
 def _of_kind(total: Observed, kind: Kind) -> int:
@@ -176,6 +185,10 @@ def _of_kind(total: Observed, kind: Kind) -> int:
         return total.booleans
     if kind is Kind.STRING:
         return total.texts
+    if kind is Kind.LIST:
+        return total.lists
+    if kind in {Kind.STRUCT, Kind.MAP}:
+        return total.objects
     return total.numbers if kind in {Kind.INT64, Kind.FLOAT64} else total.values
 
 

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 from glue_jobs.schema.columns import MAX_DEPTH, RESERVED, fold, is_storable_name, leaf_count
 from glue_jobs.schema.limits import SchemaLimits
-from glue_jobs.schema.names import Likeness, is_admitted, look_like_data, look_like_data_at_the_top
+from glue_jobs.schema.name_shapes import is_spelled_like_a_value
+from glue_jobs.schema.names import (
+    Likeness,
+    beyond_spelled,
+    comes_again,
+    is_admitted,
+    look_like_data,
+    look_like_data_at_the_top,
+)
 from glue_jobs.schema.paths import ITEMS, VALUES, path_of
+from glue_jobs.schema.pruning import Steps, without_leaves
 from glue_jobs.schema.types import (
     BOOLEAN,
     FLOAT64,
@@ -42,8 +51,6 @@ OBJECT_IS_FULL: Final = "the object has as many members as --MAX_OBJECT_MEMBERS 
 SCHEMA_IS_FULL: Final = "the schema has as many columns as --MAX_COLUMNS allows"
 DROPPED: Final = "dropped by hand"
 TOO_RARE: Final = "in less than 1 % of the records, and the schema is half full"
-
-Steps = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ def settle_columns(
     seen: Observed,
     limits: SchemaLimits | None = None,
     hints: Hints | None = None,
+    growing: frozenset[str] = frozenset(),
 ) -> Settled:
     """Return known columns as they are, with new ones after them.
 
@@ -98,8 +106,9 @@ def settle_columns(
         seen: of records.
         limits: of the whole schema; the defaults where none are given.
         hints: types that places get whatever their values are.
+        growing: paths of objects that gain names run after run (`growth.growing_places`).
     """
-    return _Settling(seen, limits or SchemaLimits(), hints).run(known)
+    return _Settling(seen, limits or SchemaLimits(), hints, growing).run(known)
 
 
 @dataclass
@@ -110,11 +119,13 @@ class _Settling:
         seen: of records.
         limits: of the whole schema.
         hints: types that places get whatever their values are.
+        growing: paths of objects that gain names run after run.
     """
 
     seen: Observed
     limits: SchemaLimits
     hints: Hints | None
+    growing: frozenset[str]
     _new_leaves: dict[Steps, tuple[int, int]] = field(default_factory=dict)
     _left_without: dict[Steps, str] = field(default_factory=dict)
     _data_places: set[str] = field(default_factory=set)
@@ -125,7 +136,7 @@ class _Settling:
         types = self._members(known, self.seen, (), 1, RESERVED)
         refused = self._beyond_bounds(sum(map(leaf_count, known.values())))
         if refused:
-            types = _pruned(types, (), refused)
+            types = without_leaves(types, (), refused)
         closed = {
             (path_of(steps[:-1]), steps[-1][1:])
             for steps, reason in self._left_without.items()
@@ -206,32 +217,38 @@ class _Settling:
             and fold(name) not in taken
         ]
         # That the names of a new object are none of data is decided by then.
-        chosen = candidates if is_struct else self._without_data(candidates, seen, steps)
+        chosen = candidates if is_struct else self._without_data(candidates, seen, steps, known)
         chosen = self._spellings(chosen, names)
         self._add_new(settled, chosen, seen, steps, depth)
         return settled
 
-    def _without_data(self, candidates: list[str], seen: Observed, steps: Steps) -> list[str]:
+    def _without_data(
+        self, candidates: list[str], seen: Observed, steps: Steps, known: Mapping[str, ColumnType]
+    ) -> list[str]:
         """Return the names that are none of data, of an object that can't become a map."""
         counts = self._counts(candidates, seen, steps)
         objects = max(seen.objects, self.seen.objects)
-        if not look_like_data_at_the_top(counts, objects, seen.is_overfull):
+        spelled = {name: count for name, count in counts.items() if is_spelled_like_a_value(name)}
+        known_spelled = sum(map(is_spelled_like_a_value, known)) if spelled else 0
+        data = beyond_spelled(known_spelled, spelled, objects, is_record=not steps)
+        is_data = look_like_data_at_the_top(counts.values(), objects, seen.is_overfull)
+        if is_data:
+            data |= {name for name, count in counts.items() if not is_admitted(count, objects)}
+        elif path_of(steps) in self.growing:
+            data |= {name for name, count in counts.items() if not comes_again(count)}
+        if not data and not is_data:
             return candidates
         self._data_places.add(path_of(steps))
         self._left_without[steps] = NAMES_ARE_DATA
-        return [
-            name
-            for name in candidates
-            if is_admitted(seen.names[name].values, objects) or self._is_hinted((*steps, f".{name}"))
-        ]
+        return [name for name in candidates if name not in data]
 
-    def _counts(self, candidates: list[str], seen: Observed, steps: Steps) -> list[int]:
+    def _counts(self, candidates: list[str], seen: Observed, steps: Steps) -> dict[str, int]:
         """Return how many values there are under each name that may be data."""
-        return [
-            seen.names[name].values
+        return {
+            name: seen.names[name].values
             for name in candidates
             if seen.names[name].values and not self._is_hinted((*steps, f".{name}"))
-        ]
+        }
 
     def _spellings(self, candidates: list[str], names: Mapping[str, Observed]) -> list[str]:
         """Return of names that readers take for one the spelling of most values."""
@@ -351,40 +368,13 @@ def _likeness(seen: Observed) -> Likeness:
         return Likeness.NONE
     if not values.objects:
         return Likeness.KIND
-    counts = [member.values for member in values.names.values() if member.values]
+    counts = {name: member.values for name, member in values.names.items() if member.values}
     if look_like_data(counts, values.objects, values.is_overfull, lambda: _likeness(values)):
         return Likeness.DATA
-    are_alike = len(counts) > 1 and sum(counts) >= _ALIKE_SHARE * len(counts) * values.objects
+    are_alike = len(counts) > 1 and sum(counts.values()) >= _ALIKE_SHARE * len(counts) * values.objects
     return Likeness.MEMBERS if are_alike else Likeness.KIND
 
 
 def _is_of_one_kind(values: Observed) -> bool:
     counts = (values.booleans, values.numbers, values.texts, values.lists, values.objects)
     return max(counts) >= _ONE_KIND_SHARE * sum(counts)
-
-
-def _pruned(types: Mapping[str, ColumnType], steps: Steps, refused: set[Steps]) -> dict[str, ColumnType]:
-    """Return members without the leaves that are refused, and without what has none left."""
-    found = {name: _without(column, (*steps, f".{name}"), refused) for name, column in types.items()}
-    return {name: column for name, column in found.items() if column is not None}
-
-
-def _without(column: ColumnType, steps: Steps, refused: set[Steps]) -> ColumnType | None:
-    if steps in refused:
-        return None
-    if column.kind is Kind.STRUCT:
-        members = _pruned(column.by_name, steps, refused)
-        if not members:
-            return None
-        return (
-            column
-            if len(members) == len(column.members)
-            and all(members[name] is member for name, member in column.members)
-            else struct_of(members)
-        )
-    if column.item is None:
-        return column
-    item = _without(column.item, (*steps, ITEMS if column.kind is Kind.LIST else VALUES), refused)
-    if item is None:
-        return None
-    return column if item is column.item else ColumnType(column.kind, item=item)

@@ -16,6 +16,7 @@ from glue_jobs.native.library import load
 from glue_jobs.parsing.arrow_rows import ArrowRowReader
 from glue_jobs.parsing.native_rows import NativeRowReader
 from glue_jobs.schema.columns import Columns
+from glue_jobs.schema.types import INT64, JSON, STRING, list_of, map_of, struct_of
 from glue_jobs.task import PartTask, convert_part
 from lambda_ingest.contract.manifest import ManifestFile
 from ndjson_pipeline_tests.glue_jobs.generated import ANY_RECORD
@@ -161,3 +162,42 @@ def test_lines_made_up_from_types(monkeypatch, seed):
     setting = fuzzer.setting()
     blocks = [fuzzer.block(setting.types) for _ in range(6)]
     compare(monkeypatch, blocks, Columns(dict(setting.settled), accepts_new=setting.accepts_new))
+
+
+LATER_VALUES = {
+    "new members of a list's objects": (
+        {"a": list_of(struct_of({"b": INT64}))},
+        [lines({"a": [{"b": 1}, 5, None, [1], "x", {"b": "y", "c": 2}, {}]}), lines({"a": [{"d": [1]}]})],
+        {"a": list_of(struct_of({"b": INT64, "c": INT64, "d": list_of(INT64)}))},
+    ),
+    "new members of a map's objects": (
+        {"m": map_of(struct_of({"b": INT64}))},
+        [lines({"m": {"k": {"b": 1, "c": "x"}}})],
+        {"m": map_of(struct_of({"b": INT64, "c": STRING}))},
+    ),
+    "items of another kind": (
+        {},
+        [lines({"a": [[{"b": "x"}, None], {"b": 1}, []]}), lines({"a": [[{"b": 1}]]})],
+        {"a": list_of(list_of(struct_of({"b": STRING})))},
+    ),
+    "values of another kind": (
+        {},
+        [lines({"a": {"b": 1}}), lines(*[{"a": [1]}] * 5)],
+        {"a": list_of(INT64)},
+    ),
+    "a map's values of another kind": (
+        {},
+        [
+            lines(*[{"m": {f"{n:08x}": {"a": 1}}} for n in range(100)]),
+            lines(*[{"m": {f"{n:08x}": "t"}} for n in range(200, 600)]),
+        ],
+        {"m": JSON},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LATER_VALUES)
+def test_what_comes_later_counts_as_what_came_first(monkeypatch, name):
+    known, files, wanted = LATER_VALUES[name]
+    for order in (files, files[::-1]):
+        assert compare(monkeypatch, order, Columns(dict(known))).columns.types == wanted
