@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import pyarrow as pa
 
@@ -34,8 +34,9 @@ _ARRAY_BYTES: Final = 80
 MANY: Final = "*"
 
 
-# Lines that are no records, told by one call.
+# Lines that are no records, told by one call, and the numbers that tell one.
 MOST_REFUSED: Final = 1_024
+_REFUSED_NUMBERS: Final = 5
 
 
 class Why(enum.IntEnum):
@@ -57,6 +58,44 @@ class Why(enum.IntEnum):
     """Nested too deep."""
     SURROGATE = 8
     """A name with half of a surrogate pair."""
+
+
+class Fault(enum.IntEnum):
+    """What is wrong with a line that is no record: what Python's json says first, or what else it is."""
+
+    UNKNOWN = 0
+    """Python is to say."""
+    VALUE = 1
+    NAME = 2
+    COLON = 3
+    COMMA = 4
+    EXTRA = 5
+    OPEN_TEXT = 6
+    CONTROL = 7
+    DUPLICATE = 8
+    ARRAY = 9
+    TEXT = 10
+    NUMBER = 11
+    BOOLEAN = 12
+    NOTHING = 13
+
+
+class Refused(NamedTuple):
+    """A line that is no record.
+
+    Attributes:
+        start: of the line in the data.
+        end: of the line in the data, its newline excluded.
+        line: its number in the data, from 0; blank lines count.
+        fault: a `Fault`.
+        character: where that is in the line, from 0, without white space before it.
+    """
+
+    start: int
+    end: int
+    line: int
+    fault: int
+    character: int
 
 
 @dataclass(frozen=True)
@@ -155,7 +194,7 @@ class NativeBuilder:
             raise MemoryError("no memory for the native parser's columns")
         self._fed = FedRecord()
         self._fed_address = ctypes.addressof(self._fed)
-        self._refused = (ctypes.c_int64 * (3 * MOST_REFUSED))()
+        self._refused = (ctypes.c_int64 * (_REFUSED_NUMBERS * MOST_REFUSED))()
         self._refused_address = ctypes.addressof(self._refused)
         # Where the last call ended, so that lines need not be counted again.
         self._counted: tuple[bytes, int, int] | None = None
@@ -170,14 +209,13 @@ class NativeBuilder:
         """How many bytes of Arrow they take; memory that is only kept ready does not count."""
         return int(self._functions.ndjson_size(self._builder))
 
-    def feed(self, data: bytes, start: int = 0, refused: list[tuple[int, int, int]] | None = None) -> Fed:
+    def feed(self, data: bytes, start: int = 0, refused: list[Refused] | None = None) -> Fed:
         """Take lines up to the end, or behind the first one that it can't judge.
 
         Args:
             data: whole lines; the last one may lack its newline.
             start: where to begin in it; the beginning of a line.
-            refused: takes the lines that are no records, up to a number, each as its start and end in the
-                data and its line number there; such lines do not end the call then.
+            refused: takes the lines that are no records, up to a number; such lines do not end the call then.
 
         Raises:
             MemoryError: there is no memory; the builder is of no use any more.
@@ -193,8 +231,11 @@ class NativeBuilder:
         if fed.why or fed.refused:
             first = self._line_at(data, start)
             if refused is not None and fed.refused:
-                found = self._refused[: 3 * fed.refused]
-                refused += zip(found[::3], found[1::3], (first + line for line in found[2::3]), strict=True)
+                numbers = iter(self._refused[: _REFUSED_NUMBERS * fed.refused])
+                refused += [
+                    Refused(begin, end, first + line, fault, character)
+                    for begin, end, line, fault, character in zip(*[numbers] * _REFUSED_NUMBERS, strict=True)
+                ]
             line = first + fed.newlines
             if fed.why:
                 left = Left(fed.left_start, fed.left_end, Why(fed.why), line)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-VERSION: Final = 2
+VERSION: Final = 3
 SWITCH: Final = "NDJSON_NATIVE"
 _OFF: Final = "0"
 _PACKAGE: Final = "glue_jobs.native"

@@ -11,6 +11,7 @@ import pyarrow as pa
 from glue_jobs.errors import NativeParserError
 from glue_jobs.native.builder import NativeBuilder, Why
 from glue_jobs.parsing.arrow_rows import records_of, sample_of
+from glue_jobs.parsing.faults import reason_of
 from glue_jobs.parsing.judging import judge
 from glue_jobs.parsing.records import NotARecordError, dump, load_record
 from glue_jobs.parsing.results import Rows, SegmentCount
@@ -20,7 +21,7 @@ from glue_jobs.schema.columns import fold, names_without_hope
 from glue_jobs.schema.tallies import Tallies
 
 if TYPE_CHECKING:
-    from glue_jobs.native.builder import Left
+    from glue_jobs.native.builder import Left, Refused
     from glue_jobs.native.library import Library
     from glue_jobs.parsing.judging import Judged
     from glue_jobs.reading.lines import Segment
@@ -92,9 +93,13 @@ class NativeRowReader:
         start, lines = 0, 0
         rejected: list[Rejected] = []
         while start < len(data):
-            refused: list[tuple[int, int, int]] = []
+            refused: list[Refused] = []
             fed = self._opened().feed(data, start, refused)
-            for begin, end, line in refused:
+            for begin, end, line, fault, character in refused:
+                reason = reason_of(fault, character)
+                if reason is not None:
+                    rejected.append(Rejected(*segment.place(line, begin), reason, data[begin:end]))
+                    continue
                 record = self._record(segment, begin, end, line, rejected)
                 if record is not None:
                     # By the rules it is one after all; it comes behind those that followed it.

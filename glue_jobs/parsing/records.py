@@ -19,6 +19,9 @@ SHALLOW_BYTES: Final = 1024
 _STRUCTURE: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]')
 
 
+TWICE: Final = "a name occurs twice in one object"
+
+
 class NotARecordError(ValueError):
     """A line is no record; the message says why, without content."""
 
@@ -42,11 +45,25 @@ def load_record(text: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise NotARecordError(f"invalid UTF-8 at byte {error.start} of the line") from None
     except json.JSONDecodeError as error:
-        message = f"invalid JSON: {error.msg} at character {error.pos + 1} of the line"
-        raise NotARecordError(message) from None
+        raise NotARecordError(no_json(error.msg, error.pos)) from None
     if not isinstance(value, dict):
-        raise NotARecordError(f"the top-level value is {_json_type(value)}, expected an object")
+        raise NotARecordError(no_object(_json_type(value)))
     return value
+
+
+def no_json(message: str, position: int) -> str:
+    """Return why a line is no record that is no JSON.
+
+    Args:
+        message: of Python's json.
+        position: of the fault, in characters from 0.
+    """
+    return f"invalid JSON: {message} at character {position + 1} of the line"
+
+
+def no_object(found: str) -> str:
+    """Return why a line is no record that is JSON of another kind."""
+    return f"the top-level value is {found}, expected an object"
 
 
 def is_too_deep(text: bytes) -> bool:
@@ -93,7 +110,7 @@ def _dump(value: Any, quoted: Callable[[str], str]) -> str:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise NotARecordError("a name occurs twice in one object")
+        raise NotARecordError(TWICE)
     return members
 
 

@@ -313,7 +313,11 @@ class Observed:
 
     def _add_array(self, values: pa.Array, column: ColumnType, known: ColumnType | None, room: Room) -> None:
         """Add the values of an array, as far as they are beyond a settled type."""
-        count = int(np.count_nonzero(telling(values, column)))
+        count = (
+            len(values) - values.null_count
+            if column.kind in _PLAIN
+            else int(np.count_nonzero(telling(values, column)))
+        )
         if not count:
             return
         if column.kind is Kind.LIST and column.item is not None:

@@ -33,7 +33,9 @@ def says_nothing(value: Any) -> bool:
 
 def telling(values: pa.Array, column: ColumnType) -> NDArray[np.bool_]:
     """Return which values of an array say something; the others are as `says_nothing` has it."""
-    found: NDArray[np.bool_] = np.asarray(values.is_valid())
+    found: NDArray[np.bool_] = (
+        np.asarray(values.is_valid()) if values.null_count else np.ones(len(values), np.bool_)
+    )
     if not found.any():
         return found
     if column.kind is Kind.STRUCT:

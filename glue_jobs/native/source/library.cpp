@@ -3,7 +3,7 @@
 // Whatever asks for memory lands in its own function where that is refused; the builder is broken from then on,
 // and only closing it is of use.
 #include "arrow.h"
-#include "parser.h"
+#include "faults.h"
 
 using namespace ndjson;
 
@@ -33,9 +33,10 @@ struct Fed {
   int64_t lines, rows, blank, next, newlines, left_start, left_end, why, refused;
 };
 
-// A line that is no record: where it lies in the data, and its number from where the call began.
+// A line that is no record: where it lies in the data, its number from where the call began, and what is wrong
+// with it at which character.
 struct Refused {
-  int64_t start, end, line;
+  int64_t start, end, line, fault, character;
 };
 
 // What no rule could make a record of.
@@ -244,8 +245,12 @@ Status feed(Builder *b, const char *data, int64_t size, int64_t start, Fed *out,
       if (why == FULL) return NO_ROOM;
       const char *const stop = b->parser.line_end(begin);
       out->lines++;
-      if (is_refusal(why) && out->refused < most) {
-        refused[out->refused++] = Refused{offset + (begin - base), offset + (stop - base), out->newlines};
+      int64_t character = 0;
+      // A line that is left for a value or a name in it may be no record further on.
+      const Fault fault = out->refused < most ? diagnose(b->parser, begin, stop, character) : Fault::UNKNOWN;
+      if (out->refused < most && (is_refusal(why) || fault != Fault::UNKNOWN)) {
+        refused[out->refused++] = Refused{offset + (begin - base), offset + (stop - base), out->newlines,
+                                          static_cast<int64_t>(fault), character};
         p = stop;
         if (p < end) {
           p++;
@@ -323,7 +328,7 @@ template <class Work> Status guarded(Builder *b, Work work) {
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
-EXPORTED int32_t ndjson_version() { return 2; }
+EXPORTED int32_t ndjson_version() { return 3; }
 
 // The columns' description lies in memory of the caller; null where memory is refused.
 EXPORTED Builder *ndjson_open(const uint8_t *described) {

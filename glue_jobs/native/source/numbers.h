@@ -244,11 +244,24 @@ constexpr Tenths make_tenths() {
 }
 constexpr Tenths TENTHS = make_tenths();
 
-// The double next to m / 10^k, and whether it gives that back: most numbers of 16 and 17 digits, in a few
-// multiplications. False where it can't tell.
+// Powers of five: 10^k is 5^k * 2^k.
+struct Fives {
+  uint64_t of[MOST_TENTHS + 1];
+};
+constexpr Fives make_fives() {
+  Fives made{};
+  uint64_t power = 1;
+  for (int k = 0; k <= MOST_TENTHS; k++, power *= 5) made.of[k] = power;  // 5^27 < 2^63
+  return made;
+}
+constexpr Fives FIVES = make_fives();
+
+// The double next to m / 10^k, and whether it gives that back, in a few multiplications. False where it can't
+// tell.
 //
-// m has at most 17 digits and does not end in zero. The double d gives m / 10^k back where they differ by less
-// than half of 10^-k. The quotient's first 126 bits show d, and how far it is off in units of its last bit.
+// m has 15 to 17 digits and does not end in zero. The quotient's first 126 bits show the double, mantissa * 2^e,
+// unless it lies nearly between two. It gives m / 10^k back where they differ by at most half of 10^-k; times
+// 10^k that is |mantissa * 5^k - m * 2^-(e + k)| <= 2^-(e + k) / 2, whole numbers of less than 2^117.
 inline bool divided(uint64_t m, int k, double &out, Fit &fit) {
   const Tenth &tenth = TENTHS.of[k];
   const int zeros = __builtin_clzll(m);
@@ -262,20 +275,15 @@ inline bool divided(uint64_t m, int k, double &out, Fit &fit) {
   const uint128 unit = static_cast<uint128>(1) << shift, half = unit >> 1;
   const uint128 remainder = quotient & (unit - 1);
   if (remainder + 4 >= half && remainder <= half + 4) return false;
-  const bool is_up = remainder > half;
-  mantissa += is_up;
-  if (mantissa >> 53) return false;
-  const uint128 off = is_up ? unit - remainder : remainder;
-  const uint64_t biased = static_cast<uint64_t>(1023 + 52 + shift - 63 - zeros - tenth.b);
-  const uint64_t pattern = biased << 52 | (mantissa & ((1ull << 52) - 1));
+  mantissa += remainder > half;
+  const int exponent = shift - 63 - zeros - tenth.b;
+  const int raise = -(exponent + k);
+  if (mantissa >> 53 || raise < 1) return false;
+  const uint64_t pattern = static_cast<uint64_t>(1023 + 52 + exponent) << 52 | (mantissa & ((1ull << 52) - 1));
   memcpy(&out, &pattern, sizeof out);
-  // 2 m * off <= quotient, with 40 bits of `off`; what lies that near to the edge is told by printing.
-  const uint128 twice = static_cast<uint128>(2 * m) * static_cast<uint64_t>(off >> (shift - 40));
-  const uint128 limit = quotient >> (shift - 40);
-  const uint128 doubt = static_cast<uint128>(4) * m + 4;
-  if (twice + doubt < limit) fit = Fit::EXACT;
-  else if (twice > limit + doubt) fit = Fit::INEXACT;
-  else return false;
+  const uint128 found = static_cast<uint128>(mantissa) * FIVES.of[k], wanted = static_cast<uint128>(m) << raise;
+  const uint128 off = found > wanted ? found - wanted : wanted - found;
+  fit = off <= static_cast<uint128>(1) << (raise - 1) ? Fit::EXACT : Fit::INEXACT;
   return true;
 }
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from glue_jobs.native.builder import NativeBuilder, Taken, Why
+from glue_jobs.native.builder import NativeBuilder, Refused, Taken, Why
 from glue_jobs.native.library import Library
+from glue_jobs.parsing.faults import reason_of
 from glue_jobs.parsing.records import NotARecordError, dump, load_record
 from glue_jobs.parsing.rows import rows_of
 from glue_jobs.schema.paths import ITEMS, VALUES, member_path
@@ -45,6 +46,7 @@ class Outcome:
     taken: int = 0
     left: Counter[Why] | None = None
     rescued: int = 0
+    faults: int = 0
 
 
 def judge(line: bytes, types: Mapping[str, ColumnType]) -> Split | None:
@@ -104,6 +106,29 @@ def is_decidable(line: bytes, split: Split, setting: Setting, unsettled: Collect
     return not any(path in unsettled for path, _ in split.rescued)
 
 
+def check_faults(block: bytes, setting: Setting, library: Library | None = None) -> int:
+    """Hold what the native parser says of lines that are no records against the rules; return how many."""
+    told = at = 0
+    with setting.open(library) as builder:
+        while at < len(block):
+            refused: list[Refused] = []
+            at = builder.feed(block, at, refused).next
+            for start, end, number, fault, character in refused:
+                line = block[start:end]
+                assert block.count(b"\n", 0, start) == number
+                reason = reason_of(fault, character)
+                if reason is None:
+                    continue
+                told += 1
+                try:
+                    load_record(line.strip(BLANKS))
+                except NotARecordError as error:
+                    assert str(error) == reason, ("another reason", line)
+                else:
+                    raise AssertionError(("refused, but a record", line))
+    return told
+
+
 def compare(block: bytes, setting: Setting, library: Library | None = None, cut: int = 0) -> Outcome:
     """Give lines to a builder, hold what it does against the rules, and raise where they differ.
 
@@ -159,6 +184,7 @@ def compare(block: bytes, setting: Setting, library: Library | None = None, cut:
         outcome.lines = position
         check(builder.take(), expected, counted, setting, outcome)
         assert builder.rows == 0
+    outcome.faults = check_faults(block, setting, library)
     return outcome
 
 

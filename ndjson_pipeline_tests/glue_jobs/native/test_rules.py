@@ -1,6 +1,7 @@
 """What the native parser makes of lines: right values by hand, and the same as the Python rules."""
 
 import json
+import random
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from glue_jobs.native.builder import MANY, NativeBuilder, Why
+from glue_jobs.native.builder import MANY, Fault, NativeBuilder, Refused, Why
 from glue_jobs.native.library import Library
 from glue_jobs.parsing.records import dump, load_record
 from glue_jobs.schema.scalars import Fraction, double_problem
@@ -334,15 +335,30 @@ def test_lines_that_are_no_records_are_told_many_at_once(native: Library) -> Non
         for n in range(5000)
     ]
     data = b"\n".join(lines)
-    found: list[tuple[int, int, int]] = []
+    found: list[Refused] = []
     rows, at = 0, 0
     with setting.open(native) as builder:
         while at < len(data):
             fed = builder.feed(data, at, found)
             rows, at = rows + fed.rows, fed.next
             if fed.left is not None:
-                found.append((fed.left.start, fed.left.end, fed.left.line))
+                found.append(Refused(fed.left.start, fed.left.end, fed.left.line, Fault.UNKNOWN, 0))
         assert builder.take().table["a"].to_pylist() == [n for n in range(5000) if n % 3]
     expected = [n for n in range(0, 5000, 3) if lines[n]]
-    assert [line for _, _, line in found] == expected
-    assert [data[start:end] for start, end, _ in found] == [lines[n] for n in expected]
+    assert [refused.line for refused in found] == expected
+    assert [data[refused.start : refused.end] for refused in found] == [lines[n] for n in expected]
+
+
+@pytest.mark.parametrize("bits", [22, 23, 24, 30, 60])
+def test_doubles_that_are_few_bits_lie_between_two_texts(native: Library, bits: int) -> None:
+    """As differences of instants are."""
+    source = random.Random(bits)
+    lines = []
+    for _ in range(300):
+        double = source.randrange(1, 2 ** source.randrange(1, 41)) / 2**bits
+        for digits in (15, 16, 17):
+            for neighbour in (-1, 0, 1):
+                sign, figures, exponent = Decimal(f"{double:.{digits - 1}e}").as_tuple()
+                moved = int("".join(map(str, figures))) + neighbour
+                lines.append(f'{{"b":{Decimal((sign, tuple(map(int, str(moved))), int(exponent))):f}}}')
+    compare("\n".join(lines).encode(), Setting({"b": FLOAT64}, {"b": FLOAT64}), native)
