@@ -1,15 +1,10 @@
 """The command `load`."""
 
 import shlex
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from lambda_ingest.contract.dates import parse_date, utc_timestamp
@@ -20,6 +15,7 @@ from ndjson_pipeline.cli.failures import UsageError
 from ndjson_pipeline.cli.load_plan import plan_blocks, refusal_of
 from ndjson_pipeline.cli.output import Block, Facts, Line
 from ndjson_pipeline.cli.session import Change, Session
+from ndjson_pipeline.cli.stopping import stopping
 from ndjson_pipeline.cli.texts import counted
 from ndjson_pipeline.desk.clients import Desk
 from ndjson_pipeline.loading.delivery import Delivery, FolderDelivery, ObjectDelivery, Outcome
@@ -164,8 +160,8 @@ def _earlier(session: Session, record: LoadRecord | None, request: LoadRequest) 
     is_asked = session.consent is not None and not session.consent.dry_run
     if is_asked and found.is_alive(session.desk.clock()) and not request.take_over:
         raise LoadHeldError(
-            f"{found.holder} is at this load; {record.uri} was written at {found.updated_at}. Wait for its end, "
-            "or for three minutes of silence, or pass --take-over where you know that it is gone"
+            f"{found.holder} is at this load; {record.uri} was written at {found.updated_at}. Wait for its "
+            "end, or for three minutes of silence, or pass --take-over where you know that it is gone"
         )
     return None if request.restart or found.status is LoadStatus.DONE or not found.after else found
 
@@ -210,7 +206,7 @@ def _load(
     before = state.sent + state.failed
     if record is not None:
         state = LoadState(**{**vars(state), "holder": str(desk.identity["Arn"])})
-    with _stopping() as stopped, bar(session.output, "loading", count) as advance:
+    with stopping() as stopped, bar(session.output, "loading", count) as advance:
 
         def sleep(seconds: float) -> None:
             stopped.wait(seconds)
@@ -322,24 +318,3 @@ def _show(
 def _became(followed: Followed) -> dict[str, str]:
     found = {name: f"{count:,}" for name, count in sorted(followed.states.items())}
     return {**found, "over": "yes" if followed.is_over else "no, the time was up; --timeout waits longer"}
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """Let Ctrl-C and SIGTERM end what goes on where it can go on later; a second Ctrl-C ends it at once."""
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        if stopped.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stopped.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

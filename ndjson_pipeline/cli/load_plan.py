@@ -29,7 +29,7 @@ def plan_blocks(uri: str, plan: Plan, rules: LoadRules, rate: float, state: Load
         "known already": f"{plan.fates[Fate.KNOWN]:,}",
         "would be refused": f"{plan.fates[Fate.REFUSED] + plan.fates[Fate.UNNAMED]:,}",
         "left alone": f"{plan.fates[Fate.LEFT]:,}",
-        "copied there": f"{plan.to_copy:,}, {plan.renamed_count:,} of them under a new name",
+        "copied or put there": f"{plan.to_copy:,}, {plan.renamed_count:,} of them under a new name",
         "at this rate": f"{_lasts(plan, rate)} at {rate:g} files/s",
         "become about": f"{plan.manifests(rules.max_files):,} manifests",
     }
@@ -50,7 +50,12 @@ def plan_blocks(uri: str, plan: Plan, rules: LoadRules, rate: float, state: Load
                     Column("such as"),
                 ],
                 [
-                    [f"{count:,}", _said(fate), kind, ", ".join(plan.examples[fate, kind])]
+                    [
+                        f"{count:,}",
+                        _said(fate),
+                        plan.details[fate, kind],
+                        ", ".join(plan.examples[fate, kind]),
+                    ]
                     for (fate, kind), count in plan.reasons.most_common()
                 ],
             )
@@ -88,8 +93,8 @@ def refusal_of(plan: Plan, rules: InputSettings) -> str | None:
         advice.append("--date or --date-from modified dates files that lie elsewhere than in the input")
     return (
         f"{refused + unnamed:,} of {plan.files:,} files would be refused ({', '.join(kinds)}), and nothing "
-        f"is loaded yet. {'. '.join(advice)}{'. ' if advice else ''}Or pass --skip-refused to leave them where "
-        "they are, or --include-refused to have them quarantined"
+        f"is loaded yet. {'. '.join(advice)}{'. ' if advice else ''}Or pass --skip-refused to leave them "
+        "where they are, or --include-refused to have them quarantined"
     )
 
 

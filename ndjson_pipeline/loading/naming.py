@@ -2,7 +2,7 @@
 
 2026-01-30-a.ndjson             stays as it is
 logs/app 2026-01-30.json.gz     2026-01-30-logs-app-1f0c2a9b.ndjson.gz
-dt=2026-01-30/part 1.jsonl      2026-01-30-dt-2026-01-30-part-1-5b1d03aa.ndjson
+dt=2026-01-30/part 1.jsonl      2026-01-30-part-1-5b1d03aa.ndjson
 
 A new name ends in a digest of the old one. So no two files get the same, and a file gets the same each time.
 """
@@ -139,5 +139,15 @@ def _extension_for(ending: str, rules: InputRules) -> str | None:
 
 
 def _stem(text: str, day: date) -> str:
-    readable = _NOT_IN_NAMES.sub("-", text.removeprefix(f"{day}-")).strip("-.")
+    # The date begins the name already.
+    for written in (
+        f"dt={day}",
+        f"date={day}",
+        f"{day}",
+        f"{day:%Y/%m/%d}",
+        f"{day:%Y%m%d}",
+        f"{day:%Y_%m_%d}",
+    ):
+        text = text.replace(written, "-")
+    readable = _NOT_IN_NAMES.sub("-", text).strip("-.")
     return readable[-_STEM_CHARACTERS:].strip("-.") or "file"

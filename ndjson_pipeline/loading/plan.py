@@ -36,6 +36,7 @@ class Plan:
         size_bytes: of those that are loaded.
         reasons: why others are not, by fate and kind.
         examples: some names, by fate and kind.
+        details: the whole reason of the first, by fate and kind.
         renamed: files that get another name, the first ones: from and to.
         renamed_count: how many get one.
         to_copy: how many lie elsewhere, and are copied or put.
@@ -47,6 +48,7 @@ class Plan:
     size_bytes: int = 0
     reasons: Counter[tuple[Fate, str]] = field(default_factory=Counter)
     examples: dict[tuple[Fate, str], list[str]] = field(default_factory=dict)
+    details: dict[tuple[Fate, str], str] = field(default_factory=dict)
     renamed: list[tuple[str, str]] = field(default_factory=list)
     renamed_count: int = 0
     to_copy: int = 0
@@ -103,7 +105,13 @@ class Plan:
                 for date, day in sorted(self.dates.items())
             },
             "reasons": [
-                {"fate": fate.value, "reason": kind, "files": count, "examples": self.examples[fate, kind]}
+                {
+                    "fate": fate.value,
+                    "reason": kind,
+                    "detail": self.details[fate, kind],
+                    "files": count,
+                    "examples": self.examples[fate, kind],
+                }
                 for (fate, kind), count in self.reasons.most_common()
             ],
             "renamed": self.renamed_count,
@@ -123,6 +131,7 @@ class Plan:
     def _note_reason(self, one: Judged) -> None:
         place = (one.fate, one.kind)
         self.reasons[place] += 1
+        self.details.setdefault(place, one.reason)
         examples = self.examples.setdefault(place, [])
         if len(examples) < _EXAMPLES:
-            examples.append(f"{one.source.key} ({one.reason})" if ":" in one.reason else one.source.key)
+            examples.append(one.source.key)
