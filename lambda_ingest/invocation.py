@@ -20,8 +20,8 @@ from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.keys import report_key, s3_uri
 from lambda_ingest.contract.text import printable
+from lambda_ingest.contract.validation import RefusedFile
 from lambda_ingest.files.overwrites import Overwritten
-from lambda_ingest.files.validation import RefusedFile
 from lambda_ingest.runtime import Runtime
 
 if TYPE_CHECKING:

@@ -14,14 +14,15 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambda_ingest.aws.log import logger
+from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.dates import utc_date
+from lambda_ingest.contract.gate import Stopped, stopped
 from lambda_ingest.contract.text import printable
-from lambda_ingest.files.events import ObjectCreated, parse_message
-from lambda_ingest.files.gate import Stopped, stopped
+from lambda_ingest.contract.validation import RefusedFile, needs_first_arrival, validate
+from lambda_ingest.files.events import parse_message
 from lambda_ingest.files.overwrites import Overwritten
 from lambda_ingest.files.quarantine import Quarantined
 from lambda_ingest.files.tracking import Tracked, TrackingOutcome
-from lambda_ingest.files.validation import RefusedFile, needs_first_arrival, validate
 from lambda_ingest.invocation import Invocation
 from lambda_ingest.runtime import CONCURRENT_FILES, Runtime, current_runtime
 

@@ -23,6 +23,7 @@ from lambda_ingest.batches.numbers import ManifestNumbers
 from lambda_ingest.batches.pending import PendingFiles
 from lambda_ingest.batches.waiting import WaitingManifests
 from lambda_ingest.contract.clock import Clock, NewId, random_id, utc_now
+from lambda_ingest.contract.validation import validate
 from lambda_ingest.files.arrivals import FirstArrivals
 from lambda_ingest.files.contents import Contents
 from lambda_ingest.files.copies import QuarantineCopies
@@ -34,7 +35,6 @@ from lambda_ingest.files.quarantine import Quarantine
 from lambda_ingest.files.refusals import RefusalCount
 from lambda_ingest.files.refused_records import RefusedRecords
 from lambda_ingest.files.tracking import FileTracker
-from lambda_ingest.files.validation import validate
 from lambda_ingest.settings import Settings
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Self
 
-from lambda_ingest.contract.settings import DateSource, SettingsReader, SharedSettings
+from lambda_ingest.contract.settings import DateSource, InputSettings, SettingsReader, SharedSettings
 from lambda_ingest.errors import SettingsError
 
 
@@ -52,8 +52,8 @@ class Settings:
     max_files_per_manifest: int = 10
     min_files_for_partial_batch: int = 1
     late_flush_seconds: int = 60
-    expected_file_size_mb: float = 3.5
-    size_tolerance_percent: float = 10.0
+    expected_file_size_mb: float = InputSettings.expected_file_size_mb
+    size_tolerance_percent: float = InputSettings.size_tolerance_percent
     lock_ttl_seconds: int = 300
     ttl_days: int = SharedSettings.ttl_days
     max_batch_age_seconds: int | None = None
@@ -70,13 +70,13 @@ class Settings:
             SettingsError: names every variable that is missing or wrong, not just the first.
         """
         reader = SettingsReader(environment)
-        shared = SharedSettings.read(reader)
+        shared = InputSettings.read(reader)
         settings = cls(
             manifest_bucket=reader.required("MANIFEST_BUCKET"),
             tracking_table=reader.required("TRACKING_TABLE"),
             metrics_table=reader.text("METRICS_TABLE"),
-            quarantine_bucket=reader.text("QUARANTINE_BUCKET"),
-            input_bucket=reader.text("INPUT_BUCKET"),
+            quarantine_bucket=shared.quarantine_bucket,
+            input_bucket=shared.input_bucket,
             queue_url=reader.text("QUEUE_URL"),
             alert_topic_arn=reader.text("ALERT_TOPIC_ARN"),
             input_prefix=shared.input_prefix,
@@ -89,8 +89,8 @@ class Settings:
                 "MIN_FILES_FOR_PARTIAL_BATCH", cls.min_files_for_partial_batch, lowest=1
             ),
             late_flush_seconds=reader.whole("LATE_FLUSH_SECONDS", cls.late_flush_seconds, lowest=0),
-            expected_file_size_mb=reader.number("EXPECTED_FILE_SIZE_MB", cls.expected_file_size_mb),
-            size_tolerance_percent=reader.number("SIZE_TOLERANCE_PERCENT", cls.size_tolerance_percent),
+            expected_file_size_mb=shared.expected_file_size_mb,
+            size_tolerance_percent=shared.size_tolerance_percent,
             lock_ttl_seconds=reader.whole("LOCK_TTL_SECONDS", cls.lock_ttl_seconds, lowest=1),
             ttl_days=shared.ttl_days,
             max_batch_age_seconds=reader.whole_or_off("MAX_BATCH_AGE_SECONDS"),

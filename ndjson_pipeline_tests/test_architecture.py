@@ -30,6 +30,7 @@ FLOORS = {
         ["schema_jobs"],
         ["assets"],
         ["conversion", "cli", "webserver", "code_server", "bill"],
+        ["loading", "load_test"],
         ["desk"],
         ["resources", "laptop", "smoke", "sweeper"],
         ["glue", "local_aws"],

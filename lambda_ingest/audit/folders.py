@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from lambda_ingest.audit.listing import AFTER_ALL
 from lambda_ingest.audit.progress import Progress
 from lambda_ingest.contract.file_dates import folder_date, partial_date
+from lambda_ingest.contract.gate import HIDDEN_BEGINNINGS
 from lambda_ingest.contract.settings import DateSource
-from lambda_ingest.files.gate import HIDDEN_BEGINNINGS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

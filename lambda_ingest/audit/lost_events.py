@@ -6,22 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus
 
 from lambda_ingest.audit.listing import DateListings, ListedObject, without_match
 from lambda_ingest.audit.progress import Progress
 from lambda_ingest.aws.patience import Patience, Refusal
 from lambda_ingest.aws.table import Table
-from lambda_ingest.contract.dates import parse_date, utc_date, utc_timestamp
+from lambda_ingest.contract.created_objects import ObjectCreated, created_event
+from lambda_ingest.contract.dates import parse_date, utc_date
 from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.file_dates import FileDate, find_date, folder_date
 from lambda_ingest.contract.file_keys import sort_key_of_refused
+from lambda_ingest.contract.gate import stopped
 from lambda_ingest.contract.keys import s3_uri
 from lambda_ingest.contract.records import MAX_SORT_KEY_BYTES
 from lambda_ingest.contract.settings import DateSource
 from lambda_ingest.files.arrivals import FirstArrivals
-from lambda_ingest.files.events import ObjectCreated
-from lambda_ingest.files.gate import stopped
 from lambda_ingest.files.identity import is_record_of, knows_content, own_key
 from lambda_ingest.files.loaded import LoadedFiles
 from lambda_ingest.settings import Settings
@@ -262,6 +261,15 @@ class LostEvents:
             )
         return knows_content(record, uri, listed.etag)
 
+    def _event_of(self, listed: ListedObject) -> dict[str, Any]:
+        return created_event(
+            self._bucket,
+            listed.key,
+            size_bytes=listed.size_bytes,
+            etag=listed.etag,
+            written_at=listed.modified_at,
+        )
+
     def _send(
         self, group: Sequence[ListedObject], date_prefix: str, progress: Progress, resent: Counter[str]
     ) -> None:
@@ -274,7 +282,7 @@ class LostEvents:
             response = self._sqs.send_message_batch(
                 QueueUrl=self._queue_url,
                 Entries=[
-                    {"Id": each, "MessageBody": json.dumps(_event(self._bucket, listed))}
+                    {"Id": each, "MessageBody": json.dumps(self._event_of(listed))}
                     for each, listed in left.items()
                 ],
             )
@@ -293,29 +301,3 @@ class LostEvents:
 
 def _object(bucket: str, listed: ListedObject) -> ObjectCreated:
     return ObjectCreated(bucket, listed.key, listed.size_bytes, listed.etag)
-
-
-def _event(bucket: str, listed: ListedObject) -> dict[str, Any]:
-    """Return the event that S3 would have sent.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
-    """
-    return {
-        "Records": [
-            {
-                "eventVersion": "2.1",
-                "eventSource": "aws:s3",
-                "eventTime": utc_timestamp(listed.modified_at),
-                "eventName": "ObjectCreated:Put",
-                "s3": {
-                    "s3SchemaVersion": "1.0",
-                    "bucket": {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"},
-                    "object": {
-                        "key": quote_plus(listed.key, safe="/"),
-                        "size": listed.size_bytes,
-                        "eTag": listed.etag,
-                    },
-                },
-            }
-        ]
-    }

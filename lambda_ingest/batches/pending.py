@@ -9,6 +9,7 @@ from lambda_ingest.aws.log import logger
 from lambda_ingest.aws.patience import Patience, RemainingSeconds
 from lambda_ingest.aws.table import Table
 from lambda_ingest.batches.planning import PendingFile
+from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.errors import ManifestKeyError
 from lambda_ingest.contract.items import from_item, to_item
@@ -21,7 +22,6 @@ from lambda_ingest.contract.records import (
     FileStatus,
 )
 from lambda_ingest.contract.rows import date_of, instant_of, text_of, whole_of
-from lambda_ingest.files.events import ObjectCreated
 from lambda_ingest.files.identity import own_key
 
 # Sorts after every instant that can be read, and is the age of nothing.

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from lambda_ingest.contract.dates import parse_date
 
@@ -174,6 +174,65 @@ class SharedSettings:
                 _date_source,
                 f"a list of {', '.join(DateSource)}",
             ),
+        )
+
+
+class InputRules(Protocol):
+    """What says which objects are input: settings that the gate and the validation ask for.
+
+    Their meanings are told where they are set, in `InputSettings`.
+    """
+
+    @property
+    def input_bucket(self) -> str | None: ...  # noqa: D102 - told above
+
+    @property
+    def quarantine_bucket(self) -> str | None: ...  # noqa: D102 - told above
+
+    @property
+    def input_prefix(self) -> str: ...  # noqa: D102 - told above
+
+    @property
+    def input_extensions(self) -> tuple[str, ...]: ...  # noqa: D102 - told above
+
+    @property
+    def date_sources(self) -> tuple[DateSource, ...]: ...  # noqa: D102 - told above
+
+    @property
+    def partition_start_date(self) -> date: ...  # noqa: D102 - told above
+
+    @property
+    def expected_file_size_mb(self) -> float: ...  # noqa: D102 - told above
+
+    @property
+    def size_tolerance_percent(self) -> float: ...  # noqa: D102 - told above
+
+
+@dataclass(frozen=True)
+class InputSettings(SharedSettings):
+    """The input rules of a manifest builder, as its variables have them.
+
+    Attributes:
+        input_bucket: whose objects are input; None takes those of every bucket.
+        quarantine_bucket: where refused files go; None leaves them where they are, with a record only.
+        expected_file_size_mb: 0 switches the size check off.
+        size_tolerance_percent: how far a size may lie from the expected, either way.
+    """
+
+    input_bucket: str | None = None
+    quarantine_bucket: str | None = None
+    expected_file_size_mb: float = 3.5
+    size_tolerance_percent: float = 10.0
+
+    @classmethod
+    def read(cls, reader: SettingsReader) -> Self:
+        """Read them; what is wrong is kept by the reader."""
+        return replace(
+            super().read(reader),
+            input_bucket=reader.text("INPUT_BUCKET"),
+            quarantine_bucket=reader.text("QUARANTINE_BUCKET"),
+            expected_file_size_mb=reader.number("EXPECTED_FILE_SIZE_MB", cls.expected_file_size_mb),
+            size_tolerance_percent=reader.number("SIZE_TOLERANCE_PERCENT", cls.size_tolerance_percent),
         )
 
 

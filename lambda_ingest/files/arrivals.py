@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from lambda_ingest.aws.log import logger
 from lambda_ingest.aws.patience import Waits
 from lambda_ingest.aws.table import Table
+from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.dates import parse_date, utc_timestamp
 from lambda_ingest.contract.file_dates import arrival_date
 from lambda_ingest.contract.file_keys import arrival_partition
@@ -22,7 +23,6 @@ from lambda_ingest.contract.records import (
     ARRIVAL_DATE_ATTRIBUTE,
     ARRIVAL_FILE_KEY,
 )
-from lambda_ingest.files.events import ObjectCreated
 
 
 class FirstArrivals:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_ingest.aws.log import logger
 from lambda_ingest.aws.objects import ObjectHead, ObjectUnreadableError, head_object
+from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.keys import split_s3_uri
 from lambda_ingest.contract.rows import text_of, whole_of
-from lambda_ingest.files.events import ObjectCreated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -15,11 +15,11 @@ from botocore.exceptions import ClientError
 
 from lambda_ingest.aws.objects import CHANGED, GONE, ObjectUnreadableError, head_object
 from lambda_ingest.aws.patience import RESERVED_SECONDS, RemainingSeconds
+from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.items import error_code
 from lambda_ingest.contract.keys import s3_uri
 from lambda_ingest.contract.text import printable
-from lambda_ingest.files.events import ObjectCreated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote_plus
 
+from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.dates import parse_utc_timestamp
 from lambda_ingest.errors import EventFormatError
 
@@ -69,32 +70,6 @@ _HEADER_TEXT = re.compile(r"[!-~]{1,1024}")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # How many things that are wrong are told of a message; a message holds thousands.
 _MOST_TOLD = 3
-
-
-@dataclass(frozen=True)
-class ObjectCreated:
-    """One object that S3 says was created.
-
-    Attributes:
-        bucket: its bucket.
-        key: its key, decoded.
-        size_bytes: its size.
-        etag: its entity tag without quotes.
-        version_id: its version, where the bucket keeps versions.
-        event_time: when S3 wrote it, aware; None where the event does not say.
-    """
-
-    bucket: str
-    key: str
-    size_bytes: int
-    etag: str
-    version_id: str | None = None
-    event_time: datetime | None = None
-
-    @property
-    def uri(self) -> str:
-        """`s3://bucket/key`."""
-        return f"s3://{self.bucket}/{self.key}"
 
 
 @dataclass(frozen=True)

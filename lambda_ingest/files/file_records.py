@@ -15,10 +15,10 @@ from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.items import Item, is_condition_failure, item_of_failure, to_item
 from lambda_ingest.contract.records import BYTES_PER_MB, FileStatus
 from lambda_ingest.contract.rows import unchanged
+from lambda_ingest.contract.validation import AcceptedFile, RefusedFile
 from lambda_ingest.files.identity import is_record_of, own_key
 from lambda_ingest.files.loaded import LoadedFiles
 from lambda_ingest.files.overwrites import Overwritten
-from lambda_ingest.files.validation import AcceptedFile, RefusedFile
 
 File = TypeVar("File", AcceptedFile, RefusedFile)
 

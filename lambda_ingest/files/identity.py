@@ -8,8 +8,8 @@ elsewhere, and gets a sort key of its own, `bucket:key`. No plain key holds a co
 from collections.abc import Mapping
 from typing import Any
 
+from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.file_keys import own_key_of
-from lambda_ingest.files.events import ObjectCreated
 
 
 def own_key(created: ObjectCreated) -> str:

@@ -17,6 +17,7 @@ from lambda_ingest.aws.log import logger
 from lambda_ingest.aws.objects import head_object
 from lambda_ingest.aws.patience import RESERVED_SECONDS, RemainingSeconds
 from lambda_ingest.aws.table import Table
+from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.errors import IngestError
 from lambda_ingest.contract.items import Item, from_item, is_condition_failure, to_item
@@ -24,11 +25,10 @@ from lambda_ingest.contract.keys import split_s3_uri
 from lambda_ingest.contract.records import MOVES_PARTITION, FileStatus
 from lambda_ingest.contract.rows import text_of, whole_of
 from lambda_ingest.contract.text import printable
+from lambda_ingest.contract.validation import RefusedFile
 from lambda_ingest.files.copies import CopyTimeError, QuarantineCopies, seconds_for
-from lambda_ingest.files.events import ObjectCreated
 from lambda_ingest.files.identity import own_key
 from lambda_ingest.files.removal import remove_source
-from lambda_ingest.files.validation import RefusedFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from lambda_ingest.aws.log import logger
 from lambda_ingest.aws.patience import RESERVED_SECONDS, Patience, Refusal, RemainingSeconds
+from lambda_ingest.contract.validation import RefusedFile
 from lambda_ingest.files.copies import CopyTimeError, QuarantineCopies, seconds_for
 from lambda_ingest.files.file_records import RecordContentionError
 from lambda_ingest.files.moves import QuarantineMoves
 from lambda_ingest.files.refused_records import Refused, RefusedRecords
 from lambda_ingest.files.removal import remove_source
 from lambda_ingest.files.tracking import Tracked, TrackingOutcome
-from lambda_ingest.files.validation import RefusedFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

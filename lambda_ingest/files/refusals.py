@@ -31,7 +31,7 @@ from lambda_ingest.contract.items import Item, from_item, is_condition_failure, 
 from lambda_ingest.contract.records import REFUSALS_FILE_KEY, REFUSALS_PARTITION
 from lambda_ingest.contract.rows import text_of
 from lambda_ingest.contract.text import printable
-from lambda_ingest.files.validation import RefusedFile
+from lambda_ingest.contract.validation import RefusedFile
 
 WINDOW = timedelta(hours=1)
 # Longer than an invocation lives, so that no claim runs out in its holder's hands.

@@ -24,12 +24,13 @@ from botocore.exceptions import ClientError
 
 from lambda_ingest.aws.patience import Patience, Refusal, RemainingSeconds, refusal_of
 from lambda_ingest.aws.table import Table
+from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.dates import parse_date
 from lambda_ingest.contract.items import Item
 from lambda_ingest.contract.records import FileStatus
 from lambda_ingest.contract.text import printable
+from lambda_ingest.contract.validation import AcceptedFile, RefusedFile
 from lambda_ingest.files.contents import Contents
-from lambda_ingest.files.events import ObjectCreated
 from lambda_ingest.files.file_records import (
     FileRecords,
     RecordContentionError,
@@ -38,7 +39,6 @@ from lambda_ingest.files.file_records import (
 )
 from lambda_ingest.files.identity import is_record_of
 from lambda_ingest.files.tracking import FileTracker, Tracked, TrackingOutcome, note_overwrite
-from lambda_ingest.files.validation import AcceptedFile, RefusedFile
 
 # Judges an object by its name and size; the date is that of its first arrival, where its key gives none.
 Judge = Callable[[ObjectCreated, date], AcceptedFile | RefusedFile]

@@ -6,8 +6,8 @@ from botocore.exceptions import ClientError
 
 from lambda_ingest.aws.log import logger
 from lambda_ingest.aws.objects import CHANGED, GONE
+from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.items import error_code
-from lambda_ingest.files.events import ObjectCreated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

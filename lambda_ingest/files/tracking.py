@@ -26,6 +26,7 @@ from lambda_ingest.aws.patience import Patience, Refusal, RemainingSeconds, refu
 from lambda_ingest.aws.table import Table
 from lambda_ingest.contract.items import Item
 from lambda_ingest.contract.records import PENDING_DATE_ATTRIBUTE, FileStatus
+from lambda_ingest.contract.validation import AcceptedFile, RefusedFile
 from lambda_ingest.files.contents import Contents
 from lambda_ingest.files.file_records import (
     FileRecords,
@@ -35,7 +36,6 @@ from lambda_ingest.files.file_records import (
 )
 from lambda_ingest.files.identity import is_record_of
 from lambda_ingest.files.overwrites import Overwritten
-from lambda_ingest.files.validation import AcceptedFile, RefusedFile
 
 # An event handled within this time of its object's creation is believed without a look at the object: a
 # request a file is what it would cost. After it (a backlog, a redrive, a lost event sent again) the object

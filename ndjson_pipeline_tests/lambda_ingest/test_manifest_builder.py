@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambda_ingest import manifest_builder
-from lambda_ingest.files.validation import validate
+from lambda_ingest.contract.validation import validate
 from lambda_ingest.runtime import Clients
 from ndjson_pipeline_tests.lambda_ingest.harness import (
     TODAY,

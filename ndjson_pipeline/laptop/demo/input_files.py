@@ -1,11 +1,9 @@
 """What the demonstration puts into the input bucket."""
 
-import errno
 import gzip
 import os
 import random
 import re
-import stat
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from typing import BinaryIO, cast
 
 from lambda_ingest.contract.sample_input import generate_file
 from ndjson_pipeline.errors import PipelineError
+from ndjson_pipeline.laptop.plain_files import NotPlainError, open_plain, shown_name
 
 FILES_PER_MANIFEST = 10
 # Real files are cut at this many bytes, as producers of small files would have.
@@ -23,16 +22,7 @@ _SUFFIXES = (".ndjson", ".ndjson.gz", ".json", ".json.gz", ".jsonl", ".jsonl.gz"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 # Of a file's name this much goes into the key; S3 takes 1,024 bytes in all.
 _STEM_CHARACTERS = 100
-_SHOWN_CHARACTERS = 100
 _SHOWN_NAMES = 10
-_KINDS = {
-    stat.S_IFLNK: "a link",
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 class InputFolderError(PipelineError):
@@ -144,50 +134,21 @@ def _read_folder(place: int, folder: Path) -> tuple[list[tuple[str, bytes]], lis
     left_out: list[str] = []
     for name in sorted(os.listdir(place)):
         if not name.endswith(_SUFFIXES):
-            left_out.append(f"{_shown(name)} (another ending)")
+            left_out.append(f"{shown_name(name)} (another ending)")
             continue
         try:
-            with _opened(place, name) as source:
+            with open_plain(place, name) as source:
                 found = list(_split(source, is_packed=name.endswith(".gz")))
-        except _LeftOutError as error:
-            left_out.append(f"{_shown(name)} ({error})")
+        except NotPlainError as error:
+            left_out.append(f"{shown_name(name)} ({error})")
             continue
         except (OSError, EOFError, zlib.error) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            raise InputFolderError(f"{folder}/{_shown(name)} can't be read: {reason}") from error
+            raise InputFolderError(f"{folder}/{shown_name(name)} can't be read: {reason}") from error
         if not found:
-            left_out.append(f"{_shown(name)} (empty)")
+            left_out.append(f"{shown_name(name)} (empty)")
         pieces.extend((_stem(name), content) for content in found)
     return pieces, left_out
-
-
-class _LeftOutError(Exception):
-    """Something is no plain file; the message says what it is."""
-
-
-def _opened(place: int, name: str) -> BinaryIO:
-    """Open a plain file of a folder.
-
-    What is opened is what is judged: something else may have taken the name since the folder was listed.
-
-    Raises:
-        _LeftOutError: it is something else than a plain file.
-        OSError: it can't be opened.
-    """
-    kind = os.stat(name, dir_fd=place, follow_symlinks=False).st_mode
-    if not stat.S_ISREG(kind):
-        raise _LeftOutError(_KINDS.get(stat.S_IFMT(kind), "no plain file"))
-    # Opening a pipe would wait for its other end.
-    try:
-        opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise _LeftOutError("a link") from error
-        raise
-    if not stat.S_ISREG(os.fstat(opened).st_mode):
-        os.close(opened)
-        raise _LeftOutError("no plain file")
-    return os.fdopen(opened, "rb")
 
 
 def _split(source: BinaryIO, *, is_packed: bool) -> Iterator[bytes]:
@@ -210,13 +171,3 @@ def _stem(name: str) -> str:
     for suffix in sorted(_SUFFIXES, key=len, reverse=True):
         name = name.removesuffix(suffix)
     return _NOT_IN_NAMES.sub("-", name)[:_STEM_CHARACTERS].strip("-._") or "file"
-
-
-def _shown(name: str) -> str:
-    """Return a name as it may be shown: no control character takes effect, and a long one is cut."""
-    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    safe = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
-    return safe if len(safe) <= _SHOWN_CHARACTERS else f"{safe[:_SHOWN_CHARACTERS]}..."

@@ -20,7 +20,7 @@ from lambda_ingest.contract.sample_input import (
     generate,
     generate_lines,
 )
-from lambda_ingest.files.validation import AcceptedFile, validate
+from lambda_ingest.contract.validation import AcceptedFile, validate
 from lambda_ingest.generate_ndjson import handler
 from lambda_ingest.settings import Settings
 from ndjson_pipeline.local_aws import lambda_environment
@@ -113,7 +113,7 @@ def test_generated_files_of_the_default_size_pass_the_size_check(ingest: Ingest)
     event = ingest.put(name, content)
     created = {"size": len(content), "etag": event["s3"]["object"]["eTag"]}
     settings = Settings("m", "t", expected_file_size_mb=DEFAULT_FILE_SIZE_MB, size_tolerance_percent=1)
-    from lambda_ingest.files.events import ObjectCreated  # noqa: PLC0415 - used once, beside what it is for
+    from lambda_ingest.contract.created_objects import ObjectCreated  # noqa: PLC0415 - used once, beside what it is for
 
     judged = validate(ObjectCreated("in", ingest.key(name), created["size"], created["etag"]), settings, NOON)
     assert isinstance(judged, AcceptedFile)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.settings import DateSource
-from lambda_ingest.files.events import ObjectCreated
 from ndjson_pipeline_tests.lambda_ingest.harness import NOON, TODAY, YESTERDAY, Ingest, message
 from ndjson_pipeline_tests.lambda_ingest.stubs import Counting, Failing
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.file_keys import sort_key_of_refused
 from lambda_ingest.contract.manifest import Manifest
-from lambda_ingest.files.events import ObjectCreated
 from lambda_ingest.files.identity import is_record_of, knows_content, own_key
 from ndjson_pipeline_tests.lambda_ingest.harness import TODAY, YESTERDAY, Ingest, names, s3_event
 from ndjson_pipeline_tests.lambda_ingest.stubs import Failing

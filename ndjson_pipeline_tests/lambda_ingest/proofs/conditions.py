@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.client import BaseClient
 
-from lambda_ingest.files import gate
+from lambda_ingest.contract import gate
 
 # Environment variables by which `mutate_conditions` tells its child what to do.
 CENSUS_VARIABLE = "PROOF_CONDITIONS_CENSUS"

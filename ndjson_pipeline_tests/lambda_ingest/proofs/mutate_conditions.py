@@ -29,7 +29,7 @@ _SECONDS_FOR_A_RUN = 900
 _TESTS = tuple(
     str(path.relative_to(_ROOT))
     for path in (
-        _HERE.parent / "files" / "test_gate.py",
+        _HERE.parent / "contract" / "test_gate.py",
         _HERE.parent / "files" / "test_arrivals.py",
         _HERE / "test_races.py",
         _HERE / "test_quarantine_races.py",
@@ -45,7 +45,7 @@ _TESTS = tuple(
     )
 )
 # The gate is pure; what only a test of many parts would miss, a reader could miss, too.
-_GATE = (str((_HERE.parent / "files" / "test_gate.py").relative_to(_ROOT)),)
+_GATE = (str((_HERE.parent / "contract" / "test_gate.py").relative_to(_ROOT)),)
 _INTERLEAVINGS = (str((_HERE / "test_interleavings.py").relative_to(_ROOT)),)
 
 # What no test can miss, and why the condition stays all the same.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lambda_ingest.files.events import ObjectCreated
-from lambda_ingest.files.validation import AcceptedFile, validate
+from lambda_ingest.contract.created_objects import ObjectCreated
+from lambda_ingest.contract.validation import AcceptedFile, validate
 from lambda_ingest.settings import Settings
 from ndjson_pipeline.laptop.demo.input_files import (
     FILES_PER_MANIFEST,

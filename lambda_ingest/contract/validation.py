@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.dates import utc_date
 from lambda_ingest.contract.file_dates import FileDate, arrival_date, find_date
 from lambda_ingest.contract.file_keys import is_allowed_key, sort_key_of_refused
 from lambda_ingest.contract.records import BYTES_PER_MB, MAX_SORT_KEY_BYTES
-from lambda_ingest.contract.settings import DateSource
-from lambda_ingest.files.events import ObjectCreated
-from lambda_ingest.settings import Settings
+from lambda_ingest.contract.settings import DateSource, InputRules
 
 # What is packed says by its size nothing of what is in it.
 _PACKED_ENDINGS = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".sz", ".snappy")
@@ -57,13 +56,13 @@ class RefusedFile:
         return self.reason.partition(":")[0]
 
 
-def needs_first_arrival(created: ObjectCreated, settings: Settings) -> bool:
+def needs_first_arrival(created: ObjectCreated, settings: InputRules) -> bool:
     """Tell whether a file's date is that of its first arrival, for its key gives none; pure."""
     return _date_in_key(created, settings).source is DateSource.ARRIVAL
 
 
 def validate(
-    created: ObjectCreated, settings: Settings, now: datetime, first_arrival: date | None = None
+    created: ObjectCreated, settings: InputRules, now: datetime, first_arrival: date | None = None
 ) -> AcceptedFile | RefusedFile:
     """Decide by name and size alone; pure.
 
@@ -92,11 +91,11 @@ def validate(
     )
 
 
-def _date_in_key(created: ObjectCreated, settings: Settings) -> FileDate:
+def _date_in_key(created: ObjectCreated, settings: InputRules) -> FileDate:
     return find_date(created.key.removeprefix(settings.input_prefix), settings.date_sources)
 
 
-def _key_problem(below_prefix: str, settings: Settings) -> str | None:
+def _key_problem(below_prefix: str, settings: InputRules) -> str | None:
     # Case counts, as it does in S3's keys.
     if not below_prefix.endswith(settings.input_extensions):
         return f"other extension: expected {' or '.join(settings.input_extensions)}"
@@ -110,7 +109,7 @@ def _key_problem(below_prefix: str, settings: Settings) -> str | None:
     return None
 
 
-def _date_problem(found: FileDate, day: date | None, settings: Settings, today: date) -> str | None:
+def _date_problem(found: FileDate, day: date | None, settings: InputRules, today: date) -> str | None:
     """Say what is wrong with a date, where something is."""
     if found.source is None:
         expected = [_WHERE_DATES_STAND[source] for source in settings.date_sources]
@@ -125,7 +124,7 @@ def _date_problem(found: FileDate, day: date | None, settings: Settings, today: 
     return None
 
 
-def _size_problem(created: ObjectCreated, settings: Settings) -> str | None:
+def _size_problem(created: ObjectCreated, settings: InputRules) -> str | None:
     if created.size_bytes <= 0:
         return "empty file"
     if settings.expected_file_size_mb == 0 or created.key.lower().endswith(_PACKED_ENDINGS):

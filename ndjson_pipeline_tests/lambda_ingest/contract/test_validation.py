@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.file_keys import sort_key_of_refused
 from lambda_ingest.contract.settings import DateSource
-from lambda_ingest.files.events import ObjectCreated
-from lambda_ingest.files.validation import (
+from lambda_ingest.contract.validation import (
     AcceptedFile,
     RefusedFile,
     needs_first_arrival,

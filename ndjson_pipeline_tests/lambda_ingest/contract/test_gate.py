@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lambda_ingest.files.gate import RULES, stopped
+from lambda_ingest.contract.gate import RULES, stopped
 from lambda_ingest.settings import Settings
 from ndjson_pipeline_tests.lambda_ingest.harness import TODAY
 

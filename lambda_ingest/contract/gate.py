@@ -7,8 +7,7 @@ a record and without a request to S3: it belongs to somebody else, or somebody i
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lambda_ingest.contract.settings import UNFINISHED_ENDINGS
-from lambda_ingest.settings import Settings
+from lambda_ingest.contract.settings import UNFINISHED_ENDINGS, InputRules
 
 # A first `.` or `_` hides a file from Spark and Hive; producers use it for what is not finished.
 HIDDEN_BEGINNINGS = (".", "_")
@@ -41,33 +40,33 @@ class Rule:
     """
 
     kind: str
-    stops: Callable[[str, str, Settings], bool]
-    expected: Callable[[Settings], str]
+    stops: Callable[[str, str, InputRules], bool]
+    expected: Callable[[InputRules], str]
     is_loud: bool = False
 
 
-def _is_of_other_bucket(bucket: str, _: str, settings: Settings) -> bool:
+def _is_of_other_bucket(bucket: str, _: str, settings: InputRules) -> bool:
     return settings.input_bucket is not None and bucket != settings.input_bucket
 
 
-def _is_of_quarantine(bucket: str, _: str, settings: Settings) -> bool:
+def _is_of_quarantine(bucket: str, _: str, settings: InputRules) -> bool:
     return bucket == settings.quarantine_bucket
 
 
-def _is_outside_prefix(_: str, key: str, settings: Settings) -> bool:
+def _is_outside_prefix(_: str, key: str, settings: InputRules) -> bool:
     return not key.startswith(settings.input_prefix)
 
 
-def _is_folder_marker(_: str, key: str, __: Settings) -> bool:
+def _is_folder_marker(_: str, key: str, __: InputRules) -> bool:
     return key.endswith("/")
 
 
-def _is_hidden(_: str, key: str, settings: Settings) -> bool:
+def _is_hidden(_: str, key: str, settings: InputRules) -> bool:
     parts = key.removeprefix(settings.input_prefix).split("/")
     return any(part.startswith(HIDDEN_BEGINNINGS) for part in parts)
 
 
-def _is_unfinished(_: str, key: str, __: Settings) -> bool:
+def _is_unfinished(_: str, key: str, __: InputRules) -> bool:
     return key.lower().endswith(UNFINISHED_ENDINGS)
 
 
@@ -108,7 +107,7 @@ RULES = (
 )
 
 
-def stopped(bucket: str, key: str, settings: Settings) -> Stopped | None:
+def stopped(bucket: str, key: str, settings: InputRules) -> Stopped | None:
     """Tell why an object is left alone, or return None where it is the pipeline's to judge.
 
     Args:
