@@ -5,7 +5,8 @@
 The planner, the sensor and the bounds of a run are the product's own. Time, Dagster's queue and Glue are
 simulated: the daemon looks every five seconds, a run's process takes three to claim, a Glue run starts for 30
 seconds and works for 40 plus its bytes, by the speed and the workers that the product counts on. Glue bills
-the work by the second, at least a minute, and not the start.
+the work by the second, at least a minute, and not the start. These paces are `ndjson_pipeline.costs.pace`'s,
+and a test holds the days that `ndjson-pipeline cost` simulates to this one's.
 """
 
 import argparse
@@ -26,9 +27,17 @@ from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import CLAIMED_TAG, PARTITION_TAG
 from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.costs.bill import MB_PER_TB
+from ndjson_pipeline.costs.pace import (
+    CLAIM_SECONDS,
+    GLUE_START_SECONDS,
+    TICK_SECONDS,
+    billed_dpu_seconds,
+    working_seconds,
+)
 from ndjson_pipeline.deployment.names import GLUE_POOL
 from ndjson_pipeline.deployment.settings import PipelineSettings
-from ndjson_pipeline.glue.capacity import MB_PER_SECOND_AND_WORKER, Capacity
+from ndjson_pipeline.glue.capacity import Capacity
 from ndjson_pipeline.glue.cost import LIST_PRICE_USD
 from ndjson_pipeline.sensors import manifest_sensor as sensor_module
 
@@ -37,13 +46,6 @@ DIALS = (0, 5, 15)
 PLACES = 2
 FILE_MB = 3.5
 FILES_PER_MANIFEST = 10
-TICK_SECONDS = 5.0
-CLAIM_SECONDS = 3.0
-GLUE_START_SECONDS = 30.0
-GLUE_FIXED_SECONDS = 40.0
-SHORTEST_BILLED_SECONDS = 60.0
-DPU_PER_WORKER = 1.0
-MB_PER_TB = 1_048_576.0
 DAY = "2026-01-30"
 MIDNIGHT = datetime(2026, 1, 30, tzinfo=UTC)
 
@@ -166,12 +168,12 @@ class Day:
         """Run Glue, and return when its run ends."""
         total_mb = sum(record.total_size_mb for record in share)
         workers = self.capacity.workers_for(total_mb)
-        works = GLUE_FIXED_SECONDS + total_mb / (MB_PER_SECOND_AND_WORKER * (workers - 1))
+        works = working_seconds(total_mb, workers)
         ends_at = claims_at + GLUE_START_SECONDS + works
         figures = self.figures
         figures.runs += 1
         figures.mb += total_mb
-        figures.dpu_seconds += workers * DPU_PER_WORKER * max(works, SHORTEST_BILLED_SECONDS)
+        figures.dpu_seconds += billed_dpu_seconds(works, workers, self.capacity)
         for record in share:
             # A batch's first file waited for all that came after it.
             first = self._committed_at(record) - (FILES_PER_MANIFEST - 1) / self.rate

@@ -28,6 +28,7 @@ _COMPONENTS: dict[str, str | None] = {
     "ndjson_pipeline.cli": None,
     "ndjson_pipeline.smoke": None,
     "ndjson_pipeline.desk": None,
+    "ndjson_pipeline.day_report": None,
     "ndjson_pipeline": "code-location",
 }
 # Of several components: whoever calls it tells.
