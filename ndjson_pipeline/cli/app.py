@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ndjson_pipeline.cli import changing, groups, reading
+from ndjson_pipeline.cli import changing, data, groups, reading
 from ndjson_pipeline.cli.exit_codes import ExitCode
 from ndjson_pipeline.cli.options import add_common_options, command
 from ndjson_pipeline.cli.session import CommonOptions, Session
@@ -26,6 +26,7 @@ add_common_options(app)
 reading.add_commands(app)
 changing.add_commands(app)
 groups.add_commands(app)
+data.add_commands(app)
 
 
 @app.command(rich_help_panel=TRYING)
