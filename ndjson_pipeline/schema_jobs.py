@@ -1,8 +1,6 @@
 """Jobs that change a dataset's columns by hand, and have older dates follow."""
 
 from collections.abc import Sequence
-from enum import Enum
-from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
@@ -11,31 +9,17 @@ from pydantic import Field
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.dates import parse_date
 from ndjson_pipeline.assets import feed_assets
-from ndjson_pipeline.claims.dagster_runs import PRIORITY_TAG, REBUILD_TAG
-from ndjson_pipeline.conversion.older_output import older_dates
+from ndjson_pipeline.claims.dagster_runs import PRIORITY_TAG, REBUILD_PRIORITY, REBUILD_TAG
 from ndjson_pipeline.deployment.feed import Feed
 from ndjson_pipeline.deployment.partitions import daily_partitions
+from ndjson_pipeline.desk.schema_change import SchemaAction, changed_by
 from ndjson_pipeline.glue.job_settings import contract_store
+from ndjson_pipeline.glue.older_output import older_dates
 from ndjson_pipeline.resources import PipelineResource
-
-if TYPE_CHECKING:
-    from glue_jobs.schema.change import Author
-    from glue_jobs.schema.contract import SchemaContract
 
 CHANGE_JOB = "change_schema"
 REBUILD_JOB = "rebuild_changed_dates"
-# Behind what is live, and behind the backfills that somebody waits for.
-REBUILD_PRIORITY = -10
 _GOING = [BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING]
-
-
-class SchemaAction(Enum):
-    """A change of columns by hand."""
-
-    SET_TYPE = "set_type"
-    TO_MAP = "to_map"
-    DROP = "drop"
-    CLEAR_HINT = "clear_hint"
 
 
 class SchemaChangeConfig(dg.Config):
@@ -45,7 +29,8 @@ class SchemaChangeConfig(dg.Config):
     action: SchemaAction = Field(
         description=(
             "SET_TYPE, also of a place that has no column yet; TO_MAP, of an object whose names are data; "
-            "DROP; or CLEAR_HINT, of a place that has no column yet."
+            "DROP; KEEP_OUT, of a place that has no column yet, so that it gets none; or CLEAR_HINT, of one "
+            "that has a hint."
         )
     )
     type: str | None = Field(
@@ -91,7 +76,9 @@ def change_columns(
     author = Author(config.by, config.reason, utc_now())
     store = contract_store(pipeline.deployment)
     try:
-        contract = store.extend(lambda current: changed_by(current, config, author))
+        contract = store.extend(
+            lambda current: changed_by(current, config.path, config.action, config.type, author)
+        )
     except SchemaChangeError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
     change = contract.history[-1]
@@ -104,28 +91,6 @@ def change_columns(
             "change": dg.MetadataValue.text(str(change["change"])),
         }
     )
-
-
-def changed_by(contract: "SchemaContract", config: SchemaChangeConfig, author: "Author") -> "SchemaContract":
-    """Return the next version of a contract; pure.
-
-    Raises:
-        SchemaChangeError: the change is none that can be made.
-    """
-    from glue_jobs.errors import SchemaChangeError  # noqa: PLC0415 - as above
-    from glue_jobs.schema.change import clear_hint, drop, set_type, to_map  # noqa: PLC0415
-
-    if config.action is SchemaAction.TO_MAP:
-        return to_map(contract, config.path, author, config.type)
-    if config.action is SchemaAction.SET_TYPE:
-        if config.type is None:
-            raise SchemaChangeError("SET_TYPE needs a type, such as decimal(12,2)")
-        return set_type(contract, config.path, config.type, author)
-    if config.type is not None:
-        raise SchemaChangeError(f"{config.action.name} takes no type, got {config.type!r}")
-    if config.action is SchemaAction.DROP:
-        return drop(contract, config.path, author)
-    return clear_hint(contract, config.path, author)
 
 
 @dg.op(

@@ -59,13 +59,13 @@ def set_type(contract: SchemaContract, path: str, text: str, author: Author) -> 
         wanted = parse_type(text)
     except ValueError as error:
         raise SchemaChangeError(str(error)) from None
-    found = _find(contract.types, steps)
+    found = find_type(contract.types, steps)
     if found == wanted or (found is None and contract.hints.get(path_of(steps)) == type_text(wanted)):
         raise SchemaChangeError(f"{path} is {type_text(wanted)} already; nothing was changed")
     if found is None:
         change = f"{type_text(wanted)} when it gets a column"
         return _changed(contract, contract.types, steps, type_text(wanted), change, author)
-    types = _replaced(contract.types, steps, lambda _: wanted)
+    types = replaced(contract.types, steps, lambda _: wanted)
     change = f"{type_text(found)} to {type_text(wanted)}"
     return _changed(contract, types, steps, type_text(wanted), change, author)
 
@@ -86,7 +86,7 @@ def to_map(
         SchemaChangeError: the place is no object with members, or the type is none.
     """
     steps = _steps(path)
-    found = _find(contract.types, steps)
+    found = find_type(contract.types, steps)
     if found is None or found.kind is not Kind.STRUCT:
         has = "has no column" if found is None else f"is {type_text(found)[:200]}"
         raise SchemaChangeError(f"{path} {has}, expected an object with members to turn into a map")
@@ -96,7 +96,7 @@ def to_map(
         wanted = map_of(parse_type(value_text))
     except ValueError as error:
         raise SchemaChangeError(str(error)) from None
-    types = _replaced(contract.types, steps, lambda _: wanted)
+    types = replaced(contract.types, steps, lambda _: wanted)
     change = f"an object with {len(found.members)} members to {type_text(wanted)}"
     return _changed(contract, types, steps, type_text(wanted), change, author)
 
@@ -108,7 +108,7 @@ def drop(contract: SchemaContract, path: str, author: Author) -> SchemaContract:
         SchemaChangeError: there is no such column or member, or it is the last member of its object.
     """
     steps = _steps(path)
-    found = _find(contract.types, steps)
+    found = find_type(contract.types, steps)
     if found is None:
         raise SchemaChangeError(f"{path} has no column, expected one to drop")
     if steps[-1] in {ITEMS, VALUES}:
@@ -116,14 +116,28 @@ def drop(contract: SchemaContract, path: str, author: Author) -> SchemaContract:
             f"{path} are the items of a list or the values of a map, which can't be without; drop "
             f"{path_of(steps[:-1])} as a whole"
         )
-    parent = _find(contract.types, steps[:-1]) if len(steps) > 1 else None
+    parent = find_type(contract.types, steps[:-1]) if len(steps) > 1 else None
     if parent is not None and len(parent.members) == 1:
         raise SchemaChangeError(
             f"{path} is the only member of {path_of(steps[:-1])}, which can't be without; drop that as a "
             "whole"
         )
-    types = _replaced(contract.types, steps, lambda _: None)
+    types = replaced(contract.types, steps, lambda _: None)
     return _changed(contract, types, steps, NO_COLUMN, f"{type_text(found)} dropped", author)
+
+
+def keep_out(contract: SchemaContract, path: str, author: Author) -> SchemaContract:
+    """Declare that a place without a column gets none; its values go to `_rescued`.
+
+    Raises:
+        SchemaChangeError: it has a column, which `drop` takes, or is kept out already.
+    """
+    steps = _steps(path)
+    if find_type(contract.types, steps) is not None:
+        raise SchemaChangeError(f"{path} has a column, expected a place without one; drop it instead")
+    if contract.hints.get(path_of(steps)) == NO_COLUMN:
+        raise SchemaChangeError(f"{path} gets no column already; nothing was changed")
+    return _changed(contract, contract.types, steps, NO_COLUMN, "gets no column", author)
 
 
 def clear_hint(contract: SchemaContract, path: str, author: Author) -> SchemaContract:
@@ -187,7 +201,7 @@ def _steps(path: str) -> Steps:
     return steps
 
 
-def _find(types: Mapping[str, ColumnType], steps: Steps) -> ColumnType | None:
+def find_type(types: Mapping[str, ColumnType], steps: Steps) -> ColumnType | None:
     """Return the type of a place; None where it has no column yet.
 
     Raises:
@@ -208,7 +222,7 @@ def _find(types: Mapping[str, ColumnType], steps: Steps) -> ColumnType | None:
     return found
 
 
-def _replaced(
+def replaced(
     types: Mapping[str, ColumnType], steps: Steps, change: Callable[[ColumnType], ColumnType | None]
 ) -> dict[str, ColumnType]:
     """Return members with another type for a place below them, in their order."""
@@ -227,7 +241,7 @@ def _inside(
     if not steps:
         return change(column)
     if column.kind is Kind.STRUCT:
-        return struct_of(_replaced(column.by_name, steps, change))
+        return struct_of(replaced(column.by_name, steps, change))
     assert column.item is not None, "the place was found"
     item = _inside(column.item, steps[1:], change)
     return None if item is None else ColumnType(column.kind, item=item)

@@ -42,6 +42,8 @@ PARTITION_TAG = "dagster/partition"
 PRIORITY_TAG = "dagster/priority"
 # On a backfill of dates that are older than a change of columns, and on its runs: the asset's key.
 REBUILD_TAG = "ndjson/rebuild"
+# Behind what is live, and behind the backfills that somebody waits for.
+REBUILD_PRIORITY = -10
 
 
 class RunView(Enum):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ndjson_pipeline.cli import changing, groups, loading, reading, reporting
+from ndjson_pipeline.cli import changing, data, groups, loading, reading, reporting
 from ndjson_pipeline.cli.exit_codes import ExitCode
 from ndjson_pipeline.cli.options import add_common_options, command
 from ndjson_pipeline.cli.session import CommonOptions, Session
@@ -28,6 +28,7 @@ reporting.add_commands(app)
 changing.add_commands(app)
 groups.add_commands(app)
 loading.add_commands(app)
+data.add_commands(app)
 
 
 @app.command(rich_help_panel=TRYING)

@@ -80,7 +80,7 @@ class DagsterApi:
         Raises:
             DagsterUnreachableError: it does not answer, or refuses.
         """
-        workspace = self._ask(_WORKSPACE, {})["workspaceOrError"]
+        workspace = self.ask(_WORKSPACE, {})["workspaceOrError"]
         if "locationEntries" not in workspace:
             raise DagsterUnreachableError(f"Dagster has no workspace: {_said(workspace)}")
         return [_location(entry) for entry in workspace["locationEntries"]]
@@ -91,7 +91,7 @@ class DagsterApi:
         Raises:
             DagsterUnreachableError: it does not answer, or refuses.
         """
-        instance = self._ask(_INSTANCE, {"pool": pool})["instance"]
+        instance = self.ask(_INSTANCE, {"pool": pool})["instance"]
         statuses = instance["daemonHealth"]["allDaemonStatuses"]
         limit = instance.get("concurrencyLimit") or {}
         places = limit.get("limit")
@@ -112,7 +112,7 @@ class DagsterApi:
         Raises:
             DagsterUnreachableError: it does not answer, or refuses.
         """
-        answer = self._ask(
+        answer = self.ask(
             _BACKFILL,
             {
                 "assets": [{"path": list(asset)}],
@@ -125,7 +125,12 @@ class DagsterApi:
             raise DagsterUnreachableError(f"Dagster launched no backfill: {_said(answer)}")
         return str(answer["backfillId"])
 
-    def _ask(self, query: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    def ask(self, query: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what a query of GraphQL answers.
+
+        Raises:
+            DagsterUnreachableError: it does not answer, or refuses.
+        """
         body = json.dumps({"query": query, "variables": variables}).encode()
         answer = self._read("graphql", body)
         data = answer.get("data")

@@ -1,15 +1,38 @@
 """Settings of the Glue job that the code location must know, asked of the job itself."""
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from glue_jobs.schema.contract import SchemaContractStore
-from ndjson_pipeline.deployment.clients import Deployment
 
 if TYPE_CHECKING:
     from mypy_boto3_glue.client import GlueClient
+    from mypy_boto3_s3.client import S3Client
+
+    from ndjson_pipeline.deployment.names import Names
+    from ndjson_pipeline.deployment.settings import PipelineSettings
 
 _OUTPUT_PREFIX = "--OUTPUT_PREFIX"
+
+
+class HasDataset(Protocol):
+    """Whoever knows a feed's dataset: the code location, or the operator's desk."""
+
+    @property
+    def settings(self) -> "PipelineSettings":
+        """Of the feed."""
+
+    @property
+    def names(self) -> "Names":
+        """What everything is called."""
+
+    @property
+    def s3(self) -> "S3Client":
+        """The client."""
+
+    @property
+    def glue(self) -> "GlueClient":
+        """The client."""
 
 
 def output_prefix_of(glue: "GlueClient", job_name: str) -> str:
@@ -29,7 +52,7 @@ def output_prefix_of(glue: "GlueClient", job_name: str) -> str:
     return arguments.get(_OUTPUT_PREFIX, "").strip().strip("/")
 
 
-def contract_store(deployment: Deployment) -> SchemaContractStore:
+def contract_store(deployment: HasDataset) -> SchemaContractStore:
     """Return where the schema contract of the job's dataset lies.
 
     Raises:

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from glue_jobs.errors import SchemaContractError
 from glue_jobs.schema.contract import SchemaContract
 from lambda_ingest.contract.clock import utc_now
-from ndjson_pipeline.conversion.older_output import OlderDates, older_dates
 from ndjson_pipeline.deployment.clients import Deployment
+from ndjson_pipeline.glue.older_output import OlderDates, older_dates
 from ndjson_pipeline_tests.pipeline.harness import day
 
 LOG = logging.getLogger(__name__)

@@ -15,9 +15,8 @@ from botocore.exceptions import ClientError
 from lambda_ingest.contract.clock import Clock
 from lambda_ingest.contract.items import error_code
 from ndjson_pipeline.concurrency import CONCURRENT_CALLS
-from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.deployment.partitions import partition_problem
-from ndjson_pipeline.glue.job_settings import contract_store, output_prefix_of
+from ndjson_pipeline.glue.job_settings import HasDataset, contract_store, output_prefix_of
 
 GENERATION_METADATA = "schema-generation"
 # Files looked at by one search: some minutes, sixteen at a time.
@@ -45,7 +44,7 @@ class OlderDates:
 
 
 def older_dates(
-    deployment: Deployment,
+    deployment: HasDataset,
     *,
     clock: Clock,
     log: logging.Logger,
@@ -76,7 +75,9 @@ def older_dates(
     found: list[str] = []
     files_seen = dates_seen = 0
     with ThreadPoolExecutor(CONCURRENT_CALLS, thread_name_prefix="generation") as pool:
-        dates = [date for date in _dates(deployment, prefix, clock, log) if before is None or date < before]
+        dates = [
+            date for date in output_dates(deployment, prefix, clock, log) if before is None or date < before
+        ]
         for date_prefix in dates:
             is_older = False
             for keys in _batches(_output_keys(deployment, prefix, date_prefix)):
@@ -93,8 +94,18 @@ def older_dates(
     return OlderDates(generation, tuple(found), dates_seen)
 
 
-def _dates(deployment: Deployment, prefix: str, clock: Clock, log: logging.Logger) -> list[str]:
-    """Return the dates that have a folder and are partitions, the newest first."""
+def output_dates(deployment: HasDataset, prefix: str, clock: Clock, log: logging.Logger) -> list[str]:
+    """Return the dates that have a folder and are partitions, the newest first.
+
+    Args:
+        deployment: names, the client and settings.
+        prefix: the folder above the dates' folders, without slashes at its ends; may be empty.
+        clock: tells the present instant.
+        log: takes what was passed over.
+
+    Raises:
+        ClientError: S3 refused or failed.
+    """
     above = f"{prefix}/" if prefix else ""
     pages = deployment.s3.get_paginator("list_objects_v2").paginate(
         Bucket=deployment.names.output_bucket, Prefix=f"{above}merged-parquet-", Delimiter="/"
@@ -110,7 +121,7 @@ def _dates(deployment: Deployment, prefix: str, clock: Clock, log: logging.Logge
     return sorted((date for date in dates if partition_problem(date, start, now) is None), reverse=True)
 
 
-def _output_keys(deployment: Deployment, prefix: str, date_prefix: str) -> Iterator[str]:
+def _output_keys(deployment: HasDataset, prefix: str, date_prefix: str) -> Iterator[str]:
     folder = f"{prefix}/" if prefix else ""
     pages = deployment.s3.get_paginator("list_objects_v2").paginate(
         Bucket=deployment.names.output_bucket, Prefix=f"{folder}merged-parquet-{date_prefix}/"
@@ -132,7 +143,7 @@ def _batches(keys: Iterator[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _generation_of(deployment: Deployment, key: str) -> int | None:
+def _generation_of(deployment: HasDataset, key: str) -> int | None:
     """Return the generation that a file follows, 0 where it says none; None where it was removed just now."""
     try:
         answer = deployment.s3.head_object(Bucket=deployment.names.output_bucket, Key=key)
