@@ -10,11 +10,25 @@ from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import is_termination_asked_for
 from ndjson_pipeline.claims.record import ManifestRecord
+from ndjson_pipeline.conversion.asset_pages import (
+    MANIFESTS,
+    MERGED_PARQUET,
+    RAW_NDJSON,
+    TABLE_NAME,
+    AssetPages,
+)
 from ndjson_pipeline.conversion.checks import check_specs, date_checks, evaluation
 from ndjson_pipeline.conversion.date import DateResult, convert_date
+from ndjson_pipeline.conversion.date_page import (
+    Dataset,
+    conversion_metadata,
+    dataset_of,
+    rejected_lines_of,
+)
 from ndjson_pipeline.conversion.failed_dates import FAILED_READ, show_failed
-from ndjson_pipeline.conversion.metadata import Metadata, date_metadata, run_metadata
+from ndjson_pipeline.conversion.metadata import Metadata
 from ndjson_pipeline.deployment.feed import Feed
+from ndjson_pipeline.deployment.settings import PipelineSettings
 from ndjson_pipeline.resources import PipelineResource
 
 DateEvent: TypeAlias = (
@@ -34,40 +48,44 @@ _GROUP = "ndjson"
 
 
 def feed_assets(
-    feed: Feed, partitions: dg.PartitionsDefinition
+    feed: Feed, partitions: dg.PartitionsDefinition, settings: PipelineSettings | None = None
 ) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.AssetsDefinition]:
     """Return the assets of a feed, from what comes in to what comes out.
 
     Args:
         feed: the feed.
         partitions: its dates.
+        settings: say whose the assets are and where their code lies; the defaults say nothing of it.
     """
+    pages = AssetPages(settings or PipelineSettings(feed=feed.name))
     raw_ndjson = dg.AssetSpec(
         feed.raw_ndjson,
-        description=(
-            "NDJSON files in the input bucket, dropped by producers; their names begin with their date."
-        ),
+        description=RAW_NDJSON,
         partitions_def=partitions,
         group_name=_GROUP,
+        owners=pages.owners,
         kinds={"s3", "json"},
+        metadata=pages.metadata("ndjson_pipeline/sensors/raw_files_sensor.py"),
     )
     manifests = dg.AssetSpec(
         feed.manifests,
         deps=[raw_ndjson],
-        description=(
-            "Manifests that the Lambda commits: each lists the files of one batch. A materialization sums up "
-            "what the Lambda did to a date."
-        ),
+        description=MANIFESTS,
         partitions_def=partitions,
         group_name=_GROUP,
+        owners=pages.owners,
         kinds={"lambda", "dynamodb"},
+        metadata=pages.metadata("lambda_ingest/manifest_builder.py"),
     )
     parquet = dg.asset(
         key=feed.merged_parquet,
         deps=[manifests],
+        description=MERGED_PARQUET,
         partitions_def=partitions,
         group_name=_GROUP,
+        owners=pages.owners,
         kinds={"glue", "spark", "parquet"},
+        metadata={TABLE_NAME: pages.table_name, **pages.metadata(merged_parquet)},
         pool=feed.pool,
         check_specs=check_specs(feed.merged_parquet, partitions),
         freshness_policy=FRESHNESS,
@@ -149,13 +167,14 @@ def _tell(
     records, feed = pipeline.records(), Feed(pipeline.deployment.names.feed)
     is_failing = error is not None or bool(result.failures)
     failed = records.failed_of(date_prefix, FAILED_READ, _names(result.failures))
-    checks = _checks(pipeline, date_prefix, result, failed)
+    dataset = dataset_of(pipeline.deployment, context.log)
+    checks = _checks(context, pipeline, dataset, date_prefix, result, failed)
     if len(context.partition_keys) > 1:
         yield from (evaluation(check, context.asset_key, date_prefix) for check in checks)
     elif failed or is_failing:
         yield from checks
     if not failed and not is_failing:
-        metadata = _metadata(pipeline, date_prefix, result, failed)
+        metadata = _metadata(pipeline, dataset, date_prefix, result, failed)
         if len(context.partition_keys) > 1:
             yield dg.AssetMaterialization(context.asset_key, partition=date_prefix, metadata=metadata)
         else:
@@ -164,13 +183,13 @@ def _tell(
         if late := records.failed_of(date_prefix, FAILED_READ):
             show_failed(context.instance, feed, date_prefix, late)
         return
-    metadata = _metadata(pipeline, date_prefix, result, failed)
+    metadata = _metadata(pipeline, dataset, date_prefix, result, failed)
     yield dg.AssetObservation(context.asset_key, partition=date_prefix, metadata=metadata)
     failing_run_id = context.run.run_id if is_failing else None
     show_failed(context.instance, feed, date_prefix, failed, failing_run_id=failing_run_id)
     if not is_failing and not records.failed_of(date_prefix, FAILED_READ):
         # Another run mended the last of them meanwhile, and its materialization may lie before the above.
-        metadata = _metadata(pipeline, date_prefix, result, [])
+        metadata = _metadata(pipeline, dataset, date_prefix, result, [])
         yield dg.AssetMaterialization(context.asset_key, partition=date_prefix, metadata=metadata)
 
 
@@ -185,7 +204,12 @@ def _show_terminated(
 
 
 def _checks(
-    pipeline: PipelineResource, date_prefix: str, result: DateResult, failed: Sequence[ManifestRecord]
+    context: dg.AssetExecutionContext,
+    pipeline: PipelineResource,
+    dataset: Dataset,
+    date_prefix: str,
+    result: DateResult,
+    failed: Sequence[ManifestRecord],
 ) -> list[dg.AssetCheckResult]:
     """Return what the run proves or warns of; costs what is open, never the date's history."""
     records = pipeline.records()
@@ -204,7 +228,9 @@ def _checks(
         for record in records.of_date_with_status(date_prefix, status)
         if record.name not in ended
     ]
-    return date_checks(list(report_of_run.values()), [*going, *failed], pipeline.deployment.region)
+    reports = list(report_of_run.values())
+    rejected = rejected_lines_of(pipeline.deployment, reports, context.log)
+    return date_checks(reports, [*going, *failed], dataset.checked(date_prefix), rejected)
 
 
 def _names(manifest_paths: Iterable[str]) -> list[ManifestName]:
@@ -212,16 +238,21 @@ def _names(manifest_paths: Iterable[str]) -> list[ManifestName]:
 
 
 def _metadata(
-    pipeline: PipelineResource, date_prefix: str, result: DateResult, failed: Sequence[ManifestRecord]
+    pipeline: PipelineResource,
+    dataset: Dataset,
+    date_prefix: str,
+    result: DateResult,
+    failed: Sequence[ManifestRecord],
 ) -> Metadata:
     """Return the numbers of one date that the UI plots, and what this run did."""
     return {
-        **date_metadata(pipeline.records().totals(date_prefix)),
-        "manifests_failed": dg.MetadataValue.int(len(failed)),
-        **run_metadata(
+        **conversion_metadata(
+            dataset,
+            date_prefix,
+            pipeline.records().totals(date_prefix),
+            failed,
             result.conversions,
             result.completed,
-            region=pipeline.deployment.region,
             dpu_hour_price_usd=pipeline.dpu_hour_price_usd,
         ),
         "run_manifests_completed_before": dg.MetadataValue.int(result.completed_before),

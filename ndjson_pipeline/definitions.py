@@ -16,6 +16,7 @@ from ndjson_pipeline.sensors.failure_alert_sensor import failure_alert_sensor
 from ndjson_pipeline.sensors.handover_sensor import handover_sensor
 from ndjson_pipeline.sensors.lambda_report_sensor import lambda_report_sensor
 from ndjson_pipeline.sensors.manifest_sensor import manifest_sensor
+from ndjson_pipeline.sensors.raw_files_sensor import raw_files_sensor
 from ndjson_pipeline.sensors.reconcile_sensor import reconcile_sensor
 
 
@@ -38,20 +39,35 @@ def build_defs(
     settings = PipelineSettings.from_environment({**os.environ, **named})
     partitions = daily_partitions(settings.partition_start_date)
     return dg.Definitions(
-        assets=feed_assets(Feed(settings.feed), partitions),
+        assets=feed_assets(Feed(settings.feed), partitions, settings),
         jobs=[*feed_jobs(Feed(settings.feed), partitions), purge_history],
         schedules=[purge_history_daily],
         sensors=[
             manifest_sensor,
             lambda_report_sensor,
             failure_alert_sensor,
+            raw_files_sensor,
             reconcile_sensor,
             handover_sensor,
         ],
-        resources={**default_resources(settings.feed), **(resource_overrides or {})},
-        # A run is one step that waits for Glue; a process of its own for it would only cost its start.
-        executor=dg.in_process_executor,
+        resources=_without_forms({**default_resources(settings.feed), **(resource_overrides or {})}),
+        # A run is one step that waits for Glue; a process of its own for it would only cost its start. It has
+        # settings of its own, which no operator is to set.
+        executor=dg.in_process_executor.configured({}, name="in_process"),
     )
+
+
+def _without_forms(resources: Mapping[str, object]) -> Mapping[str, object]:
+    """Return resources that no launch can set: waits and deadlines belong together, and to the code.
+
+    Dagster shows each field of a configurable resource in the launch form of each job.
+    """
+    return {
+        name: dg.ResourceDefinition.hardcoded_resource(resource, resource.__doc__)
+        if isinstance(resource, dg.ConfigurableResource)
+        else resource
+        for name, resource in resources.items()
+    }
 
 
 defs = build_defs()

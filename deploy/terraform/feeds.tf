@@ -53,6 +53,9 @@ variable "feeds" {
     max_columns                   = optional(number)
     launch_min_mb                 = optional(number)
     launch_max_wait_seconds       = optional(number)
+    asset_owners                  = optional(list(string))
+    code_url                      = optional(string)
+    runbook_url                   = optional(string)
     dagster_url                   = optional(string)
     existing_buckets = optional(object({
       input      = optional(string)
@@ -153,6 +156,9 @@ module "feed" {
   max_columns                       = each.value.max_columns != null ? each.value.max_columns : var.max_columns
   launch_min_mb                     = each.value.launch_min_mb != null ? each.value.launch_min_mb : var.launch_min_mb
   launch_max_wait_seconds           = each.value.launch_max_wait_seconds != null ? each.value.launch_max_wait_seconds : var.launch_max_wait_seconds
+  asset_owners                      = each.value.asset_owners != null ? each.value.asset_owners : var.asset_owners
+  code_url                          = each.value.code_url != null ? each.value.code_url : var.code_url
+  runbook_url                       = each.value.runbook_url != null ? each.value.runbook_url : var.runbook_url
   dagster_url                       = each.value.dagster_url != null ? each.value.dagster_url : var.dagster_url
   existing_buckets                  = each.value.existing_buckets != null ? each.value.existing_buckets : var.existing_buckets
   kms_key_arn                       = each.value.kms_key_arn != null ? each.value.kms_key_arn : var.kms_key_arn

@@ -620,6 +620,42 @@ variable "launch_max_wait_seconds" {
   }
 }
 
+variable "asset_owners" {
+  type        = list(string)
+  description = "Who the feed's assets belong to, as Dagster's UI shows it: e-mail addresses, or team: and a name."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for owner in var.asset_owners : can(regex("^(team:[^,]+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+[.][A-Za-z]{2,7})$", owner))])
+    error_message = "asset_owners must be e-mail addresses, or team: and a name, such as team:platform."
+  }
+}
+
+variable "code_url" {
+  type        = string
+  description = "Where the root of this project lies on a forge, for the UI's links to the code, such as https://github.com/acme/ndjson/blob/main. Empty: no links."
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = var.code_url == "" || can(regex("^https?://[^/]+", var.code_url))
+    error_message = "code_url must be an address such as https://github.com/acme/ndjson/blob/main."
+  }
+}
+
+variable "runbook_url" {
+  type        = string
+  description = "The page that an operator is to read, linked on each asset in the UI. Empty: docs/operations.md below code_url."
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = var.runbook_url == "" || can(regex("^https?://[^/]+", var.runbook_url))
+    error_message = "runbook_url must be an address such as https://wiki.example.com/ndjson."
+  }
+}
+
 variable "dagster_url" {
   type        = string
   description = "Where the UI answers, for the links in alerts, such as https://dagster.example.com. Null gives none."

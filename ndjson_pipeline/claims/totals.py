@@ -29,6 +29,7 @@ class ManifestNumbers:
         parquet_files: how many.
         input_bytes: bytes read.
         output_bytes: bytes written.
+        input_files: files that the manifests list.
     """
 
     records_read: int = 0
@@ -38,6 +39,7 @@ class ManifestNumbers:
     parquet_files: int = 0
     input_bytes: int = 0
     output_bytes: int = 0
+    input_files: int = 0
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:

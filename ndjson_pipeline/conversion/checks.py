@@ -2,13 +2,15 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
-from lambda_ingest.contract.keys import split_s3_uri
-from lambda_ingest.contract.records import BYTES_PER_MB
+from lambda_ingest.contract.keys import s3_uri, split_s3_uri
+from lambda_ingest.contract.records import BYTES_PER_MB, ManifestStatus
 from ndjson_pipeline.claims.record import ManifestRecord
-from ndjson_pipeline.conversion.console import s3_object_url
+from ndjson_pipeline.conversion.console import Console
+from ndjson_pipeline.conversion.rejected_lines import REJECTED_FOLDER, RejectedLines
 from ndjson_pipeline.conversion.rescued import MOST_RESCUED_SHARE, OTHER_PLACES, Rescued, advice, rescued_of
 from ndjson_pipeline.glue.report import GlueReport
 
@@ -31,7 +33,9 @@ _DESCRIPTIONS = {
         "no file was missing, or could not be read to its end."
     ),
     MANIFESTS_COMPLETED: "No manifest of the date waits, is being converted or has failed.",
-    SCHEMA_CHANGED: "The newest run brought no new columns into the dataset's schema contract.",
+    SCHEMA_CHANGED: (
+        "The newest run brought no new columns into the dataset's schema contract, but for its very first."
+    ),
     RESCUED_SHARE: (
         f"Of each column at most {MOST_RESCUED_SHARE:.0%} of the newest run's records have a value that did "
         "not fit, and went to _rescued."
@@ -52,24 +56,59 @@ def check_specs(asset: dg.AssetKey, partitions: dg.PartitionsDefinition) -> list
         ]
 
 
+@dataclass(frozen=True)
+class CheckedDate:
+    """What the results of a date lead to.
+
+    Attributes:
+        date_prefix: the date.
+        quarantine_bucket: has the rejected lines.
+        options: of the command line, that name the deployment, such as ` --feed orders`.
+        console: None where there is none.
+        first_columns: paths of the dataset's very first columns, of which nobody need be warned; None where
+            they are not known.
+    """
+
+    date_prefix: str
+    quarantine_bucket: str
+    options: str = ""
+    console: Console | None = None
+    first_columns: frozenset[str] | None = None
+
+    def command(self, name: str) -> dg.MetadataValue:
+        """Return the command that shows more of the date."""
+        return dg.MetadataValue.text(f"ndjson-pipeline {name} --date {self.date_prefix}{self.options}")
+
+
 def date_checks(
-    reports: Sequence[GlueReport], open_records: Sequence[ManifestRecord], region: str
+    reports: Sequence[GlueReport],
+    open_records: Sequence[ManifestRecord],
+    date: CheckedDate,
+    rejected: RejectedLines | None = None,
 ) -> list[dg.AssetCheckResult]:
     """Return the results of one date.
 
     Args:
         reports: of the Glue runs that worked for the date in this run.
         open_records: the date's manifests that wait, are being converted or have failed.
-        region: of the console's pages.
+        date: what they lead to.
+        rejected: what was rejected, by file; None where nobody looked.
     """
     return [
         row_conservation(reports),
-        rejected_fraction(reports, region),
-        all_manifests_completed(open_records),
-        schema_changed(reports),
-        rescued_share(reports),
+        rejected_fraction(reports, date, rejected),
+        all_manifests_completed(open_records, date),
+        schema_changed(reports, date),
+        rescued_share(reports, date),
         schema_has_room(reports),
         catalog_follows_contract(reports),
+    ]
+
+
+def kept_rejects(reports: Sequence[GlueReport]) -> list[str]:
+    """Return the URIs of the objects that keep what was rejected."""
+    return [
+        uri for report in reports for outcome in report.manifests.values() for uri in outcome.rejected_files
     ]
 
 
@@ -107,7 +146,9 @@ def row_conservation(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
     )
 
 
-def rejected_fraction(reports: Sequence[GlueReport], region: str) -> dg.AssetCheckResult:
+def rejected_fraction(
+    reports: Sequence[GlueReport], date: CheckedDate, rejected_lines: RejectedLines | None = None
+) -> dg.AssetCheckResult:
     """Compare what was rejected with all of the run, by records and by bytes, and name lost files.
 
     A file that can't be read on, such as one array or one that is packed in an unknown way, is one rejected
@@ -115,7 +156,8 @@ def rejected_fraction(reports: Sequence[GlueReport], region: str) -> dg.AssetChe
 
     Args:
         reports: of the Glue runs.
-        region: of the console's pages.
+        date: what it leads to.
+        rejected_lines: what was rejected, by file; None where nobody looked.
     """
     outcomes = [outcome for report in reports for outcome in report.manifests.values()]
     read = sum(outcome.records_read for outcome in outcomes)
@@ -126,7 +168,7 @@ def rejected_fraction(reports: Sequence[GlueReport], region: str) -> dg.AssetChe
     fraction = rejected / read if read else 0.0
     byte_fraction = rejected_bytes / size if size else 0.0
     lost = [file for outcome in outcomes for file in outcome.lost_files]
-    kept = [uri for outcome in outcomes for uri in outcome.rejected_files]
+    kept = kept_rejects(reports)
     metadata: dict[str, dg.MetadataValue] = {
         "rejected_fraction": dg.MetadataValue.float(fraction),
         "rejected_fraction_of_bytes": dg.MetadataValue.float(byte_fraction),
@@ -135,9 +177,17 @@ def rejected_fraction(reports: Sequence[GlueReport], region: str) -> dg.AssetChe
         "files_lost": dg.MetadataValue.int(len(lost)),
         "files": dg.MetadataValue.text(_first(lost)),
     }
+    if rejected_lines is not None and rejected_lines.by_file:
+        metadata["rejected_by_file"] = _rejected_table(rejected_lines)
     if kept:
-        metadata["rejected_records"] = dg.MetadataValue.url(s3_object_url(region, *split_s3_uri(kept[0])))
+        folder = f"{REJECTED_FOLDER}{date.date_prefix}/"
+        metadata["rejected_records"] = dg.MetadataValue.path(s3_uri(date.quarantine_bucket, folder))
         metadata["rejected_records_of"] = dg.MetadataValue.text(_first(kept))
+        metadata["command"] = date.command("rejects")
+        if date.console is not None:
+            metadata["rejected_records_page"] = dg.MetadataValue.url(
+                date.console.object(*split_s3_uri(kept[0]))
+            )
     return dg.AssetCheckResult(
         check_name=REJECTED_FRACTION,
         passed=max(fraction, byte_fraction) <= MOST_REJECTED_FRACTION and not lost,
@@ -146,11 +196,30 @@ def rejected_fraction(reports: Sequence[GlueReport], region: str) -> dg.AssetChe
     )
 
 
-def all_manifests_completed(open_records: Sequence[ManifestRecord]) -> dg.AssetCheckResult:
+def _rejected_table(rejected: RejectedLines) -> dg.TableMetadataValue:
+    """Return a table of the files with the most rejected lines, a row a file and reason."""
+    note = "" if rejected.is_all else "of the lines that were looked at; there are more"
+    return dg.MetadataValue.table(
+        records=[
+            dg.TableRecord({"file": file, "reason": reason, "records": records})
+            for (file, reason), records in rejected.by_file.most_common(_MOST_NAMED)
+        ],
+        schema=dg.TableSchema(
+            columns=[
+                dg.TableColumn("file", "string"),
+                dg.TableColumn("reason", "string"),
+                dg.TableColumn("records", "int", description=note or None),
+            ]
+        ),
+    )
+
+
+def all_manifests_completed(open_records: Sequence[ManifestRecord], date: CheckedDate) -> dg.AssetCheckResult:
     """Name the manifests of a date that are not completed; what failed is an error, what waits a warning.
 
     Args:
         open_records: those that wait, are being converted or have failed.
+        date: what it leads to.
     """
     by_status: Mapping[str, int] = {
         status: sum(1 for record in open_records if record.status.value == status)
@@ -162,22 +231,43 @@ def all_manifests_completed(open_records: Sequence[ManifestRecord]) -> dg.AssetC
         severity=dg.AssetCheckSeverity.ERROR if by_status["failed"] else dg.AssetCheckSeverity.WARN,
         metadata={
             **by_status,
-            "manifests": ", ".join(record.name.filename for record in open_records[:_MOST_NAMED]),
+            "manifests": _first([_named(record) for record in open_records]),
+            **({"command": date.command("manifests")} if open_records else {}),
         },
     )
 
 
-def schema_changed(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
+def _named(record: ManifestRecord) -> str:
+    told = f"{record.name.filename}: {record.status.value}"
+    is_failed = record.status is ManifestStatus.FAILED
+    return f"{told}, {record.error_message}" if is_failed and record.error_message else told
+
+
+def schema_changed(reports: Sequence[GlueReport], date: CheckedDate) -> dg.AssetCheckResult:
     """Name the columns that the run brought into the schema contract.
 
     New columns break no reader, but whoever selects columns by name should know of them, and a misspelt name
-    of a producer shows here first.
+    of a producer shows here first. The very first columns are what the dataset is, and new to nobody.
+
+    Args:
+        reports: of the Glue runs.
+        date: knows the very first columns.
     """
     outcomes = [report.schema for report in reports if report.schema is not None]
-    new_columns = list(dict.fromkeys(column for outcome in outcomes for column in outcome.new_columns))
+    new_columns = [
+        column
+        for column in dict.fromkeys(
+            column
+            for outcome in outcomes
+            for column in outcome.new_columns
+            # Where nobody knows, the contract's first version tells as much.
+            if date.first_columns is not None or outcome.version > 1
+        )
+        if column not in (date.first_columns or ())
+    ]
     metadata: dict[str, dg.MetadataValue] = {
         "new_columns": dg.MetadataValue.int(len(new_columns)),
-        "columns": dg.MetadataValue.text(", ".join(new_columns[:_MOST_NAMED])),
+        "columns": dg.MetadataValue.text(_first(new_columns)),
     }
     if outcomes:
         newest = max(outcomes, key=lambda outcome: outcome.version)
@@ -191,10 +281,14 @@ def schema_changed(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
     )
 
 
-def rescued_share(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
+def rescued_share(reports: Sequence[GlueReport], date: CheckedDate) -> dg.AssetCheckResult:
     """Name the columns of which more records than a few have values that did not fit.
 
     Nothing is lost: the values are in `_rescued`. But a sum over such a column lacks them.
+
+    Args:
+        reports: of the Glue runs.
+        date: what it leads to.
     """
     rescued = rescued_of(reports)
     worst = [each for each in rescued if each.share > MOST_RESCUED_SHARE]
@@ -203,6 +297,7 @@ def rescued_share(reports: Sequence[GlueReport]) -> dg.AssetCheckResult:
         passed=not worst,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
+            **({"command": date.command("rescued")} if worst else {}),
             "columns_above": dg.MetadataValue.int(len(worst)),
             "columns": dg.MetadataValue.text(_first([_described(each) for each in worst])),
             "highest_share": dg.MetadataValue.float(max((each.share for each in rescued), default=0.0)),

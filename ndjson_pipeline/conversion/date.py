@@ -408,9 +408,7 @@ def _complete(
     report: GlueReport | None,
 ) -> None:
     """Complete manifests together with their date's totals."""
-    completions = [
-        Completion(one.claim, numbers_of(report, one.claim.record.manifest_path)) for one in settlements
-    ]
+    completions = [Completion(one.claim, numbers_of(report, one.claim.record)) for one in settlements]
     try:
         refused = {one.claim.record.name: str(one.error) for one in records.complete_all(completions)}
     except (BotoCoreError, ClientError) as error:

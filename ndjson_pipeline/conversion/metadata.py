@@ -1,4 +1,4 @@
-"""What the UI shows and plots of the conversion of a date."""
+"""What the UI shows and plots of the conversion of a date: its numbers, each a function of what was done."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,9 @@ import dagster as dg
 
 from lambda_ingest.contract.keys import split_s3_uri
 from lambda_ingest.contract.records import BYTES_PER_MB
+from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.totals import DateTotals, GlueCharge, ManifestNumbers
-from ndjson_pipeline.conversion.console import glue_run_url, s3_folder_url, s3_object_url
+from ndjson_pipeline.conversion.console import Console
 from ndjson_pipeline.conversion.rescued import rescued_of, rescued_table
 from ndjson_pipeline.glue.cost import dpu_hours
 from ndjson_pipeline.glue.report import GlueReport
@@ -16,10 +17,19 @@ from ndjson_pipeline.glue.settlement import Settlement
 
 Metadata = dict[str, dg.MetadataValue]
 
+# Dagster's own names: https://docs.dagster.io/guides/build/assets/metadata-and-tags
+ROW_COUNT = "dagster/row_count"
+PARTITION_ROW_COUNT = "dagster/partition_row_count"
+# A Parquet file has some KB of its own, beside which the records of a smaller input are nothing: the share
+# that was saved would tell of those, and be far below zero.
+LEAST_BYTES_TO_COMPARE = 100 * 1024
+# Where a run that fails says why; the other streams of Glue's logs lie beside.
+GLUE_LOG_GROUP = "/aws-glue/jobs/error"
 
-def numbers_of(report: GlueReport | None, manifest_path: str) -> ManifestNumbers | None:
+
+def numbers_of(report: GlueReport | None, record: ManifestRecord) -> ManifestNumbers | None:
     """Return what the output of a manifest holds, or None where no report tells."""
-    outcome = report.manifests.get(manifest_path) if report is not None else None
+    outcome = report.manifests.get(record.manifest_path) if report is not None else None
     if outcome is None:
         return None
     return ManifestNumbers(
@@ -30,6 +40,7 @@ def numbers_of(report: GlueReport | None, manifest_path: str) -> ManifestNumbers
         parquet_files=outcome.parquet_files,
         input_bytes=round(outcome.input_size_mb * BYTES_PER_MB),
         output_bytes=round(outcome.output_size_mb * BYTES_PER_MB),
+        input_files=record.file_count,
     )
 
 
@@ -58,6 +69,9 @@ def date_metadata(totals: DateTotals) -> Metadata:
     """
     numbers = totals.numbers
     metadata: Metadata = {
+        ROW_COUNT: dg.MetadataValue.int(numbers.records_processed),
+        PARTITION_ROW_COUNT: dg.MetadataValue.int(numbers.records_processed),
+        "input_files": dg.MetadataValue.int(numbers.input_files),
         "manifests_completed": dg.MetadataValue.int(totals.manifests),
         "manifests_without_report": dg.MetadataValue.int(totals.manifests_unreported),
         "records_read": dg.MetadataValue.int(numbers.records_read),
@@ -65,7 +79,12 @@ def date_metadata(totals: DateTotals) -> Metadata:
         "records_rejected": dg.MetadataValue.int(numbers.records_rejected),
         "records_rescued": dg.MetadataValue.int(numbers.records_rescued),
         "parquet_files_created": dg.MetadataValue.int(numbers.parquet_files),
-        **_sizes("", numbers.input_bytes / BYTES_PER_MB, numbers.output_bytes / BYTES_PER_MB),
+        **_sizes(
+            "",
+            numbers.input_bytes / BYTES_PER_MB,
+            numbers.output_bytes / BYTES_PER_MB,
+            numbers.parquet_files,
+        ),
         "glue_runs": dg.MetadataValue.int(totals.glue_runs),
         "execution_time_seconds": dg.MetadataValue.float(round(totals.glue_seconds, 3)),
     }
@@ -79,10 +98,10 @@ def run_metadata(
     conversions: Sequence[Conversion],
     completed: Sequence[Settlement],
     *,
-    region: str,
+    console: Console | None,
     dpu_hour_price_usd: float,
 ) -> Metadata:
-    """Return what one run did to a date, with links to its report, its Glue run and the output.
+    """Return what one run did to a date, with its report, its Glue run, its log and the output.
 
     Records, files and sizes are those of the manifests that were completed. Time and DPU-hours are those of
     the Glue runs, however many manifests failed in them.
@@ -90,26 +109,29 @@ def run_metadata(
     Args:
         conversions: the Glue runs that worked for the date; one that is given twice counts once.
         completed: the date's manifests that were completed by them.
-        region: of the console's pages.
+        console: whose pages are linked; None where there is none.
         dpu_hour_price_usd: what a DPU-hour costs.
     """
     by_run = {conversion.run.run_id: conversion for conversion in conversions}
     reports = [conversion.report for conversion in by_run.values() if conversion.report is not None]
     known = {path: outcome for report in reports for path, outcome in report.manifests.items()}
-    paths = dict.fromkeys(settlement.claim.record.manifest_path for settlement in completed)
-    outcomes = [known[path] for path in paths if path in known]
+    records = {one.claim.record.manifest_path: one.claim.record for one in completed}
+    outcomes = [known[path] for path in records if path in known]
+    parquet_files = sum(outcome.parquet_files for outcome in outcomes)
     metadata: Metadata = {
-        "run_manifests_completed": dg.MetadataValue.int(len(paths)),
+        "run_input_files": dg.MetadataValue.int(sum(record.file_count for record in records.values())),
+        "run_manifests_completed": dg.MetadataValue.int(len(records)),
         "run_records_read": dg.MetadataValue.int(sum(outcome.records_read for outcome in outcomes)),
         "run_records_processed": dg.MetadataValue.int(sum(outcome.records_processed for outcome in outcomes)),
         "run_records_rejected": dg.MetadataValue.int(sum(outcome.records_rejected for outcome in outcomes)),
         "run_records_rescued": dg.MetadataValue.int(sum(outcome.records_rescued for outcome in outcomes)),
-        "run_parquet_files_created": dg.MetadataValue.int(sum(outcome.parquet_files for outcome in outcomes)),
+        "run_parquet_files_created": dg.MetadataValue.int(parquet_files),
         "run_rejected_bytes": dg.MetadataValue.int(sum(outcome.rejected_bytes for outcome in outcomes)),
         **_sizes(
             "run_",
             sum((outcome.input_size_mb for outcome in outcomes), 0.0),
             sum((outcome.output_size_mb for outcome in outcomes), 0.0),
+            parquet_files,
         ),
         "run_execution_time_seconds": dg.MetadataValue.float(
             round(sum(map(_seconds, by_run.values()), 0.0), 3)
@@ -119,27 +141,35 @@ def run_metadata(
     if by_run:
         last = list(by_run.values())[-1].run
         metadata["glue_job_run_ids"] = dg.MetadataValue.text(", ".join(by_run))
-        metadata["glue_run"] = dg.MetadataValue.url(glue_run_url(region, last.job_name, last.run_id))
+        metadata["glue_log"] = dg.MetadataValue.text(f"{GLUE_LOG_GROUP}, stream {last.run_id}")
+        if console is not None:
+            metadata["glue_run"] = dg.MetadataValue.url(console.glue_run(last.job_name, last.run_id))
+            metadata["glue_log_page"] = dg.MetadataValue.url(console.log_stream(GLUE_LOG_GROUP, last.run_id))
     uris = [report.uri for report in reports if report.uri is not None]
     if uris:
         metadata["glue_reports"] = dg.MetadataValue.text(", ".join(uris))
-        metadata["report"] = dg.MetadataValue.url(s3_object_url(region, *split_s3_uri(uris[-1])))
+        if console is not None:
+            metadata["report"] = dg.MetadataValue.url(console.object(*split_s3_uri(uris[-1])))
     folders = [outcome.output_folder for outcome in outcomes if outcome.output_folder is not None]
     if folders:
         metadata["output_folder"] = dg.MetadataValue.path(folders[-1])
-        metadata["output"] = dg.MetadataValue.url(s3_folder_url(region, *split_s3_uri(folders[-1])))
+        if console is not None:
+            metadata["output"] = dg.MetadataValue.url(console.folder(*split_s3_uri(folders[-1])))
     if rescued := rescued_of(reports):
         metadata["run_rescued_columns"] = rescued_table(rescued)
     return metadata
 
 
-def _sizes(prefix: str, input_mb: float, output_mb: float) -> Metadata:
-    saved = 100 * (1 - output_mb / input_mb) if input_mb else 0.0
-    return {
+def _sizes(prefix: str, input_mb: float, output_mb: float, parquet_files: int) -> Metadata:
+    """Return sizes, and the share that was saved where the files are large enough for it to say something."""
+    metadata: Metadata = {
         f"{prefix}input_size_mb": dg.MetadataValue.float(round(input_mb, 6)),
         f"{prefix}output_size_mb": dg.MetadataValue.float(round(output_mb, 6)),
-        f"{prefix}compression_ratio": dg.MetadataValue.float(round(saved, 2)),
     }
+    if parquet_files and input_mb * BYTES_PER_MB / parquet_files >= LEAST_BYTES_TO_COMPARE:
+        saved = 100 * (1 - output_mb / input_mb)
+        metadata[f"{prefix}compression_ratio"] = dg.MetadataValue.float(round(saved, 2))
+    return metadata
 
 
 def _seconds(conversion: Conversion) -> float:

@@ -1,5 +1,6 @@
 """Settings of the code location, read from the environment once and checked."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -18,6 +19,9 @@ WORKER_TYPE_VARIABLE = "GLUE_WORKER_TYPE"
 WORKERS_VARIABLE = "GLUE_NUMBER_OF_WORKERS"
 MAX_WORKERS_VARIABLE = "GLUE_MAX_WORKERS"
 PLACES_VARIABLE = "GLUE_MAX_CONCURRENT_RUNS"
+OWNERS_VARIABLE = "ASSET_OWNERS"
+CODE_URL_VARIABLE = "CODE_URL"
+RUNBOOK_URL_VARIABLE = "RUNBOOK_URL"
 # All that `PipelineSettings` reads.
 SETTINGS_VARIABLES = (
     ENVIRONMENT_VARIABLE,
@@ -29,6 +33,9 @@ SETTINGS_VARIABLES = (
     WORKERS_VARIABLE,
     MAX_WORKERS_VARIABLE,
     PLACES_VARIABLE,
+    OWNERS_VARIABLE,
+    CODE_URL_VARIABLE,
+    RUNBOOK_URL_VARIABLE,
     *SHARED_VARIABLES,
 )
 ENVIRONMENTS = ("dev", "prod")
@@ -36,6 +43,8 @@ ENVIRONMENTS = ("dev", "prod")
 WAIT_BESIDE_A_SIZE = timedelta(minutes=15)
 # Dagster gives no pool more places (`get_max_concurrency_limit_value`).
 _MOST_PLACES = 1000
+# What Dagster takes for an owner (`is_valid_owner`, whose `|` in the last class no address has).
+_OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,10 @@ class PipelineSettings:
         max_workers: a run is given at most these.
         max_concurrent_runs: how many runs of the feed convert at once: the places of its pool, and the
             MaxConcurrentRuns of its Glue job.
+        asset_owners: who the assets belong to, as the UI shows it: addresses, or `team:` and a name.
+        code_url: where the project's root lies on a forge, without a last slash, such as
+            https://github.com/acme/ndjson/blob/v3; None links to the files of a checkout, where this is one.
+        runbook_url: the page that an operator is to read; None is the project's own.
         ttl_days: how long a record lives after it has ended; this and the following as the Lambdas have it.
         partition_start_date: the first partition.
         input_prefix: what every input key begins with; ends in `/`.
@@ -69,6 +82,9 @@ class PipelineSettings:
     number_of_workers: int = 2
     max_workers: int = 10
     max_concurrent_runs: int = 2
+    asset_owners: tuple[str, ...] = ()
+    code_url: str | None = None
+    runbook_url: str | None = None
     ttl_days: int = SharedSettings.ttl_days
     partition_start_date: date = SharedSettings.partition_start_date
     input_prefix: str = SharedSettings.input_prefix
@@ -91,12 +107,7 @@ class PipelineSettings:
         feed = reader.text(FEED_VARIABLE) or cls.feed
         if problem := feed_problem(feed):
             reader.problems.append(f"{FEED_VARIABLE} {problem}")
-        dagster_url = (reader.text(DAGSTER_URL_VARIABLE) or "").rstrip("/") or None
-        if dagster_url is not None and not dagster_url.startswith(("http://", "https://")):
-            reader.problems.append(
-                f"{DAGSTER_URL_VARIABLE} must be an address such as https://dagster.example.com, "
-                f"got {dagster_url!r}"
-            )
+        dagster_url = _url(reader, DAGSTER_URL_VARIABLE, "https://dagster.example.com")
         shared = SharedSettings.read(reader)
         min_mb = reader.number(LAUNCH_MIN_MB_VARIABLE, cls.launch_min_mb)
         max_wait = timedelta(seconds=reader.number(LAUNCH_MAX_WAIT_VARIABLE, 0.0))
@@ -114,6 +125,11 @@ class PipelineSettings:
             max_concurrent_runs=reader.whole(
                 PLACES_VARIABLE, cls.max_concurrent_runs, lowest=1, highest=_MOST_PLACES
             ),
+            asset_owners=reader.list_of(
+                OWNERS_VARIABLE, (), _owner, "a list such as data@example.com,team:platform"
+            ),
+            code_url=_url(reader, CODE_URL_VARIABLE, "https://github.com/acme/ndjson/blob/main"),
+            runbook_url=_url(reader, RUNBOOK_URL_VARIABLE, "https://wiki.example.com/ndjson"),
             ttl_days=shared.ttl_days,
             partition_start_date=shared.partition_start_date,
             input_prefix=shared.input_prefix,
@@ -123,3 +139,22 @@ class PipelineSettings:
         if reader.problems:
             raise SettingsError("Environment variables need mending: " + "; ".join(reader.problems) + ".")
         return settings
+
+
+def _url(reader: SettingsReader, name: str, example: str) -> str | None:
+    """Read an address of the web, without a last slash."""
+    url = (reader.text(name) or "").rstrip("/") or None
+    if url is not None and not url.startswith(("http://", "https://")):
+        reader.problems.append(f"{name} must be an address such as {example}, got {url!r}")
+    return url
+
+
+def _owner(text: str) -> str:
+    """Read an owner of an asset.
+
+    Raises:
+        ValueError: it is none that Dagster takes.
+    """
+    if not _OWNER.fullmatch(text):
+        raise ValueError(f"{text!r} is no address, nor team: and a name")
+    return text

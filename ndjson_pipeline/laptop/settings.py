@@ -98,6 +98,11 @@ def _folders(reader: SettingsReader, name: str) -> object:
     return value
 
 
+def _text_of(reader: SettingsReader, name: str) -> object:
+    """Take a text; Dagster's own settings say what is wrong with it."""
+    return reader.text(name)
+
+
 def _shared(reader: SettingsReader, _name: str) -> object:
     return SharedSettings.read(reader)
 
@@ -135,6 +140,9 @@ SETTINGS = (
     Setting("glue_number_of_workers", Part.DAGSTER, _whole(2)),
     Setting("glue_max_workers", Part.DAGSTER, _whole(2)),
     Setting("glue_max_concurrent_runs", Part.DAGSTER, _whole(1, 1000)),
+    Setting("asset_owners", Part.DAGSTER, _text_of),
+    Setting("code_url", Part.DAGSTER, _text_of),
+    Setting("runbook_url", Part.DAGSTER, _text_of),
     Setting("lambda_timeout", Part.AWS, _whole(1, 900)),
     Setting("lambda_memory_size", Part.AWS, _whole(128, 10_240)),
     Setting("queue_batch_size", Part.AWS, _whole(1, 10_000)),

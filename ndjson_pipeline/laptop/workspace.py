@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ndjson_pipeline.deployment.names import feed_problem
+from ndjson_pipeline.deployment.names import feed_problem, location_name
 from ndjson_pipeline.errors import SettingsError
-from ndjson_pipeline.laptop.dagster_process import DEFINITIONS
 
 _DEFINITIONS = """\"\"\"The code location of one feed.\"\"\"
 
@@ -19,13 +18,6 @@ _LOCATION = """\
       attribute: defs
       location_name: {location}
 """
-# What the location of the feed without a name is called, here and in the project's own workspace file.
-UNNAMED_LOCATION = "ndjson_pipeline"
-
-
-def location_name(feed: str) -> str:
-    """Return what a feed's code location is called."""
-    return feed or UNNAMED_LOCATION
 
 
 def check_feeds(feeds: Sequence[str]) -> None:
@@ -44,14 +36,14 @@ def check_feeds(feeds: Sequence[str]) -> None:
             raise SettingsError(f"The feed {feed!r} is named twice; each is there once.")
 
 
-def definitions_of(folder: Path, feeds: Sequence[str]) -> str | Path:
-    """Return where Dagster finds the code locations of feeds: a module for the one without a name alone.
+def definitions_of(folder: Path, feeds: Sequence[str]) -> Path:
+    """Return where Dagster finds the code locations of feeds, each by the name that it has everywhere.
 
     Args:
-        folder: where a workspace file is written, if there must be one.
+        folder: where a workspace file is written.
         feeds: their names; an empty one is the feed that has none.
     """
-    return write_workspace(folder / "workspace", feeds) if any(feeds) else DEFINITIONS
+    return write_workspace(folder / "workspace", feeds)
 
 
 def write_workspace(folder: Path, feeds: Sequence[str]) -> Path:

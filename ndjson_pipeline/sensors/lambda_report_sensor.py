@@ -17,17 +17,23 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.items import error_code
 from lambda_ingest.contract.keys import LAMBDA_REPORT_PREFIX, s3_uri
 from lambda_ingest.contract.text import printable
+from ndjson_pipeline.conversion.console import console_of
+from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.deployment.feed import Feed
 from ndjson_pipeline.deployment.partitions import daily_partitions, partition_problem
 from ndjson_pipeline.errors import ReportFormatError
 from ndjson_pipeline.resources import PipelineResource
+from ndjson_pipeline.sensors.arrived import arrived_of
+from ndjson_pipeline.sensors.counted_reports import COUNTED_REPORTS, mark_of, marks_of
 from ndjson_pipeline.sensors.lambda_report import DateCounts, parse_lambda_report, sum_counts
+from ndjson_pipeline.sensors.manifests_page import WaitingFiles, manifests_metadata
+from ndjson_pipeline.sensors.pending_files import pending_by_date
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -50,7 +56,6 @@ MOST_REPORT_BYTES = 8 * 1_048_576
 _LASTING = frozenset(
     {"NoSuchKey", "404", "AccessDenied", "403", "InvalidObjectState", "InvalidRequest", "MethodNotAllowed"}
 )
-COUNTED_REPORTS = "counted_reports"
 _CONCURRENT_READS = 16
 _MATERIALIZATIONS_PER_READ = 500
 _KEY_TIME = "%Y-%m-%d-T%H%M%S"
@@ -161,17 +166,17 @@ def lambda_report_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline
     counted = _counted(
         context.instance, manifests, {date_prefix: oldest[date_prefix] for date_prefix in partitions}
     )
-    events = []
+    by_partition: dict[str, dict[str, DateCounts]] = {}
     for date_prefix in partitions:
         uncounted = {
             key: counts
             for key, counts in by_date[date_prefix].items()
-            if _report_id(key) not in counted.get(date_prefix, ())
+            if mark_of(key) not in counted.get(date_prefix, ())
         }
         if repeated := len(by_date[date_prefix]) - len(uncounted):
             context.log.info(f"{repeated} reports of {date_prefix} are counted already")
         if uncounted:
-            events.append(_materialization(manifests, date_prefix, uncounted))
+            by_partition[date_prefix] = uncounted
     for date_prefix in sorted(set(by_date) - set(partitions)):
         if partition_problem(date_prefix, start_date, now) is None:
             cursor = cursor.expect(date_prefix, by_date[date_prefix])
@@ -179,7 +184,8 @@ def lambda_report_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline
         else:
             skipped = sum_counts(by_date[date_prefix].values())
             context.log.warning(f"Skipped counts of {date_prefix}, which can be no partition: {skipped}")
-    dates = ", ".join(str(event.partition) for event in events) or "no date"
+    events = _materializations_of(context, deployment, manifests, by_partition)
+    dates = ", ".join(by_partition) or "no date"
     reason = f"Read {read} Lambda reports, and counted those of {dates}"
     return dg.SensorResult(asset_events=events, skip_reason=reason, cursor=cursor.dump())
 
@@ -294,7 +300,7 @@ def _read_all(
 def _counted(
     instance: dg.DagsterInstance, manifests: dg.AssetKey, oldest: Mapping[str, datetime]
 ) -> Mapping[str, set[str]]:
-    """Return which reports the materializations of some dates have counted.
+    """Return the marks of the reports that the materializations of some dates have counted.
 
     Args:
         instance: Dagster's.
@@ -312,9 +318,9 @@ def _counted(
             after_timestamp=(instant - CLOCK_SKEW).timestamp(),
         )
         for event in _materializations(instance, records_filter):
-            named = event.metadata.get(COUNTED_REPORTS)
-            if event.partition is not None and isinstance(named, dg.JsonMetadataValue):
-                counted.setdefault(event.partition, set()).update(map(str, named.data or ()))
+            if event.partition is not None:
+                named = marks_of(event.metadata.get(COUNTED_REPORTS))
+                counted.setdefault(event.partition, set()).update(named)
     return counted
 
 
@@ -334,29 +340,36 @@ def _materializations(
         cursor = page.cursor
 
 
-def _materialization(
-    manifests: dg.AssetKey, date_prefix: str, reports: Mapping[str, DateCounts]
-) -> dg.AssetMaterialization:
-    """Sum up a date's reports, by their keys, and name them."""
-    counts = sum_counts(reports.values())
-    return dg.AssetMaterialization(
-        asset_key=manifests,
-        partition=date_prefix,
-        metadata={
-            "files_processed": counts.files_processed,
-            "files_quarantined": counts.files_quarantined,
-            "manifests_created": counts.manifests_created,
-            "reports": counts.reports,
-            "last_report": counts.last_report,
-            # At most as many as a tick reads, and as many again on the day they waited for.
-            COUNTED_REPORTS: dg.MetadataValue.json(sorted(map(_report_id, reports))),
-        },
-    )
+def _materializations_of(
+    context: dg.SensorEvaluationContext,
+    deployment: Deployment,
+    manifests: dg.AssetKey,
+    by_partition: Mapping[str, Mapping[str, DateCounts]],
+) -> list[dg.AssetMaterialization]:
+    """Sum up each date's reports, by their keys, and name them."""
+    if not by_partition:
+        return []
+    waiting = _waiting(context, deployment)
+    console = console_of(deployment)
+    events = []
+    for date_prefix, reports in by_partition.items():
+        counts = sum_counts(reports.values())
+        arrived = arrived_of(context.instance, manifests, date_prefix).plus(counts)
+        metadata = manifests_metadata(
+            deployment.names, console, date_prefix, counts, arrived, reports, waiting
+        )
+        events.append(dg.AssetMaterialization(manifests, partition=date_prefix, metadata=metadata))
+    return events
 
 
-def _report_id(key: str) -> str:
-    """Return the part of a report's key that tells it from all others."""
-    return printable(key.removeprefix(LAMBDA_REPORT_PREFIX).removesuffix(".json"))
+def _waiting(context: dg.SensorEvaluationContext, deployment: Deployment) -> WaitingFiles | None:
+    """Return how many files wait for a batch; None where that can't be read now, for the counts go on."""
+    try:
+        pending, is_cut = pending_by_date(deployment.dynamodb, deployment.names.tracking_table)
+    except (ClientError, BotoCoreError) as error:
+        context.log.warning(f"How many files wait for a batch can't be read: {error}")
+        return None
+    return WaitingFiles({date_prefix: files.files for date_prefix, files in pending.items()}, is_cut)
 
 
 def _key_prefix(instant: datetime) -> str:

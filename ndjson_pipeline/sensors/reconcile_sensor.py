@@ -17,14 +17,9 @@ from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.dagster_runs import RunView, view_of
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.retries import FailureKind
+from ndjson_pipeline.conversion.date_page import conversion_metadata, dataset_of
 from ndjson_pipeline.conversion.failed_dates import FAILED_READ, show_failed
-from ndjson_pipeline.conversion.metadata import (
-    Metadata,
-    charge_of,
-    date_metadata,
-    numbers_of,
-    run_metadata,
-)
+from ndjson_pipeline.conversion.metadata import Metadata, charge_of, numbers_of
 from ndjson_pipeline.deployment.feed import Feed
 from ndjson_pipeline.deployment.partitions import daily_partitions
 from ndjson_pipeline.errors import StaleHolderError
@@ -82,7 +77,7 @@ def reconcile_sensor(context: dg.SensorEvaluationContext, pipeline: PipelineReso
     processing = pipeline.records().with_status(ManifestStatus.PROCESSING, RECORDS_PER_TICK)
     done = Reconciliation(context, pipeline, utc_now()).settle_all(processing)
     # What is recorded as settled is not read again, so nothing that fails from here on may lose it.
-    events = _materializations(context.instance, pipeline, done.settled)
+    events = _materializations(context, pipeline, done.settled)
     idle: list[dg.DagsterRun] = []
     if len(processing) < RECORDS_PER_TICK:
         # Else a live run may hold some that were not read.
@@ -218,7 +213,7 @@ class Reconciliation:
         try:
             if settlement.failure is None:
                 report = conversion.report if conversion is not None else None
-                self._records.complete(claim, numbers_of(report, claim.record.manifest_path))
+                self._records.complete(claim, numbers_of(report, claim.record))
             else:
                 self._records.fail(
                     claim,
@@ -256,7 +251,7 @@ def _lost(claim: Claim) -> Settlement:
 
 
 def _materializations(
-    instance: dg.DagsterInstance, pipeline: PipelineResource, settled: Iterable[Settled]
+    context: dg.SensorEvaluationContext, pipeline: PipelineResource, settled: Iterable[Settled]
 ) -> list[dg.AssetMaterialization | dg.AssetObservation]:
     """Return what became of each date by each Glue run: a materialization, or an observation.
 
@@ -267,6 +262,9 @@ def _materializations(
     by_date: dict[str, list[Settled]] = {}
     for one in settled:
         by_date.setdefault(one[0].claim.record.date_prefix, []).append(one)
+    if not by_date:
+        return []
+    dataset = dataset_of(pipeline.deployment, context.log)
     events: list[dg.AssetMaterialization | dg.AssetObservation] = []
     for date_prefix, of_date in sorted(by_date.items()):
         if not partitions.has_partition_key(date_prefix):
@@ -275,12 +273,13 @@ def _materializations(
         failed = records.failed_of(date_prefix, FAILED_READ, names)
         for conversion, completed in _by_glue_run(of_date):
             metadata: Metadata = {
-                **date_metadata(records.totals(date_prefix)),
-                "manifests_failed": dg.MetadataValue.int(len(failed)),
-                **run_metadata(
+                **conversion_metadata(
+                    dataset,
+                    date_prefix,
+                    records.totals(date_prefix),
+                    failed,
                     [conversion],
                     completed,
-                    region=pipeline.deployment.region,
                     dpu_hour_price_usd=pipeline.dpu_hour_price_usd,
                 ),
                 "settled_by": dg.MetadataValue.text("reconcile_sensor"),
@@ -288,7 +287,7 @@ def _materializations(
             event = dg.AssetObservation if failed else dg.AssetMaterialization
             events.append(event(feed.merged_parquet, partition=date_prefix, metadata=metadata))
         if failed:
-            show_failed(instance, feed, date_prefix, failed)
+            show_failed(context.instance, feed, date_prefix, failed)
     return events
 
 

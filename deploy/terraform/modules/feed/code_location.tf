@@ -18,6 +18,9 @@ locals {
       DATE_SOURCES             = join(",", var.date_sources)
       TTL_DAYS                 = tostring(var.ttl_days)
       PARTITION_START_DATE     = var.partition_start_date
+      ASSET_OWNERS             = join(",", var.asset_owners)
+      CODE_URL                 = var.code_url
+      RUNBOOK_URL              = var.runbook_url
     },
     var.dagster_url == null ? {} : { NDJSON_DAGSTER_URL = var.dagster_url },
   )
@@ -92,6 +95,7 @@ locals {
       Action = "dynamodb:Scan"
       Resource = [
         "${local.arns.tracking_table}/index/alerts-pending",
+        "${local.arns.tracking_table}/index/pending-files",
         "${local.arns.tracking_table}/index/retries-due",
       ]
     },
