@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from lambda_ingest.contract.items import cancellation_reasons, error_code, from_item, to_item
 from lambda_ingest.contract.records import ManifestStatus
+from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.totals import (
     Counted,
     GlueCharge,
@@ -23,8 +24,6 @@ from ndjson_pipeline.errors import StaleHolderError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
-
-    from ndjson_pipeline.claims.store import Claim
 
 # TransactWriteItems takes 100 actions; one is the date's totals.
 MANIFESTS_PER_TRANSACTION = 99
@@ -62,7 +61,7 @@ class Completion:
         numbers: what its output holds, or None where no report tells.
     """
 
-    claim: "Claim"
+    claim: Claim
     numbers: ManifestNumbers | None
 
 
@@ -75,7 +74,7 @@ class Refused:
         error: who holds it.
     """
 
-    claim: "Claim"
+    claim: Claim
     error: StaleHolderError
 
 
@@ -317,12 +316,12 @@ class _Patience:
         self._longest = min(2 * self._longest, _LONGEST_WAIT_SECONDS)
 
 
-def is_of_attempt(existing: Mapping[str, Any], claim: "Claim") -> bool:
+def is_of_attempt(existing: Mapping[str, Any], claim: Claim) -> bool:
     """Tell whether an item is at the attempt that a claim is, and that run's."""
     return (existing.get("attempt"), existing.get("dagster_run_id")) == (claim.attempt, claim.run_id)
 
 
-def stale_holder(claim: "Claim", existing: Mapping[str, Any]) -> StaleHolderError:
+def stale_holder(claim: Claim, existing: Mapping[str, Any]) -> StaleHolderError:
     """Say that a claim no longer holds its record.
 
     Args:

@@ -1,33 +1,27 @@
-"""Reads and conditional writes of manifest records."""
+"""Conditional writes of manifest records: claims, what a run found out, the end."""
 
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from lambda_ingest.contract.clock import Clock
 from lambda_ingest.contract.dates import utc_timestamp
-from lambda_ingest.contract.items import Item, from_item, is_condition_failure, item_of_failure, to_item
-from lambda_ingest.contract.keys import ManifestName
+from lambda_ingest.contract.items import from_item, is_condition_failure, item_of_failure, to_item
 from lambda_ingest.contract.records import (
     ALERT_PENDING_ATTRIBUTE,
-    ALERTS_PENDING_INDEX,
     FAILED_DATE_ATTRIBUTE,
-    FAILED_MANIFESTS_INDEX,
-    MANIFEST_FILE_KEY_PREFIX,
-    MANIFESTS_BY_STATUS_INDEX,
-    RETRIES_DUE_INDEX,
     RETRY_AT_ATTRIBUTE,
     ManifestStatus,
-    manifest_record_key,
 )
 from lambda_ingest.contract.settings import SharedSettings
+from ndjson_pipeline.claims.alert_marks import AlertMarks, with_alert
+from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.completion import (
     OF_EARLIER_ATTEMPTS,
     Completion,
@@ -38,7 +32,8 @@ from ndjson_pipeline.claims.completion import (
 )
 from ndjson_pipeline.claims.due_alerts import DueAlert
 from ndjson_pipeline.claims.moves import ALLOWED_FROM, Move
-from ndjson_pipeline.claims.record import ManifestRecord, parse_record
+from ndjson_pipeline.claims.reader import ManifestRecordReader, record_key
+from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.retries import RETRY_WAITS, FailureKind, NextTry, next_try
 from ndjson_pipeline.claims.totals import DateTotals, GlueCharge, ManifestNumbers, totals_key
 from ndjson_pipeline.errors import RecordFormatError
@@ -51,8 +46,6 @@ logger = logging.getLogger(__name__)
 # DynamoDB items hold 400 KB; an operator reads a few lines. Both in characters, of four bytes at most.
 _LONGEST_ERROR = 2000
 _LONGEST_ERROR_OF_ALERT = 1000
-# Where alerts can't be published for days, the oldest failure of a manifest gives way to the newest.
-_MOST_ALERTS_DUE = 30
 # What a claim forgets of the attempt before it.
 _OF_AN_END = (
     "glue_job_run_id",
@@ -63,35 +56,10 @@ _OF_AN_END = (
     RETRY_AT_ATTRIBUTE,
     FAILED_DATE_ATTRIBUTE,
 )
-# A tick names so many rows of other shapes; they are there at each.
-_MOST_SKIPPED_NAMED = 20
-# How often a write that depends on what was read is made again where that has changed since.
-_TRIES = 5
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A run's right to change a record: it holds until a later attempt claims it.
-
-    Attributes:
-        record: the record as it was claimed, its attempt already counted.
-        run_id: the Dagster run that holds it.
-        begun_at: when the attempt was first claimed, UTC text, where this claim goes on with one that an
-            earlier process began; None where the attempt is new.
-    """
-
-    record: ManifestRecord
-    run_id: str
-    begun_at: str | None = None
-
-    @property
-    def attempt(self) -> int:
-        """The attempt that this claim is."""
-        return self.record.attempt
-
-
-class ManifestRecordStore:
-    """The manifest records of one tracking table.
+class ManifestRecordStore(ManifestRecordReader):
+    """The manifest records of one tracking table, read and written.
 
     Args:
         dynamodb: the client.
@@ -116,125 +84,12 @@ class ManifestRecordStore:
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
-        self._manifest_bucket = manifest_bucket
+        super().__init__(dynamodb, table=table, manifest_bucket=manifest_bucket)
         self._clock = clock
         self._ttl = ttl
         self._retry_waits = retry_waits
         self._sleep = sleep
         self._jitter = jitter
-
-    def with_status(self, status: ManifestStatus, limit: int) -> list[ManifestRecord]:
-        """Return up to `limit` records of a status, by the index, which lags; costs what has that status."""
-        return self._collect(
-            limit,
-            IndexName=MANIFESTS_BY_STATUS_INDEX,
-            KeyConditionExpression="#status = :status",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues=to_item({":status": status.value}),
-        )
-
-    def alerts_pending(
-        self, limit: int, after: Mapping[str, str] | None = None
-    ) -> tuple[list[ManifestRecord], dict[str, str] | None]:
-        """Return up to `limit` records with failures that nobody was told of, whatever their status.
-
-        By an index of these alone, which lags.
-
-        Args:
-            limit: the most records.
-            after: where an earlier call ended.
-
-        Returns:
-            The records, and where this call ended; None where it came to the end.
-        """
-        start = {} if after is None else {"ExclusiveStartKey": to_item(after)}
-        found, end = self._read(self._dynamodb.scan, limit, IndexName=ALERTS_PENDING_INDEX, **start)
-        return found, None if end is None else from_item(end)
-
-    def retries_due(self, now: datetime, limit: int) -> list[ManifestRecord]:
-        """Return up to `limit` failed records that may be tried again by now.
-
-        By an index, which lags; costs what is to be tried again, now or later.
-        """
-        found, _ = self._read(
-            self._dynamodb.scan,
-            limit,
-            IndexName=RETRIES_DUE_INDEX,
-            FilterExpression=f"{RETRY_AT_ATTRIBUTE} <= :now",
-            ExpressionAttributeValues=to_item({":now": utc_timestamp(now)}),
-        )
-        return found
-
-    def failed_of(
-        self, date_prefix: str, limit: int, also: Iterable[ManifestName] = ()
-    ) -> list[ManifestRecord]:
-        """Return up to `limit` failed records of a date; costs what is failed of that date alone.
-
-        The index names them, and lags: each is strongly read, so that one that was mended does not count.
-
-        Args:
-            date_prefix: the date.
-            limit: how many are enough.
-            also: manifests of it that failed just now, and that the index may not show yet.
-        """
-        indexed = self._collect(
-            None,
-            IndexName=FAILED_MANIFESTS_INDEX,
-            KeyConditionExpression=f"{FAILED_DATE_ATTRIBUTE} = :date",
-            ExpressionAttributeValues=to_item({":date": date_prefix}),
-        )
-        found: dict[ManifestName, ManifestRecord] = {}
-        for name in chain(also, (record.name for record in indexed)):
-            if len(found) == limit:
-                break
-            record = None if name in found else self.find(name)
-            if record is not None and record.status is ManifestStatus.FAILED:
-                found[name] = record
-        return sorted(found.values(), key=lambda record: record.name)
-
-    def of_date_with_status(self, date_prefix: str, status: ManifestStatus) -> list[ManifestRecord]:
-        """Return a date's records of a status, by the index, which lags; costs what has that status."""
-        return self._collect(
-            None,
-            IndexName=MANIFESTS_BY_STATUS_INDEX,
-            KeyConditionExpression="#status = :status",
-            FilterExpression="date_prefix = :date",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues=to_item({":status": status.value, ":date": date_prefix}),
-        )
-
-    def of_date(self, date_prefix: str) -> list[ManifestRecord]:
-        """Return every record of a date in order of their counters, strongly read."""
-        return self._collect(
-            None,
-            KeyConditionExpression="date_prefix = :date AND begins_with(file_key, :manifest)",
-            ExpressionAttributeValues=to_item({":date": date_prefix, ":manifest": MANIFEST_FILE_KEY_PREFIX}),
-            ConsistentRead=True,
-        )
-
-    def read(self, name: ManifestName) -> ManifestRecord | None:
-        """Return a manifest's record as it is now, strongly read, or None where there is none.
-
-        Raises:
-            RecordFormatError: it has another shape by now.
-        """
-        response = self._dynamodb.get_item(
-            TableName=self._table, Key=to_item(_key(name)), ConsistentRead=True
-        )
-        return self._parse(from_item(response["Item"])) if "Item" in response else None
-
-    def find(self, name: ManifestName) -> ManifestRecord | None:
-        """Return a manifest's record as `read` does; one of another shape counts as none, with a warning."""
-        try:
-            return self.read(name)
-        except RecordFormatError as error:
-            logger.warning("Skipped a row of another shape: %s", error)
-            return None
-
-    def _parse(self, item: Mapping[str, Any]) -> ManifestRecord:
-        return parse_record(item, self._manifest_bucket)
 
     def claim(self, record: ManifestRecord, run_id: str, move: Move = Move.CLAIM) -> Claim | None:
         """Take a record for a run, or return None where its status or attempt has moved on.
@@ -257,7 +112,7 @@ class ManifestRecordStore:
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=to_item(_key(record.name)),
+                Key=to_item(record_key(record.name)),
                 UpdateExpression=(
                     "SET #status = :processing, attempt = :next, dagster_run_id = :run, "
                     "processing_start_time = :now, updated_at = :now "
@@ -310,7 +165,7 @@ class ManifestRecordStore:
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=to_item(_key(record.name)),
+                Key=to_item(record_key(record.name)),
                 UpdateExpression=(
                     "SET dagster_run_id = :run, processing_start_time = :now, updated_at = :now REMOVE #ttl"
                 ),
@@ -441,7 +296,7 @@ class ManifestRecordStore:
         }
         written = {name: value for name, value in updates.items() if value is not None}
         places = {name: ":status" if name == "#status" else f":{name}" for name in written}
-        alerts, alert_values = _with_alert(record, alert)
+        alerts, alert_values = with_alert(record, alert)
         self._update_held(
             claim,
             ", ".join([*(f"{name} = {place}" for name, place in places.items()), alerts]),
@@ -458,7 +313,7 @@ class ManifestRecordStore:
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=to_item(_key(record.name)),
+                Key=to_item(record_key(record.name)),
                 UpdateExpression=(
                     f"SET {RETRY_AT_ATTRIBUTE} = :now, updated_at = :now REMOVE #ttl, crashes, refused_starts"
                 ),
@@ -482,70 +337,14 @@ class ManifestRecordStore:
         return True
 
     def alerted(self, record: ManifestRecord, published: Sequence[DueAlert]) -> None:
-        """Note which failures were alerted; whatever else is due stays due.
-
-        A record that has failed, and of which nothing is due any more, expires from here on.
-
-        Args:
-            record: as it was read.
-            published: those of its failures that are in the alert.
-        """
-        for _ in range(_TRIES):
-            left = tuple(alert for alert in record.alerts_due if alert not in published)
-            if left == record.alerts_due:
-                logger.info("The alert of %s was noted already", record.manifest_path)
-                return
-            changed = self._replace_alerts(record, left)
-            if changed is None:
-                return
-            record = changed
-        logger.warning(
-            "%s changed at each of %d tries to note its alert, which will come again",
-            record.manifest_path,
-            _TRIES,
-        )
-
-    def _replace_alerts(self, record: ManifestRecord, left: Sequence[DueAlert]) -> ManifestRecord | None:
-        """Write the failures that stay due; returns the record as it is, where that is not as it was read."""
-        now = self._clock()
-        has_ended = record.status is ManifestStatus.FAILED and record.retry_at is None and not left
-        values = {
-            ":now": utc_timestamp(now),
-            ":read": _to_values(record.alerts_due),
-            ":status": record.status.value,
-            ":attempt": record.attempt,
-            ":retry": record.retry_at,
-        }
-        if left:
-            update = f"SET alerts_due = :left, {ALERT_PENDING_ATTRIBUTE} = :newest, updated_at = :now"
-            values |= {":left": _to_values(left), ":newest": left[-1].run_id}
-        else:
-            expiry = ", #ttl = :ttl" if has_ended else ""
-            update = f"SET updated_at = :now{expiry} REMOVE alerts_due, {ALERT_PENDING_ATTRIBUTE}"
-            values |= {":ttl": self._expiry(now)} if has_ended else {}
-        retry = (
-            f"attribute_not_exists({RETRY_AT_ATTRIBUTE})"
-            if record.retry_at is None
-            else f"{RETRY_AT_ATTRIBUTE} = :retry"
-        )
-        try:
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=to_item(_key(record.name)),
-                UpdateExpression=update,
-                ConditionExpression=(
-                    f"alerts_due = :read AND #status = :status AND attempt = :attempt AND {retry}"
-                ),
-                ExpressionAttributeNames={"#status": "status", **({"#ttl": "ttl"} if has_ended else {})},
-                ExpressionAttributeValues=to_item(values),
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            if not is_condition_failure(error):
-                raise
-            existing = item_of_failure(error)
-            return replace(record, alerts_due=()) if existing is None else self._parse(existing)
-        return None
+        """Note which failures of a record were alerted; whatever else is due stays due."""
+        AlertMarks(
+            self._dynamodb,
+            table=self._table,
+            manifest_bucket=self._manifest_bucket,
+            clock=self._clock,
+            ttl=self._ttl,
+        ).take(record, published)
 
     def _update_held(
         self, claim: Claim, update: str, values: Mapping[str, Any], *, removed: Sequence[str] = ()
@@ -562,7 +361,7 @@ class ManifestRecordStore:
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=to_item(_key(claim.record.name)),
+                Key=to_item(record_key(claim.record.name)),
                 UpdateExpression=(
                     f"SET {update}, updated_at = :now" + (f" REMOVE {', '.join(removed)}" if removed else "")
                 ),
@@ -632,55 +431,3 @@ class ManifestRecordStore:
     def _expiry(self, now: datetime) -> int:
         """Return when a record that ends now expires, in epoch seconds."""
         return int((now + self._ttl).timestamp())
-
-    def _collect(self, limit: int | None, **request: Any) -> list[ManifestRecord]:
-        found, _ = self._read(self._dynamodb.query, limit, **request)
-        return found
-
-    def _read(
-        self, read: Callable[..., Any], limit: int | None, **request: Any
-    ) -> tuple[list[ManifestRecord], Item | None]:
-        """Return the records of a query or a scan, page by page, and the key at which the limit cut it."""
-        found: list[ManifestRecord] = []
-        skipped = 0
-        while True:
-            if limit is not None:
-                # At most a page is read of what a filter leaves out.
-                request["Limit"] = max(limit - len(found), 1)
-            response = read(TableName=self._table, **request)
-            for raw in response["Items"]:
-                try:
-                    found.append(self._parse(from_item(raw)))
-                except RecordFormatError as error:
-                    skipped += 1
-                    if skipped <= _MOST_SKIPPED_NAMED:
-                        logger.warning("Skipped a row of another shape: %s", error)
-            end = response.get("LastEvaluatedKey")
-            if end is None or (limit is not None and len(found) >= limit):
-                if skipped > _MOST_SKIPPED_NAMED:
-                    logger.warning("Skipped %d rows of other shapes, and named the first", skipped)
-                return found, end
-            request["ExclusiveStartKey"] = end
-
-
-def _key(name: ManifestName) -> dict[str, str]:
-    return {"date_prefix": name.date_prefix, "file_key": manifest_record_key(name.filename)}
-
-
-def _with_alert(record: ManifestRecord, alert: DueAlert) -> tuple[str, dict[str, Any]]:
-    """Return the update that makes an alert due beside those that are, with its values.
-
-    Args:
-        record: as it was claimed; alerts may have been published since.
-        alert: the new one.
-    """
-    if len(record.alerts_due) < _MOST_ALERTS_DUE:
-        update = "alerts_due = list_append(if_not_exists(alerts_due, :none), :alert)"
-        return update, {":none": [], ":alert": _to_values([alert])}
-    logger.warning("%s: the oldest of its %d alerts is given up", record.manifest_path, _MOST_ALERTS_DUE)
-    # What was published since comes again, and is lost in no case.
-    return "alerts_due = :alerts", {":alerts": _to_values([*record.alerts_due[1:], alert])}
-
-
-def _to_values(alerts: Sequence[DueAlert]) -> list[dict[str, Any]]:
-    return [alert.to_values() for alert in alerts]

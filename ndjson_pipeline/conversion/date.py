@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import ManifestStatus
+from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.completion import Completion
 from ndjson_pipeline.claims.dagster_runs import (
     MANIFESTS_TAG,
@@ -25,7 +26,7 @@ from ndjson_pipeline.claims.decision import LeftAlone, decide
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.retries import FailureKind
-from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.concurrency import do_all
 from ndjson_pipeline.conversion.metadata import charge_of, numbers_of
 from ndjson_pipeline.conversion.rebuild import rebuild_records

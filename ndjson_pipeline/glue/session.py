@@ -12,9 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_ingest.contract.clock import Clock
 from lambda_ingest.contract.keys import ManifestName, s3_uri
+from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.dagster_runs import is_termination_asked_for
 from ndjson_pipeline.claims.record import instant_of
-from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.errors import (
     GlueBusyError,
     GlueDeadlineError,

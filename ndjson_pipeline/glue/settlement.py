@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.retries import FailureKind
-from ndjson_pipeline.claims.store import Claim
 from ndjson_pipeline.glue.grouping import group_size_after_crash
 from ndjson_pipeline.glue.report import GlueReport
 from ndjson_pipeline.glue.runs import GlueRun

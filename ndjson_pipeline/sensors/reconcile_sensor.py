@@ -13,10 +13,10 @@ import dagster as dg
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.dates import parse_utc_timestamp
 from lambda_ingest.contract.records import ManifestStatus
+from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.dagster_runs import RunView, view_of
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.retries import FailureKind
-from ndjson_pipeline.claims.store import Claim
 from ndjson_pipeline.conversion.failed_dates import FAILED_READ, show_failed
 from ndjson_pipeline.conversion.metadata import (
     Metadata,

@@ -8,7 +8,6 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,283 +15,29 @@ import pytest
 
 from ndjson_pipeline.local_aws.server.process import LocalAwsProcess
 from ndjson_pipeline.local_aws.settings import LocalAwsSettings
+from ndjson_pipeline_tests.deploy.dagster_cases import (
+    ACCOUNT,
+    CASES,
+    CLIENT_SECRET,
+    COMPLETE,
+    DATABASE_SECRET,
+    FEEDS,
+    HOST,
+    MOCK,
+    OIDC,
+    READ_ONLY_HOST,
+    arn,
+)
+from ndjson_pipeline_tests.deploy.dagster_refusals import REFUSALS, ROUNDS
+from ndjson_pipeline_tests.deploy.made import Made
 from ndjson_pipeline_tests.deploy.terraform_command import LOCAL_PROVIDER, Terraform, require_terraform
 
 ROOT = Path(__file__).parents[2] / "deploy" / "terraform"
 MODULE = ROOT / "modules" / "dagster"
 CLIENTS = Path(__file__).parents[2] / "ndjson_pipeline" / "deployment" / "clients.py"
 COST = Path(__file__).parents[2] / "docs" / "cost.md"
-ACCOUNT = "123456789012"
 # Of a month, as AWS counts them.
 _HOURS = 730
-DATABASE_SECRET = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:rds!db-0"
-CLIENT_SECRET = "the-text-of-the-client's-secret"
-HOST, READ_ONLY_HOST = "dagster.example.com", "viewers.example.com"
-
-
-def _arn(service: str, resource: str) -> str:
-    return f"arn:aws:{service}:us-east-1:{ACCOUNT}:{resource}"
-
-
-# Only what the provider checks, or the module takes apart: all else is random text.
-MOCK = {
-    "mock_data": {
-        "aws_caller_identity": {"defaults": {"account_id": ACCOUNT}},
-        "aws_partition": {"defaults": {"partition": "aws"}},
-        "aws_region": {"defaults": {"id": "us-east-1"}},
-        "aws_availability_zones": {"defaults": {"names": ["us-east-1a", "us-east-1b", "us-east-1c"]}},
-        "aws_secretsmanager_secret_version": {"defaults": {"secret_string": CLIENT_SECRET}},
-    },
-    "mock_resource": {
-        "aws_iam_role": {"defaults": {"arn": f"arn:aws:iam::{ACCOUNT}:role/mock"}},
-        "aws_iam_policy": {"defaults": {"arn": f"arn:aws:iam::{ACCOUNT}:policy/mock"}},
-        "aws_cloudwatch_log_group": {"defaults": {"arn": _arn("logs", "log-group:mock")}},
-        "aws_lb": {"defaults": {"arn": _arn("elasticloadbalancing", "loadbalancer/app/mock/1")}},
-        "aws_lb_listener": {"defaults": {"arn": _arn("elasticloadbalancing", "listener/app/mock/1/2")}},
-        "aws_lb_target_group": {"defaults": {"arn": _arn("elasticloadbalancing", "targetgroup/mock/1")}},
-        "aws_ecs_cluster": {"defaults": {"id": _arn("ecs", "cluster/mock")}},
-        "aws_ecs_task_definition": {"defaults": {"arn": _arn("ecs", "task-definition/mock:1")}},
-        "aws_service_discovery_service": {"defaults": {"arn": _arn("servicediscovery", "service/mock")}},
-        "aws_ecr_repository": {
-            "defaults": {
-                "arn": _arn("ecr", "repository/mock"),
-                "repository_url": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/mock",
-            }
-        },
-        "aws_db_instance": {
-            "defaults": {
-                "address": "database.internal",
-                "master_user_secret": [
-                    {"secret_arn": DATABASE_SECRET, "kms_key_id": "mock", "secret_status": "active"}
-                ],
-            }
-        },
-    },
-}
-
-
-def _feed(name: str, **environment: str) -> dict[str, Any]:
-    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{name}-output/*"}
-    policy = {"Version": "2012-10-17", "Statement": [statement]}
-    return {"name": name, "environment": environment, "policy_json": json.dumps(policy)}
-
-
-FEEDS = {
-    "main": _feed("ndjson", NDJSON_ENVIRONMENT="prod"),
-    "orders": _feed("ndjson-orders", NDJSON_ENVIRONMENT="prod", NDJSON_FEED="orders"),
-}
-OIDC = {
-    "issuer": "https://login.example.com",
-    "authorization_endpoint": "https://login.example.com/authorize",
-    "token_endpoint": "https://login.example.com/token",
-    "user_info_endpoint": "https://login.example.com/userinfo",
-    "client_id": "dagster",
-    "client_secret_arn": _arn("secretsmanager", "secret:oidc"),
-    "egress_cidr_blocks": ["203.0.113.0/24"],
-}
-UI = {
-    "ui_host": HOST,
-    "ui_certificate_arn": _arn("acm", "certificate/1"),
-    "ui_cidr_blocks": ["10.0.0.0/8", "172.16.0.0/12"],
-}
-CASES: dict[str, dict[str, Any]] = {
-    # A deployment with all that can be had.
-    "services": {
-        "environment": "prod",
-        "code_locations": FEEDS,
-        "image_tag": "1f0c2a9b",
-        "max_concurrent_runs": 8,
-        **UI,
-        "ui_read_only_host": READ_ONLY_HOST,
-        "oidc": OIDC,
-    },
-    # The smallest one.
-    "one_task": {
-        "environment": "dev",
-        "code_locations": FEEDS,
-        "one_task": True,
-        "image": "210987654321.dkr.ecr.eu-west-1.amazonaws.com/shared/dagster@sha256:" + "0" * 64,
-        "enable_execute_command": True,
-        "endpoint_zones": 1,
-    },
-    # In a network that is there, with ways of its own, an own key and an image of no registry of AWS's.
-    "existing": {
-        "environment": "dev",
-        "code_locations": {"main": FEEDS["main"]},
-        "image": "registry.example.com:5000/dagster:1.2.3",
-        "existing_network": {"vpc_id": "vpc-0a1b2c3d", "subnet_ids": ["subnet-1", "subnet-2"]},
-        "interface_endpoints": [],
-        "task_egress_cidr_blocks": ["10.1.0.0/16"],
-        "kms_key_arn": _arn("kms", "key/1"),
-        **UI,
-    },
-}
-_COMPLETE = {"environment": "dev", "code_locations": {"main": FEEDS["main"]}, "image_tag": "a", **UI}
-# What is refused, by which of Terraform's checks, and how it differs from what is complete.
-REFUSALS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("another environment", "var.environment", {"environment": "staging"}),
-    ("no feed", "var.code_locations", {"code_locations": {}}),
-    (
-        "a name that is no feed's",
-        "var.code_locations",
-        {"code_locations": {"a": {**FEEDS["main"], "name": "other"}}},
-    ),
-    (
-        "two feeds of a name",
-        "var.code_locations",
-        {"code_locations": {"a": FEEDS["main"], "b": FEEDS["main"]}},
-    ),
-    (
-        "a password in the environment",
-        "var.code_locations",
-        {"code_locations": {"a": _feed("ndjson", DAGSTER_POSTGRES_PASSWORD="x")}},
-    ),
-    (
-        "a policy that IAM does not take",
-        "var.code_locations",
-        {"code_locations": {"a": {**FEEDS["main"], "policy_json": json.dumps({"Statement": "x" * 6_144})}}},
-    ),
-    ("one task in prod", "var.one_task", {"environment": "prod", "one_task": True}),
-    ("a tag that moves", "var.image_tag", {"image_tag": "latest"}),
-    ("an image's tag that moves", "var.image", {"image": "example.com/dagster:latest", "image_tag": None}),
-    ("an image without a tag", "var.image", {"image": "example.com/dagster", "image_tag": None}),
-    ("image and tag", "var.image_tag", {"image": "example.com/dagster:1"}),
-    ("no image", "var.image_tag", {"image_tag": None}),
-    (
-        "one subnet",
-        "var.existing_network",
-        {"existing_network": {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-1"]}},
-    ),
-    ("a network too small", "var.vpc_cidr_block", {"vpc_cidr_block": "10.0.0.0/28"}),
-    ("an endpoint's address", "var.interface_endpoints", {"interface_endpoints": ["https://logs"]}),
-    ("three zones", "var.endpoint_zones", {"endpoint_zones": 3}),
-    ("an account that is none", "var.endpoint_accounts", {"endpoint_accounts": ["1234"]}),
-    (
-        "a gateway in another's network",
-        "var.nat_gateway",
-        {
-            "nat_gateway": True,
-            "existing_network": {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]},
-        },
-    ),
-    ("egress to a name", "var.task_egress_cidr_blocks", {"task_egress_cidr_blocks": ["example.com"]}),
-    ("PostgreSQL 15", "var.database", {"database": {"engine_version": "15"}}),
-    ("a class that is none", "var.database", {"database": {"instance_class": "t4g.micro"}}),
-    ("storage that can't grow", "var.database", {"database": {"storage_gb": 100, "max_storage_gb": 100}}),
-    ("no backups", "var.database", {"database": {"backup_days": 0}}),
-    ("a key's alias", "var.kms_key_arn", {"kms_key_arn": _arn("kms", "alias/mine")}),
-    ("a size of nobody's", "var.code_server_size", {"code_server_size": {"cpu": 512, "memory": 512}}),
-    ("cores of nobody's", "var.daemon_size", {"daemon_size": {"cpu": 300, "memory": 1024}}),
-    ("memory of nobody's", "var.webserver_size", {"webserver_size": {"cpu": 256, "memory": 4096}}),
-    ("a task of nobody's", "var.one_task_size", {"one_task_size": {"cpu": 1024, "memory": 1024}}),
-    ("no run at all", "var.max_concurrent_runs", {"max_concurrent_runs": 0}),
-    ("logs for a day and a half", "var.log_retention_days", {"log_retention_days": 2}),
-    ("a topic's name", "var.alarm_topic_arns", {"alarm_topic_arns": ["alerts"]}),
-    ("a host with a scheme", "var.ui_host", {"ui_host": "https://dagster.example.com"}),
-    ("a UI without TLS", "var.ui_host", {"ui_certificate_arn": None}),
-    ("a UI for nobody", "var.ui_host", {"ui_cidr_blocks": []}),
-    ("a UI for the world", "var.ui_cidr_blocks", {"ui_cidr_blocks": ["0.0.0.0/0"]}),
-    ("a UI for half the world", "var.ui_cidr_blocks", {"ui_cidr_blocks": ["128.0.0.0/1"]}),
-    ("a certificate's name", "var.ui_certificate_arn", {"ui_certificate_arn": "mine"}),
-    ("viewers alone", "var.ui_read_only_host", {"ui_read_only_host": READ_ONLY_HOST, "ui_host": None}),
-    ("viewers by the same name", "var.ui_read_only_host", {"ui_read_only_host": HOST}),
-    (
-        "viewers in one task",
-        "var.ui_read_only_host",
-        {"ui_read_only_host": READ_ONLY_HOST, "one_task": True},
-    ),
-    ("a provider without TLS", "var.oidc", {"oidc": {**OIDC, "issuer": "http://login.example.com"}}),
-    ("a client's secret itself", "var.oidc", {"oidc": {**OIDC, "client_secret_arn": "hunter2"}}),
-    ("a provider out of reach", "var.oidc", {"oidc": {**OIDC, "egress_cidr_blocks": []}}),
-    ("a session of a month", "var.oidc", {"oidc": {**OIDC, "session_seconds": 2_592_000}}),
-    ("no way to AWS", "aws_ecs_service.this", {"interface_endpoints": []}),
-)
-
-
-# Variables that the checks of others look at; a check is not made where one of these is refused itself.
-_LOOKED_AT = {
-    "var.one_task": {"environment"},
-    "var.image_tag": {"image"},
-    "var.nat_gateway": {"existing_network"},
-    "var.ui_host": {"ui_certificate_arn", "ui_cidr_blocks"},
-    "var.ui_read_only_host": {"ui_host", "ui_certificate_arn", "ui_cidr_blocks", "one_task"},
-}
-
-
-def _rounds() -> list[list[int]]:
-    """Return the refusals' numbers in rounds; those of a round are asked at once, for each takes seconds."""
-    rounds: list[list[int]] = []
-    for number in range(len(REFUSALS)):
-        for others in rounds:
-            if not any(_meet(number, other) for other in others):
-                others.append(number)
-                break
-        else:
-            rounds.append([number])
-    return rounds
-
-
-def _meet(one: int, other: int) -> bool:
-    """Tell whether one refusal changes what another's check looks at."""
-    changed = [set(REFUSALS[number][2]) for number in (one, other)]
-    checks = [REFUSALS[number][1].removeprefix("var.") for number in (one, other)]
-    looked = [{check, *_LOOKED_AT.get(f"var.{check}", ())} for check in checks]
-    is_apart = not (changed[0] & (changed[1] | looked[1]) or changed[1] & looked[0] or checks[0] == checks[1])
-    return not is_apart or _is_alone(one) or _is_alone(other)
-
-
-def _is_alone(number: int) -> bool:
-    """Tell whether it is refused only where every variable is accepted."""
-    return not REFUSALS[number][1].startswith("var.")
-
-
-ROUNDS = _rounds()
-
-
-@dataclass(frozen=True)
-class Made:
-    """What Terraform would make: each resource's values, by its address."""
-
-    resources: Mapping[str, Mapping[str, Any]]
-
-    def of(self, kind: str) -> dict[str, Mapping[str, Any]]:
-        """Return the resources of a kind, by what tells them apart."""
-        found = {}
-        for address, values in self.resources.items():
-            if matched := re.fullmatch(rf'{re.escape(kind)}(?:\.([a-z_0-9]+))?(?:\["?(.*?)"?\])?', address):
-                found[".".join(filter(None, matched.groups()))] = values
-        return found
-
-    def containers(self) -> dict[str, dict[str, Any]]:
-        """Return each container's definition, by its name."""
-        return {
-            container["name"]: container
-            for task in self.of("aws_ecs_task_definition").values()
-            for container in json.loads(task["container_definitions"])
-        }
-
-    def environment(self, container: str) -> dict[str, str]:
-        """Return a container's variables."""
-        return {pair["name"]: pair["value"] for pair in self.containers()[container]["environment"]}
-
-    @property
-    def lists(self) -> dict[str, Mapping[str, Any]]:
-        """The prefix lists that were asked for."""
-        return self.of("data.aws_ec2_managed_prefix_list")
-
-    def talks(self, direction: str) -> set[tuple[str, str, int]]:
-        """Return the rules of a direction: the group, whom it talks to, and by which port."""
-        names = {
-            values["id"]: name.removeprefix("component.").removesuffix(".0")
-            for name, values in self.of("aws_security_group").items()
-        } | {values["id"]: name.rpartition(".")[2] for name, values in self.lists.items()}
-        found = set()
-        for rule in self.of(f"aws_vpc_security_group_{direction}_rule").values():
-            assert (rule["ip_protocol"], rule["from_port"]) == ("tcp", rule["to_port"])
-            peer = rule["referenced_security_group_id"] or rule["prefix_list_id"]
-            other = names[peer] if peer else rule["cidr_ipv4"]
-            found.add((names[rule["security_group_id"]], other, rule["from_port"]))
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -304,7 +49,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     for name, variables in CASES.items():
         _write_test(folder / f"{name}.tftest.json", {name: {"command": "apply", "variables": variables}})
     for round_number, numbers in enumerate(ROUNDS):
-        variables = dict(_COMPLETE)
+        variables = dict(COMPLETE)
         for number in numbers:
             variables |= REFUSALS[number][2]
         name = f"refusals_{round_number}"
@@ -812,7 +557,7 @@ def test_an_image_is_pulled_with_rights_on_its_repository_alone(
         statements = json.loads(made.resources["aws_iam_role_policy.execution"]["policy"])["Statement"]
         return [arn for one in statements if one["Sid"] == "PullImage" for arn in one["Resource"]]
 
-    assert pulled(services) == [_arn("ecr", "repository/mock")]
+    assert pulled(services) == [arn("ecr", "repository/mock")]
     assert pulled(one_task) == ["arn:aws:ecr:eu-west-1:210987654321:repository/shared/dagster"]
     assert pulled(existing) == []
 
@@ -826,7 +571,7 @@ def test_the_repository_keeps_what_its_tags_say(services: Made, one_task: Made) 
 
 
 def test_an_own_key_encrypts_and_may_be_used_for_the_secret_alone(existing: Made) -> None:
-    key = _arn("kms", "key/1")
+    key = arn("kms", "key/1")
     database = existing.resources["aws_db_instance.this"]
     assert database["kms_key_id"] == database["master_user_secret_kms_key_id"] == key
     for policy in (

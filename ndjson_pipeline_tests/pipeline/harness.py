@@ -26,8 +26,9 @@ from lambda_ingest.contract.items import from_item, to_item
 from lambda_ingest.contract.keys import ManifestName, s3_uri, split_s3_uri
 from lambda_ingest.contract.manifest import Manifest, ManifestFile
 from lambda_ingest.contract.records import ManifestStatus, manifest_record_key
+from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.record import ManifestRecord
-from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.glue.runs import IDENTITY_ARGUMENT
 

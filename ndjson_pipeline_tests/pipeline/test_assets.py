@@ -10,10 +10,11 @@ from glue_jobs.errors import ManifestReadError
 from glue_jobs.manifests.reading import read_manifest
 from glue_jobs.manifests.trust import TrustRules
 from lambda_ingest.contract.clock import utc_now
+from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.dagster_runs import MANIFESTS_TAG, has_claimed, manifests_tag
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
-from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.glue.begun_runs import BegunRuns
 from ndjson_pipeline.glue.capacity import Capacity
 from ndjson_pipeline_tests.pipeline.asset_runner import Runner, converted, statuses

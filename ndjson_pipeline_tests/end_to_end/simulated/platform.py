@@ -22,7 +22,8 @@ from lambda_ingest.aws.log import logger
 from lambda_ingest.contract.keys import split_s3_uri
 from lambda_ingest.runtime import Clients
 from lambda_ingest.settings import Settings
-from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.claims.claim import Claim
+from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.deployment import clients as aws
 from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.glue.messages import IdentityMessageReader

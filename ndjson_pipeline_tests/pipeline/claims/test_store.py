@@ -8,9 +8,10 @@ import pytest
 
 from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import ManifestStatus
+from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
-from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.claims.totals import ManifestNumbers
 from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.errors import StaleHolderError

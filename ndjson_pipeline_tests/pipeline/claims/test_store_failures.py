@@ -10,12 +10,13 @@ import pytest
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.keys import ManifestName
 from lambda_ingest.contract.records import ManifestStatus
-from ndjson_pipeline.claims import store as module
+from ndjson_pipeline.claims.alert_marks import MOST_ALERTS_DUE
+from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.due_alerts import DueAlert
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.claims.retries import FailureKind
-from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.claims.totals import ManifestNumbers
 from ndjson_pipeline.errors import StaleHolderError
 from ndjson_pipeline.resources import PipelineResource
@@ -152,14 +153,14 @@ class TestAlerts:
         assert world.due() == [("run-1", 1)]
 
     def test_where_nothing_can_be_published_the_newest_are_kept(self, world: World) -> None:
-        for number in range(module._MOST_ALERTS_DUE + 3):
+        for number in range(MOST_ALERTS_DUE + 3):
             world.fail(f"run-{number}", NOT_STARTED)
         due = world.due()
-        assert len(due) == module._MOST_ALERTS_DUE
-        assert (due[0][0], due[-1][0]) == ("run-3", f"run-{module._MOST_ALERTS_DUE + 2}")
+        assert len(due) == MOST_ALERTS_DUE
+        assert (due[0][0], due[-1][0]) == ("run-3", f"run-{MOST_ALERTS_DUE + 2}")
 
     def test_long_errors_leave_the_record_room(self, world: World) -> None:
-        for number in range(module._MOST_ALERTS_DUE + 1):
+        for number in range(MOST_ALERTS_DUE + 1):
             claim = world.claim(f"run-{number}", Move.RETRY)
             world.store.fail(claim, "\U0001f525" * 10_000, NOT_STARTED)
         assert len(str(world.item["alerts_due"]).encode()) < 300_000

@@ -10,9 +10,10 @@ from botocore.exceptions import ClientError
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.items import from_item, to_item
 from lambda_ingest.contract.records import ManifestStatus
+from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.completion import MANIFESTS_PER_TRANSACTION, Completion
 from ndjson_pipeline.claims.moves import Move
-from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.claims.totals import (
     DateTotals,
     GlueCharge,

@@ -10,8 +10,9 @@ from dagster._core.test_utils import create_run_for_test
 
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import ManifestName
+from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.completion import Completion, Refused
-from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.conversion import date as date_module
 from ndjson_pipeline.deployment.deadlines import Deadlines
 from ndjson_pipeline.glue import session as session_module

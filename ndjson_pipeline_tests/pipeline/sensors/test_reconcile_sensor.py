@@ -14,8 +14,9 @@ from glue_jobs.reporting.seal import sealed, unsealed
 from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.keys import ManifestName
+from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.moves import Move
-from ndjson_pipeline.claims.store import Claim, ManifestRecordStore
+from ndjson_pipeline.claims.store import ManifestRecordStore
 from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.glue import reported
 from ndjson_pipeline.glue.messages import messages_prefix, read_custom_messages
