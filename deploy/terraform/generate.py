@@ -1,4 +1,4 @@
-"""Writes what follows from the feed module's settings: the root's copy, its call of the module, the tables.
+"""Writes what follows from the feed module's settings: the root's copy, its call, the tables of outputs.
 
     python deploy/terraform/generate.py            # writes
     python deploy/terraform/generate.py --check    # says what is not current, and fails
@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 SETTINGS = Path("modules/feed/settings.tf")
 README = ROOT.parent / "README.md"
-# The folders whose variables and outputs the README lists, by the name of its marker.
+# The folders whose outputs the README lists, by the name of its marker; docs/configuration.md has variables.
 TABLES = {"root": Path(), "feed": Path("modules/feed"), "dagster": Path("modules/dagster")}
 
 _BLOCK = re.compile(r'^(variable|output) "([a-z_0-9]+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
@@ -124,16 +124,6 @@ def _optional(one: Declared) -> str:
     return "\n  ".join(one.attributes["type"].splitlines())
 
 
-def variable_table(declared: Sequence[Declared]) -> str:
-    """Return the table of a module's variables."""
-    rows = ["| variable | default | what |", "| --- | --- | --- |"]
-    for one in declared:
-        if one.kind == "variable":
-            default = "required" if one.default is None else f"`{' '.join(one.default.split())}`"
-            rows.append(f"| `{one.name}` | {default} | {_cell(one.description)} |")
-    return "\n".join(rows)
-
-
 def output_table(declared: Sequence[Declared]) -> str:
     """Return the table of a module's outputs."""
     rows = ["| output | what |", "| --- | --- |"]
@@ -148,19 +138,14 @@ def _cell(text: str) -> str:
 def with_tables(readme: str, root: Path, written: Mapping[Path, str]) -> str:
     """Return the README with its tables as the modules have them; without a marker there is no table."""
     for name, folder in TABLES.items():
-        declared = declared_of(root / folder, written)
-        if name == "feed":
-            # The settings are the root's, too, and stand there.
-            settings = {one.name for one in declared_in((root / SETTINGS).read_text())}
-            declared = [one for one in declared if one.name not in settings]
-        for kind, table in (("variables", variable_table(declared)), ("outputs", output_table(declared))):
-            begin, end = f"<!-- {name} {kind} -->", f"<!-- end of {name} {kind} -->"
-            readme = re.sub(
-                f"{re.escape(begin)}.*?{re.escape(end)}",
-                lambda _, text=f"{begin}\n\n{table}\n\n{end}": text,
-                readme,
-                flags=re.DOTALL,
-            )
+        table = output_table(declared_of(root / folder, written))
+        begin, end = f"<!-- {name} outputs -->", f"<!-- end of {name} outputs -->"
+        readme = re.sub(
+            f"{re.escape(begin)}.*?{re.escape(end)}",
+            lambda _, text=f"{begin}\n\n{table}\n\n{end}": text,
+            readme,
+            flags=re.DOTALL,
+        )
     return readme
 
 
