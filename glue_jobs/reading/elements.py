@@ -42,11 +42,11 @@ _COMMA, _COLON = b",:"
 _WHITE: Final = b" \t\r\n"
 _WHITE_RUN: Final = re.compile(rb"[ \t\r\n]*")
 _BETWEEN_LINES: Final = _WHITE_RUN
-_BETWEEN_OBJECTS: Final = re.compile(rb"(?:[ \t\r\n,\x1e]|\\n)*")
+_BETWEEN_OBJECTS: Final = re.compile(rb"(?:[ \t\r\n,\x1e]|\\[rn])*")
 _GAP_BETWEEN_OBJECTS: Final = _BETWEEN_OBJECTS
 _GAP_BETWEEN_ITEMS: Final = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
 # What may stand behind an object that stands for itself.
-_BEHIND: Final = re.compile(rb"[ \t\r]*(?:,[ \t\r]*)*(?:([\n{\[\x1e]|\\n)|(\\?\Z))")
+_BEHIND: Final = re.compile(rb"[ \t\r]*(?:,[ \t\r]*)*(?:([\n{\[\x1e]|\\[rn])|(\\?\Z))")
 _LONE_RETURN: Final = re.compile(rb"\r(?!\n)")
 # Of a segment; a run of plain lines that is smaller is joined with what is around it.
 _RUN_SHARE: Final = 8
@@ -60,6 +60,9 @@ _OVERLAP_BYTES: Final = 4096
 _VAIN_BYTES: Final = 256 * 1_048_576
 _VAIN_SHARE: Final = 4
 
+_INVALID: Final = "invalid JSON: "
+# Which say by themselves what is wrong.
+_WHOLE_REASONS: Final = (_INVALID, "cut short", "longer than")
 CUT_SHORT: Final = "cut short: the file ends before it does"
 NEXT_BEGINS: Final = "cut short: the next one begins before it ends"
 MORE_FOLLOWS: Final = "more follows in its line"
@@ -757,7 +760,7 @@ class ElementReader:
         length = self._buffer.offset + end - beginning.offset
         raw = beginning.upto(end)
         if len(raw) == length:
-            raw = raw.rstrip(_WHITE + b",")
+            raw = raw.rstrip(_WHITE + b",\x1e")
             length = len(raw)
         self._add_rejected(beginning.line, beginning.offset, reason, raw, length)
 
@@ -776,9 +779,7 @@ class ElementReader:
             name = first_name(self._last_item) or first_name(
                 self._buffer.data[start : start + _OVERLAP_BYTES]
             )
-        prefix = "" if reason in {self._too_long, CUT_SHORT, NEXT_BEGINS} else "invalid JSON: "
-        if reason.startswith("invalid JSON"):
-            prefix = ""
+        is_whole = reason.startswith(_WHOLE_REASONS)
         recovery = Recovery(
             self._indentation(start),
             self._outer_indentation(start),
@@ -786,7 +787,7 @@ class ElementReader:
             name,
             ends_at_line=not self._finds_objects,
         )
-        self._break(start, fail, prefix + reason, recovery)
+        self._break(start, fail, reason if is_whole else f"{_INVALID}{reason}", recovery)
 
     def _break(self, start: int, fail: int, reason: str, recovery: Recovery) -> None:
         buffer = self._buffer
