@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from glue_jobs.reading import elements
+from glue_jobs.reading import element_state
 from glue_jobs.reading.content import content_of
 from glue_jobs.reading.lines import Rejected, UnreadableError
 from ndjson_pipeline_tests.glue_jobs.reading.packed import PACKERS
@@ -23,8 +23,8 @@ from ndjson_pipeline_tests.glue_jobs.reading.texts import (
 @pytest.fixture(autouse=True, scope="module")
 def small_windows():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(elements, "_FIRST_WINDOW", 16)
-        patch.setattr(elements, "_WIDEST_WINDOW", 64)
+        patch.setattr(element_state, "_FIRST_WINDOW", 16)
+        patch.setattr(element_state, "_WIDEST_WINDOW", 64)
         yield
 
 
