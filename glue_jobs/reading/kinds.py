@@ -53,10 +53,11 @@ _FOREIGN: Final = tuple(
     for pattern, name in (
         (rb"PK(?:\x03\x04|\x05\x06|\x07\x08)", "a zip archive"),
         (rb".{257}ustar", "a tar archive"),
+        (rb"\x82SNAPPY\0", "snappy in Java's own frames (snappy-java)"),
         (rb"PAR[1E]", "Parquet"),
         (rb"Obj\x01", "Avro"),
         (rb"ORC[\x00-\x20]", "ORC"),
-        (rb"(?:ARROW1\0\0|FEA1)", "Arrow"),
+        (rb"(?:ARROW1\0\0|FEA1|\xff{4}.{2}\0\0\x10\0\0\0)", "Arrow"),
         (rb"SEQ[\x00-\x06]", "a Hadoop sequence file"),
         (rb"\x89LZO\0\r\n\x1a\n", "lzop"),
         (rb"7z\xbc\xaf\x27\x1c", "a 7z archive"),
@@ -76,14 +77,18 @@ _FOREIGN: Final = tuple(
         (rb"SQLite format 3\0", "an SQLite database"),
         (rb"\x89HDF\r\n", "HDF5"),
         (rb"\x7fELF", "a program (ELF)"),
+        (rb"MZ.{3}\0", "a program (Windows)"),
         (rb"-----BEGIN PGP", "PGP"),
         (rb"age-encryption\.org/", "encrypted by age"),
         (rb"Salted__", "encrypted by OpenSSL"),
         (rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!DOCTYPE|!doctype|!--|[A-Za-z])", "XML or HTML"),
     )
 )
-_UNMARKED: Final = re.compile(rb"[{\[]\0|\0+[{\[]")
-_HAS_JSON: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?[\s\x1e]*[{\[]|[\r\n][ \t]*\{\s*[\"}]")
+_UNMARKED: Final = re.compile(rb"(?:\s\0+|\0+\s)*\0*(?:[{\[]\0|\0+[{\[])")
+_HAS_JSON: Final = re.compile(
+    # What follows the first bracket, since every hundredth file of any bytes has one.
+    rb"\A(?:\xef\xbb\xbf)?[\s\x1e]*[{\[]\s*(?:[\"'{}\[\]0-9\-tfnNI]|\Z)|[\r\n][ \t]*\{\s*[\"}]"
+)
 _CONTROLS: Final = bytes({*range(32), 127} - {*b"\t\n\r\x0b\x0c\x1e"})
 # Text has hardly any; of packed or encrypted bytes every ninth is one.
 _MAX_CONTROLS: Final = 0.03
@@ -107,6 +112,30 @@ def packing_of(head: bytes) -> Packing | None:
     return Packing.LZ4 if head.startswith(_PACKINGS[4][0], position) else Packing.ZSTD
 
 
+def begins_another(packing: Packing, head: bytes) -> bool:
+    """Return whether bytes behind a member, stream or frame may be the beginning of another one.
+
+    Args:
+        packing: of the file.
+        head: the bytes, at least one; there may be more to come.
+    """
+    if packing is Packing.SNAPPY:
+        # Its chunks go on without a beginning.
+        return True
+    magics = [magic for magic, each in _PACKINGS if each is packing]
+    if packing in {Packing.ZSTD, Packing.LZ4}:
+        magics += [bytes([sign]) + b"\x2a\x4d\x18" for sign in range(0x50, 0x60)]
+    return any(head.startswith(magic[: len(head)]) for magic in magics)
+
+
+def is_old_tar(head: bytes) -> bool:
+    """Return whether a file is a tar archive from before `ustar`: its header tells only by its checksum."""
+    header, checksum = head[:512], head[148:156].strip(b" \0")
+    if len(header) < 512 or not header[0] or not re.fullmatch(rb"[0-7]{1,7}", checksum):
+        return False
+    return sum(header) - sum(header[148:156]) + 8 * ord(" ") == int(checksum, 8)
+
+
 def encoding_of(head: bytes) -> tuple[Encoding, int] | None:
     """Return the encoding that a mark tells, and the mark's length; None for UTF-8."""
     return next(((encoding, len(mark)) for mark, encoding in _MARKS if head.startswith(mark)), None)
@@ -124,6 +153,8 @@ def foreign_kind(head: bytes) -> str | None:
     for pattern, name in _FOREIGN:
         if pattern.match(head):
             return name
+    if is_old_tar(head):
+        return "a tar archive"
     if _UNMARKED.match(head):
         return "UTF-16 or UTF-32 without its mark"
     match = _RAW_SNAPPY.match(head)

@@ -20,6 +20,10 @@ _EXPECTED: Final = (
 )
 
 
+# As JSONPath writes the value itself: `$.Records[*]` is `Records[*]`. Members of these names stand in quotes.
+_VALUE, _ANY = "$", "*"
+
+
 class Each(Enum):
     """The step to each item of an array; an enumeration, since a task's copy of it must be the same one."""
 
@@ -60,14 +64,18 @@ class RecordPath:
 
 
 def parse_record_path(text: str) -> RecordPath:
-    """Read a path; an empty one is none.
+    """Read a path; an empty one, or `$`, is none. A `$` before its first step may be there.
 
     Raises:
         RecordPathError: it is no path; the message says where, and what was expected.
     """
     text = text.strip()
+    if text == _VALUE:
+        return RecordPath()
     steps: list[str | Each] = []
     position = 0
+    if text.startswith((f"{_VALUE}.", f"{_VALUE}[")):
+        position = len("$.") if text[1] == "." else len("$")
     while position < len(text):
         match = _STEP.match(text, position)
         if match is None:
@@ -86,6 +94,11 @@ def parse_record_path(text: str) -> RecordPath:
                 f"RECORD_PATH {text!r}: a name follows another step after a dot, and only then "
                 f"(character {position + 1}): {_EXPECTED}"
             )
+        elif match["name"] == _ANY:
+            raise RecordPathError(
+                f"RECORD_PATH {text!r} has * at character {position + 1}, which stands for no name: "
+                f'{_EXPECTED}; a member of that name is ["*"]'
+            )
         else:
             steps.append(match["name"])
         position = match.end()
@@ -96,4 +109,4 @@ def parse_record_path(text: str) -> RecordPath:
 
 def _is_bare(name: str) -> bool:
     match = _STEP.fullmatch(name)
-    return match is not None and match["name"] == name
+    return match is not None and match["name"] == name and name not in {_VALUE, _ANY}

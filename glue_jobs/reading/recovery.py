@@ -8,6 +8,7 @@ from typing import Final
 
 _WHITE: Final = b" \t\r\n"
 _ADJACENT: Final = re.compile(rb"\}[ \t\r\x1e]*(\{)[ \t\r\n]*[\"}]")
+_SEPARATED: Final = re.compile(rb"\x1e[ \t\r\n\x1e]*(\{)")
 _OBJECT_IN_LINE: Final = re.compile(rb"([ \t]*)\{")
 _SIGNS_OR_TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|["{}\[\]]', re.DOTALL)
 _FIRST_NAME: Final = re.compile(rb'\s*\{\s*("(?:[^"\\\n]|\\.)*+")')
@@ -66,9 +67,10 @@ class Recovery:
             if (line := self._next_line(data, start, end)) is not None:
                 found.append(line)
                 end = line.at
-            if (match := _ADJACENT.search(data, start, end)) is not None:
-                found.append(Restart(match.start(1), is_element=False))
-                end = match.start(1)
+            for pattern in (_ADJACENT, _SEPARATED):
+                if (match := pattern.search(data, start, end)) is not None:
+                    found.append(Restart(match.start(1), is_element=False))
+                    end = match.start(1)
         if self.in_list and self.first_name is not None:
             pattern = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(\{)[ \t\r\n]*" + re.escape(self.first_name))
             if (match := pattern.search(data, start, end)) is not None:

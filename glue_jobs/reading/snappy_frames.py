@@ -15,6 +15,8 @@ _COMPRESSED: Final = 0x00
 _UNCOMPRESSED: Final = 0x01
 _FIRST_SKIPPABLE: Final = 0x80
 _STREAM: Final = 0xFF
+# No kind of chunk: an editor's or a shell's, behind what is packed.
+_WHITE: Final = b" \t\r\n"
 # Of a chunk that holds 64 KB at most: what does not shrink is stored as it is.
 _MAX_CHUNK_BYTES: Final = 4 + 32 + 65_536 + 65_536 // 6
 
@@ -63,14 +65,18 @@ class SnappyDecompressor:
     def _take_chunks(self, content: list[bytes]) -> None:
         packed = self._open
         position = 0
-        while len(packed) - position >= _HEADER_BYTES:
+        while True:
+            while position < len(packed) and packed[position] in _WHITE:
+                position += 1
+            self._open = packed[position:]
+            if len(packed) - position < _HEADER_BYTES:
+                break
             kind = packed[position]
             length = int.from_bytes(packed[position + 1 : position + _HEADER_BYTES], "little")
             end = position + _HEADER_BYTES + length
             if _FIRST_SKIPPABLE <= kind < _STREAM:
                 self._to_skip = max(0, end - len(packed))
                 position = min(end, len(packed))
-                self._open = packed[position:]
                 continue
             if kind not in {_COMPRESSED, _UNCOMPRESSED, _STREAM} or length > _MAX_CHUNK_BYTES:
                 raise SnappyError
@@ -82,7 +88,6 @@ class SnappyDecompressor:
             elif chunk != _IDENTIFIER:
                 raise SnappyError
             position = end
-            self._open = packed[position:]
 
 
 def _unpack(chunk: bytes) -> bytes:

@@ -10,19 +10,20 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_QUOTE, _BACKSLASH, _NEWLINE, _COMMA = b'"\\\n,'
+_QUOTE, _BACKSLASH, _NEWLINE, _COMMA, _SEPARATOR = b'"\\\n,\x1e'
 _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_LIST, _CLOSE_LIST = b"{}[]"
 # A closing sign is its opening one and 2.
 _TO_CLOSING: Final = 2
 # `{` and `[` differ in one bit, as `}` and `]` do.
 _FOLD: Final = np.uint8(0xDF)
-_IS_SIGN: Final = bytes(sign in b'"\\\n{}[]:,' for sign in range(256))
+_IS_SIGN: Final = bytes(sign in b'"\\\n\x1e{}[]:,' for sign in range(256))
 # Far deeper than what a record may be, and shallow enough to be sorted fast.
 _DEEPEST: Final = 1000
 
 LINE_END_IN_TEXT: Final = "a line end within text"
 LINE_END: Final = "the line ends before it does"
 TOO_DEEP: Final = f"nested deeper than {_DEEPEST:,} levels"
+SEPARATED: Final = "cut short: a record separator comes before it ends"
 UNOPENED: Final = "a bracket closes that is not open"
 
 
@@ -117,22 +118,28 @@ def structure_of(data: bytes, before: Openness, ends_at_line: bool) -> Structure
         is_escaped = bool(escaped[len(data)])
     parity = np.cumsum(quotes, dtype=np.uint8) + np.uint8(before.in_text)
     in_text = (parity & 1).view(np.bool_)
-    newlines = signs == _NEWLINE
+    newlines, separators = signs == _NEWLINE, signs == _SEPARATOR
     faults = _first(at[newlines & in_text], LINE_END_IN_TEXT)
+    if not ends_at_line:
+        # No valid text has one, so that what is open is cut short there, whatever its quotes say (RFC 7464).
+        faults += _first(at[separators & in_text], SEPARATED)
     outside = ~(in_text | quotes | backslashes)
     ends_in_text = bool(in_text[-1]) if len(in_text) else before.in_text
-    at, signs, newlines = at[outside], signs[outside], newlines[outside]
+    at, signs = at[outside], signs[outside]
+    newlines, separators = newlines[outside], separators[outside]
     folded = signs & _FOLD
     opens, closes = folded == _OPEN_LIST, folded == _CLOSE_LIST
     after = len(before.around) + np.cumsum(opens.astype(np.int8) - closes.astype(np.int8), dtype=np.int32)
     levels = after - opens
     if ends_at_line:
         faults += _first(at[newlines & (after > 0)], LINE_END)
+    else:
+        faults += _first(at[separators & (after > 0)], SEPARATED)
     brackets = opens | closes
     faults += _first(at[levels >= _DEEPEST], TOO_DEEP)
     faults += _unopened(at[brackets], signs[brackets], levels[brackets], before.around)
     fault = min(faults, key=lambda fault: fault.at, default=None)
-    wanted = ~newlines
+    wanted = ~(newlines | separators)
     around = b""
     if fault is None:
         around = _still_open(signs[brackets], after[brackets], opens[brackets], before.around)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import lz4.frame
 from backports import zstd
 
-from glue_jobs.reading.kinds import Packing
+from glue_jobs.reading.kinds import Packing, begins_another
 from glue_jobs.reading.lines import KEPT_BYTES, UnreadableError
 from glue_jobs.reading.snappy_frames import SnappyDecompressor, SnappyError
 
@@ -118,6 +118,8 @@ _DECOMPRESSORS: Final[Mapping[Packing, Callable[[], _Decompressor]]] = {
 }
 # Zeros may fill up their ends, as tape and block tools leave them, or as their format allows.
 _PADDED: Final = frozenset({Packing.GZIP, Packing.XZ})
+# An editor's or a shell's, behind what is packed: no record is lost with it.
+_WHITE: Final = b" \t\r\n"
 # Of damage: bz2 says OSError, and lz4 RuntimeError.
 _ERRORS: Final = (
     zlib.error,
@@ -174,6 +176,7 @@ class _Unpacker:
         self._progress = progress
         self._harmless_bytes = harmless_bytes
         self._fed = 0
+        self._has_begun = False
         self._decompressor: _Decompressor | None = None
 
     def take(self, step: bytes) -> Iterator[bytes]:
@@ -181,10 +184,13 @@ class _Unpacker:
         self._fed += len(step)
         while True:
             if self._decompressor is None:
-                if self._packing in _PADDED:
-                    rest = rest.lstrip(b"\0")
+                if self._has_begun:
+                    rest = rest.lstrip(_WHITE + b"\0" if self._packing in _PADDED else _WHITE)
                 if not rest:
                     break
+                if self._has_begun and not begins_another(self._packing, rest):
+                    raise UnreadableError(f"{name} with other data behind it", rest[:KEPT_BYTES])
+                self._has_begun = True
                 self._decompressor = _DECOMPRESSORS[self._packing]()
             try:
                 content = self._decompressor.decompress(rest, PIECE_BYTES)

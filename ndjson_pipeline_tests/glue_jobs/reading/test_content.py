@@ -1,8 +1,10 @@
 """What a file's bytes become, whatever they are packed and encoded in."""
 
 import gzip
+import io
 import lzma
 import random
+import tarfile
 import zlib
 
 import pytest
@@ -62,13 +64,54 @@ def test_what_comes_before_damage_is_kept(packer):
     assert lines.startswith(found)
     assert len(found) > len(lines) / 4
     found, reason = failing([PACKERS[packer](LINES[:50_000]) + b"no more" * 9])
-    assert reason == f"damaged {packer.split()[0]}"
+    name = packer.split()[0]
+    assert reason == ("damaged snappy" if name == "snappy" else f"{name} with other data behind it")
     assert found == LINES[:50_000]
 
 
 def test_zeros_may_follow():
     for packing in ("gzip", "xz"):
         assert text_of(PACKERS[packing](LINES) + bytes(100)) == LINES
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_white_space_may_follow(packer):
+    packed = PACKERS[packer](LINES)
+    for pieces in ([packed + b"\r\n"], [packed, b" ", b"\n"], [packed, b"\n", packed]):
+        assert b"".join(content_of(iter(pieces))) == LINES * (2 if pieces[-1] is packed else 1)
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_what_begins_like_another_part_is_one_that_is_cut_short(packer):
+    packed = PACKERS[packer](LINES)
+    for size in (1, 3, len(packed) - 1):
+        assert failing([packed + packed[:size]])[1] == f"{packer.split()[0]} cut short"
+
+
+def tar_of(content, kind):
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=kind) as archive:
+        member = tarfile.TarInfo("a.ndjson")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return made.getvalue()
+
+
+def without_ustar(archive):
+    """An archive as tar wrote it before POSIX: its header has no mark."""
+    header = bytearray(archive[:512])
+    header[257:] = bytes(512 - 257)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + archive[512:]
+
+
+@pytest.mark.parametrize("kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_an_archive_is_one_reject_whatever_wrote_it(kind):
+    archive = tar_of(LINES, kind)
+    for data in (archive, without_ustar(archive), gzip.compress(without_ustar(archive), mtime=0)):
+        found, said = failing([data])
+        assert (found, said.split(",")[0].removesuffix(" within gzip")) == (b"", "a tar archive")
 
 
 def test_chunks_of_snappy_that_are_for_others_are_left_out():
@@ -122,12 +165,21 @@ def test_what_takes_too_much_memory_to_unpack_is_refused():
         (b"7z\xbc\xaf\x27\x1c\0\x04", "a 7z archive"),
         (b"Rar!\x1a\x07\x01\0", "a RAR archive"),
         (b"%PDF-1.7\n", "PDF"),
+        (b"\x82SNAPPY\0\0\0\0\1", "snappy in Java's own frames"),
+        (b"\xff\xff\xff\xff\x88\x01\0\0\x10\0\0\0\0\0", "Arrow"),
+        (b"MZ\x90\0\x03\0\0\0\x04\0\0\0", "a program (Windows)"),
         (b"\x89PNG\r\n\x1a\n", "an image (PNG)"),
         (b'<?xml version="1.0"?><a/>', "XML or HTML"),
         (b"\n <!DOCTYPE html><html>", "XML or HTML"),
         (b"\x80\xea0\x1c" + b'{"a":1}\n' + b"\xfe\x08" * 50, "snappy without frames"),
         ('{"a":1}\n'.encode("utf-16-le"), "UTF-16 or UTF-32 without its mark"),
         ('{"a":1}\n'.encode("utf-16-be"), "UTF-16 or UTF-32 without its mark"),
+        ('\n \r\n {"a":1}\n'.encode("utf-16-le"), "UTF-16 or UTF-32 without its mark"),
+        ('\n \r\n {"a":1}\n'.encode("utf-16-be"), "UTF-16 or UTF-32 without its mark"),
+        ('\n{"a":1}\n'.encode("utf-32-le"), "UTF-16 or UTF-32 without its mark"),
+        ('\n{"a":1}\n'.encode("utf-32-be"), "UTF-16 or UTF-32 without its mark"),
+        # By chance it begins as an array does.
+        (b"[y" + random.Random(3).randbytes(4094), "binary data"),
         (random.Random(1).randbytes(4096), "binary data"),
         (random.Random(2).randbytes(300), "binary data"),
         (bytes(1000), "binary data"),

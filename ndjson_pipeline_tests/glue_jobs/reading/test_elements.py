@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from glue_jobs.reading import elements
+from glue_jobs.reading import element_state
 from glue_jobs.reading.content import content_of
 from glue_jobs.reading.lines import Rejected, UnreadableError
 from ndjson_pipeline_tests.glue_jobs.reading.packed import PACKERS
@@ -23,8 +23,8 @@ from ndjson_pipeline_tests.glue_jobs.reading.texts import (
 @pytest.fixture(autouse=True, scope="module")
 def small_windows():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(elements, "_FIRST_WINDOW", 16)
-        patch.setattr(elements, "_WIDEST_WINDOW", 64)
+        patch.setattr(element_state, "_FIRST_WINDOW", 16)
+        patch.setattr(element_state, "_WIDEST_WINDOW", 64)
         yield
 
 
@@ -199,6 +199,12 @@ def rejected_of(data, *args, **limits):
         (b'{"a":1} x\n{"b":2}', [{"b": 2}], [(1, 0, b'{"a":1} x')]),
         (b'{"a":1},"b":2}\n{"c":3}', [{"c": 3}], [(1, 0, b'{"a":1},"b":2}')]),
         (b'{"a":1}]\n{"c":3}', [{"c": 3}], [(1, 0, b'{"a":1}]')]),
+        # A record separator ends whatever is open (RFC 7464).
+        (b'\x1e{"a":1\n\x1e{"b":2}\n', [{"b": 2}], [(1, 1, b'{"a":1')]),
+        (b'\x1e{"a":[1,\x1e{"b":2}', [{"b": 2}], [(1, 1, b'{"a":[1')]),
+        (b'\x1e{"a":"x\x1e{"b":"y"}\x1e\x1e{"c":3}', [{"b": "y"}, {"c": 3}], [(1, 1, b'{"a":"x')]),
+        (b'\x1e{"a":"x\\\n\x1e{\n "b": {"c": "y"}\n}\n', [{"b": {"c": "y"}}], [(1, 1, b'{"a":"x\\')]),
+        (b'\x1e{\n "a": {\n\x1e{"b":2}', [{"b": 2}], [(1, 1, b'{\n "a": {')]),
         # A file that ends too early.
         (b'[{"a":1},{"a":2}', [{"a": 1}, {"a": 2}], [(1, 16, b"")]),
         (b'[{"a":1},{"a":2},{"a":', [{"a": 1}, {"a": 2}], [(1, 17, b'{"a":')]),

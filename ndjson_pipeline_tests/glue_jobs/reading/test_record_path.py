@@ -26,6 +26,13 @@ from glue_jobs.reading.record_path import EACH, RecordPath, parse_record_path
         ("[*][*].x", (EACH, EACH, "x")),
         ("detail", ("detail",)),
         (" a.b ", ("a", "b")),
+        # As JSONPath has it.
+        ("$", ()),
+        ("$.Records[*]", ("Records", EACH)),
+        ("$[*].a", (EACH, "a")),
+        ('$["a.b"]', ("a.b",)),
+        ('["$"].a["*"]', ("$", "a", "*")),
+        ("$a", ("$a",)),
     ],
 )
 def test_a_path_is_names_and_arrays(text, steps):
@@ -48,6 +55,9 @@ def test_a_path_is_names_and_arrays(text, steps):
         '["\\x"]',
         "a.[*]",
         "[*]" * 17,
+        "Records.*",
+        "*",
+        "$$.a.",
     ],
 )
 def test_what_is_none_says_what_was_expected(text):
@@ -61,7 +71,7 @@ def test_a_path_is_the_same_in_another_process():
 
 
 @settings(deadline=None)
-@given(st.lists(st.just(EACH) | st.text(), max_size=8))
+@given(st.lists(st.just(EACH) | st.text() | st.sampled_from("$*"), max_size=8))
 def test_what_is_written_is_read_again(steps):
     path = RecordPath("", tuple(steps))
     assert parse_record_path(path.upto(len(steps))).steps == tuple(steps)

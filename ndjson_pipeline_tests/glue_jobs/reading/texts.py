@@ -66,6 +66,7 @@ WRITERS = {
     "returns": lambda rows: b"\r".join(map(compact, rows)) + b"\r",
     "written newlines": lambda rows: b"\\n".join(map(compact, rows)),
     "written newlines, one at the end": lambda rows: b"".join(compact(row) + b"\\n" for row in rows),
+    "written returns and newlines": lambda rows: b"\\r\\n".join(map(compact, rows)),
     "record separators": lambda rows: b"".join(b"\x1e" + compact(row) + b"\n" for row in rows),
     "commas": lambda rows: b",".join(map(compact, rows)),
     "commas and newlines": lambda rows: b",\n".join(map(compact, rows)) + b",\n",
