@@ -54,7 +54,9 @@ def document_of(day: Day, verdict: Verdict, html: Path | None) -> dict[str, Any]
         "is_well": not verdict.problems,
         "state": verdict.tone.value,
         "headline": verdict.headline,
-        "wrong": [{"what": one.what, "next_step": one.next_step} for one in verdict.problems],
+        "wrong": [
+            {"what": one.what, "advice": one.advice, "next_step": one.command} for one in verdict.problems
+        ],
         "notes": verdict.notes,
         "unseen": day.unseen,
         "rows_may_have_expired": day.may_be_gone,
@@ -119,7 +121,7 @@ def blocks_of(day: Day, verdict: Verdict, html: Path | None) -> list[Block]:
     blocks += [
         block
         for one in verdict.problems
-        for block in (Line(f"wrong: {one.what}"), Line(f"  next: {one.next_step}"))
+        for block in (Line(f"wrong: {one.what}"), Line(f"  {one.advice} {one.command}"))
     ]
     for table in tables_of(day):
         if table.is_counted:

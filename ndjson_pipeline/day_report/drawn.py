@@ -10,7 +10,7 @@ from ndjson_pipeline.day_report.sums import Kinds, Minutes, points_between, wait
 
 PERCENTILES = (0.5, 0.95, 0.99)
 _POINTS = 145
-_MOST_ROWS = 8
+_MOST_ROWS = 10
 _HOURS = 24
 # A course is drawn for so long after the day.
 _LONGEST_COURSE = timedelta(days=2)
@@ -27,10 +27,10 @@ def _plots(day: Day) -> Iterator[Plot]:
         yield _backlog(day)
     elif day.expired is not None and day.expired.created.counts:
         yield _batches(day)
-    if any(day.latencies.values()):
-        yield _latencies(day)
     if day.totals is not None and day.totals.numbers.records_read:
         yield _records(day)
+    if any(found.total for found in day.latencies.values()):
+        yield _latencies(day)
     reasons: list[tuple[str, str, Kinds]] = [("refused", "Refused files, by reason", day.files.refused)]
     if day.rejected is not None:
         reasons.append(("rejected", "Rejected records, by reason", day.rejected.reasons))

@@ -28,11 +28,13 @@ class Problem:
 
     Attributes:
         what: a sentence.
-        next_step: a command, or what to look at.
+        advice: what comes first, in words.
+        command: what to type then.
     """
 
     what: str
-    next_step: str
+    advice: str
+    command: str
 
 
 @dataclass
@@ -119,7 +121,8 @@ def _failures(day: Day) -> list[Problem]:
         Problem(
             f"{_count(failed, 'manifest')} of {day.date} {verb} not tried again by "
             f"{'itself' if failed == 1 else 'themselves'}.",
-            "mend the cause that its failure names, then: ndjson-pipeline reprocess --failed",
+            "Mend the cause that its failure names, then",
+            "ndjson-pipeline reprocess --failed",
         )
     ]
 
@@ -133,7 +136,8 @@ def _late(day: Day, launch_wait: timedelta) -> list[Problem]:
             Problem(
                 f"{_count(day.files.pending, 'file')} of {day.date} {verb} in no manifest, the oldest since "
                 f"{utc_timestamp(oldest)[:19]}Z.",
-                "does the sweeper run? Cut them now: ndjson-pipeline flush",
+                "Does the sweeper run? Cut them now:",
+                "ndjson-pipeline flush",
             )
         )
     waits = day.manifests.oldest_waiting
@@ -143,7 +147,8 @@ def _late(day: Day, launch_wait: timedelta) -> list[Problem]:
             Problem(
                 f"{_count(pending, 'manifest')} of {day.date} {'waits' if pending == 1 else 'wait'} for a "
                 f"run since {utc_timestamp(waits)[:19]}Z.",
-                "does manifest_sensor run, and has Glue a free place? Look: ndjson-pipeline doctor",
+                "Does manifest_sensor run, and has Glue a free place? Look:",
+                "ndjson-pipeline doctor",
             )
         )
     going = day.manifests.oldest_going
@@ -151,7 +156,8 @@ def _late(day: Day, launch_wait: timedelta) -> list[Problem]:
         found.append(
             Problem(
                 f"A run of {day.date} takes longer than any run may, since {utc_timestamp(going)[:19]}Z.",
-                "does reconcile_sensor run? Look: ndjson-pipeline doctor",
+                "Does reconcile_sensor run? Look:",
+                "ndjson-pipeline doctor",
             )
         )
     return found
@@ -166,7 +172,8 @@ def _lost(day: Day) -> list[Problem]:
             Problem(
                 f"{_count(empty, 'manifest')} of {day.date} {verb} converted, and no Parquet of "
                 f"{'it' if empty == 1 else 'them'} is there.",
-                f"who deletes from the output bucket? Then: ndjson-pipeline reprocess --manifest {example}",
+                "Who deletes from the output bucket? Then",
+                f"ndjson-pipeline reprocess --manifest {example}",
             )
         )
     totals = day.totals
@@ -178,7 +185,7 @@ def _lost(day: Day) -> list[Problem]:
                 Problem(
                     f"Records of {day.date} do not add up: {numbers.records_read:,} in, "
                     f"{numbers.records_processed:,} rows out, {numbers.records_rejected:,} rejected.",
-                    "look at the reports of its Glue runs, then: "
+                    "Look at the reports of its Glue runs, then",
                     f"ndjson-pipeline reprocess --date {day.date}",
                 )
             )

@@ -17,7 +17,7 @@ TEMPLATE = Path(__file__).with_name("page.html.jinja")
 # Stands within the first bytes of a page, so that another one is known as one that may be replaced.
 MARK = '<meta name="generator" content="ndjson-pipeline report">'
 _MARKED_BYTES = 1_024
-_LONGEST_TEXT = 600
+_LONGEST_TEXT = 400
 
 
 class PageError(PipelineError):
@@ -40,6 +40,8 @@ def render(day: Day, verdict: Verdict) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    plots = plots_of(day)
+    drawn = {plot.name for plot in plots}
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         mark=Markup(MARK),
@@ -48,8 +50,9 @@ def render(day: Day, verdict: Verdict) -> str:
         at=f"{utc_timestamp(day.at)[:16].replace('T', ' ')} UTC",
         verdict=verdict,
         figures=key_figures(day),
-        plots=plots_of(day),
-        tables=tables_of(day),
+        plots=plots,
+        # What is drawn has its numbers beneath the plot.
+        tables=[table for table in tables_of(day) if table.plot not in drawn],
     )
 
 

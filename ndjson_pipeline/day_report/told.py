@@ -21,12 +21,14 @@ class Table:
         rows: name and value.
         is_counted: whether the values are numbers.
         note: beneath it; may be empty.
+        plot: the name of the plot that shows the same; empty for none.
     """
 
     title: str
     rows: list[tuple[str, str]]
     is_counted: bool = True
     note: str = ""
+    plot: str = ""
 
 
 def tables_of(day: Day) -> list[Table]:
@@ -45,7 +47,8 @@ def key_figures(day: Day) -> list[tuple[str, str]]:
         ("rows out", UNKNOWN if numbers is None else f"{numbers.records_processed:,}"),
         ("rejected records", UNKNOWN if numbers is None else f"{numbers.records_rejected:,}"),
         ("MB in", UNKNOWN if numbers is None else f"{numbers.input_bytes / BYTES_PER_MB:,.1f}"),
-        ("p95, arrival to Parquet", UNKNOWN if p95 is None else seconds_text(p95)),
+        ("MB out", UNKNOWN if numbers is None else f"{numbers.output_bytes / BYTES_PER_MB:,.1f}"),
+        ("p95 to Parquet", UNKNOWN if p95 is None else seconds_text(p95)),
         ("Glue, USD", UNKNOWN if day.totals is None else f"{day.totals.cost_usd:,.2f}"),
     ]
 
@@ -64,7 +67,7 @@ def _tables(day: Day) -> Iterator[Table]:
         if files.seen or not day.may_be_gone
         else [],
     )
-    yield Table("Refused, by reason", _counts(files.refused.largest(_MOST_ROWS)))
+    yield Table("Refused files, by reason", _counts(files.refused.largest(_MOST_ROWS)), plot="refused")
     yield Table(
         "Manifests",
         [
@@ -134,6 +137,7 @@ def _of_conversion(day: Day) -> Iterator[Table]:
             for share in PERCENTILES
             if (seconds := found.percentile(share)) is not None
         ],
+        plot="latency",
     )
 
 
@@ -145,11 +149,11 @@ def _states(day: Day) -> list[tuple[str, str]]:
 
 def _of_reasons(day: Day) -> Iterator[Table]:
     if day.rejected is not None:
-        yield Table("Rejected records, by reason", _counts(day.rejected.reasons.largest(_MOST_ROWS)))
+        counted = _counts(day.rejected.reasons.largest(_MOST_ROWS))
+        yield Table("Rejected records, by reason", counted, plot="rejected")
     if day.glue_reports is not None:
-        yield Table(
-            "Rescued records, by column and reason", _counts(day.glue_reports.rescued.largest(_MOST_ROWS))
-        )
+        counted = _counts(day.glue_reports.rescued.largest(_MOST_ROWS))
+        yield Table("Rescued records, by column and reason", counted, plot="rescued")
         lost = day.glue_reports
         yield Table(
             "Files that could not be read",
