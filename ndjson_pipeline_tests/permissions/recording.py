@@ -28,6 +28,8 @@ _COMPONENTS: dict[str, str | None] = {
     "ndjson_pipeline.cli": None,
     "ndjson_pipeline.smoke": None,
     "ndjson_pipeline.desk": None,
+    "ndjson_pipeline.loading": None,
+    "ndjson_pipeline.load_test": None,
     "ndjson_pipeline": "code-location",
 }
 # Of several components: whoever calls it tells.
