@@ -146,6 +146,9 @@ def generate(
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Write here instead of the deployment's input bucket.")
     ] = None,
+    mix: Annotated[
+        bool, typer.Option("--mix", help="Needed where the dataset has other columns than made-up files.")
+    ] = False,
 ) -> None:
     """Write test input into the input bucket, or a folder."""
     from ndjson_pipeline.cli.generate import run  # noqa: PLC0415 - each command loads what it needs
@@ -161,6 +164,7 @@ def generate(
             "seed": seed,
         },
         folder,
+        mix=mix,
     )
 
 

@@ -39,4 +39,6 @@ def bar(output: Output, doing: str, total: int) -> Iterator[Advance]:
         console=console,
     ) as bars:
         task = bars.add_task(printable(doing), total=total)
-        yield lambda done, said: bars.update(task, completed=done, description=printable(said or doing))
+        yield lambda done, said: bars.update(
+            task, completed=done, description=printable(f"{doing}; {said}" if said else doing)
+        )

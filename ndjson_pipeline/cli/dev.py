@@ -178,17 +178,16 @@ def _print_start(
             "size check      off on a laptop, until expected_file_size_mb is set, such as to 3.5",
         )
     _print(console, f"credentials     made for this start; for a shell: source {shell}")
-    _print(console, f"Try next, in another terminal; a batch is {files} files of today:")
-    exports = " ".join(
-        f"{name}={platform.environment[name]}"
-        for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
-    )
+    _print(console, f"Try next, in another terminal, after: source {shell}")
     for feed in platform.feeds:
         which = f" --feed {feed}" if feed else ""
+        _print(console, f"  files of yours   {command} load FOLDER --wait{which}")
         _print(
-            console, f"  {exports} {command} generate --files {files} --size-mb {settings.usual_mb:g}{which}"
+            console,
+            f"  or made-up ones  {command} generate --files {files} --size-mb {settings.usual_mb:g}{which}",
         )
-    _print(console, f"The rows, once they are there: source {shell} && {command} fetch --date today")
+        _print(console, f"  the rows         {command} fetch --date today{which}   (or YYYY-MM-DD)")
+    _print(console, f"A batch is {files} files of today. The columns of made-up files stay until --fresh.")
 
 
 def _print_dagster_by_hand(

@@ -7,6 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from glue_jobs.errors import SchemaContractError
 from lambda_ingest.contract.dates import parse_date, utc_timestamp
 from lambda_ingest.contract.text import printable
 from ndjson_pipeline.cli.bars import bar
@@ -17,6 +20,7 @@ from ndjson_pipeline.cli.output import Block, Facts, Line
 from ndjson_pipeline.cli.session import Change, Session
 from ndjson_pipeline.cli.stopping import stopping
 from ndjson_pipeline.cli.texts import counted
+from ndjson_pipeline.desk.aws_errors import sentence_of
 from ndjson_pipeline.desk.clients import Desk
 from ndjson_pipeline.loading.delivery import Delivery, FolderDelivery, ObjectDelivery, Outcome
 from ndjson_pipeline.loading.errors import (
@@ -29,6 +33,7 @@ from ndjson_pipeline.loading.errors import (
 from ndjson_pipeline.loading.following import Followed, Following
 from ndjson_pipeline.loading.judging import Fate
 from ndjson_pipeline.loading.known import KnownFiles
+from ndjson_pipeline.loading.made_up import columns_of, is_made_up
 from ndjson_pipeline.loading.naming import Dating
 from ndjson_pipeline.loading.plan import Plan
 from ndjson_pipeline.loading.progress_record import LoadRecord, LoadState, LoadStatus
@@ -91,15 +96,19 @@ def run(session: Session, request: LoadRequest) -> ExitCode:
     record = LoadRecord(desk, sources.uri) if isinstance(sources, ObjectSources) else None
     earlier = _earlier(session, record, request)
     plan = _planned(session, sources, rules, earlier)
+    mixes = _mixes(session, plan)
     document = {
         "source": sources.uri,
         **plan.to_document(),
+        "dataset_is_made_up": mixes is not None,
         "rate": request.rate,
         "hours": round(plan.hours(request.rate), 3),
         "manifests": plan.manifests(rules.max_files),
         "goes_on_behind": earlier.after if earlier else None,
     }
     blocks = plan_blocks(sources.uri, plan, rules, request.rate, earlier)
+    if mixes is not None:
+        blocks.append(Line(mixes))
     refusal = None if request.skip_refused or request.include_refused else refusal_of(plan, rules.input)
     if session.consent and session.consent.dry_run and refusal is not None:
         document["refusal"] = refusal
@@ -184,6 +193,23 @@ def _planned(
         )
         raise NothingToLoadError(f"{printable(sources.uri)} holds no file{also}")
     return plan
+
+
+def _mixes(session: Session, plan: Plan) -> str | None:
+    """Say that made-up files have left their columns in the dataset; None where they have not."""
+    desk = session.desk
+    try:
+        columns = columns_of(desk)
+    except (ClientError, SchemaContractError) as error:
+        said = sentence_of(error, desk.calls) if isinstance(error, ClientError) else str(error)
+        plan.unseen.append(f"the dataset's columns ({said})")
+        return None
+    if not is_made_up(columns):
+        return None
+    return (
+        "The dataset has the columns of made-up files (`generate`), and they will stay beside yours. A feed "
+        "of its own (--feed) has none; on a laptop, `dev --fresh` begins anew."
+    )
 
 
 def _known(desk: Desk, rules: LoadRules, tell: Any) -> KnownFiles:
@@ -307,7 +333,7 @@ def _show(
             "is_over": followed.is_over,
             "waiting": followed.waiting,
         }
-        blocks.append(Facts("what became of all that lies there", _became(followed)))
+        blocks.append(Facts("what became of it", _became(followed)))
         blocks += [Line(one) for one in followed.waiting]
     session.output.show(document, blocks)
     if followed is not None and not followed.is_well:

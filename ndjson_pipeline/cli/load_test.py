@@ -167,7 +167,7 @@ def _follow(
 
         def tell(files: Sequence[FileTimes]) -> None:
             settled = sum(file.is_settled for file in files)
-            advance(settled, f"converted; {counted(_states(files))}")
+            advance(settled, counted(_states(files)))
 
         return follow(
             follower,

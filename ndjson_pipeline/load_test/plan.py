@@ -7,7 +7,7 @@ from datetime import date, datetime
 from lambda_ingest.contract.created_objects import ObjectCreated
 from lambda_ingest.contract.dates import utc_date
 from lambda_ingest.contract.records import BYTES_PER_MB
-from lambda_ingest.contract.sample_input import generate_file
+from lambda_ingest.contract.sample_input import generate_lines
 from lambda_ingest.contract.validation import RefusedFile, validate
 from ndjson_pipeline.errors import PipelineError
 from ndjson_pipeline.loading.rules import LoadRules
@@ -49,9 +49,8 @@ class LoadTestPlan:
     def contents(self, seed: int) -> list[bytes]:
         """Return the contents that the files share."""
         day, draw = date.fromisoformat(self.date_prefix), random.Random(seed)
-        instant = datetime.min
         count = min(_CONTENTS, len(self.names))
-        return [generate_file(day, 1, instant, self.size_bytes, draw).content for _ in range(count)]
+        return [b"".join(generate_lines(day, self.size_bytes, draw)) for _ in range(count)]
 
 
 def plan_load_test(

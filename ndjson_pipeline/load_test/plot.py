@@ -62,7 +62,7 @@ def _draw_counts(axes: Any, files: Sequence[FileTimes]) -> None:
     axes.set_ylim(bottom=0)
     axes.set_xlim(left=min(0.0, put[0]))
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
+    _explain(axes)
 
 
 def _draw_latencies(axes: Any, files: Sequence[FileTimes]) -> None:
@@ -88,6 +88,11 @@ def _draw_latencies(axes: Any, files: Sequence[FileTimes]) -> None:
     axes.set_xlim(left=0)
     axes.set_ylim(0, 102)
     axes.grid(alpha=0.3)
+    _explain(axes)
+
+
+def _explain(axes: Any) -> None:
+    """Name the lines, beside them: whatever their shape, none is covered."""
     handles, _ = axes.get_legend_handles_labels()
     if handles:
-        axes.legend(loc="lower right")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -29,6 +29,8 @@ _COMPONENTS: dict[str, str | None] = {
     "ndjson_pipeline.smoke": None,
     "ndjson_pipeline.desk": None,
     "ndjson_pipeline.day_report": None,
+    "ndjson_pipeline.loading": None,
+    "ndjson_pipeline.load_test": None,
     "ndjson_pipeline": "code-location",
 }
 # Of several components: whoever calls it tells.
