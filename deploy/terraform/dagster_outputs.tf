@@ -18,7 +18,7 @@ output "dagster" {
 output "code_locations" {
   description = "What a Dagster of yours needs of each feed: the location's name, the module with its defs, the command of its code server in the project's image, its variables, and the policy of its role."
   value = { for key, feed in module.feed : key => {
-    name        = feed.code_location.name
+    name        = key == "" ? "ndjson_pipeline" : key
     module      = "ndjson_pipeline.definitions"
     command     = ["python", "-m", "ndjson_pipeline.code_server", "--host", "0.0.0.0", "--port", "4000", "-m", "ndjson_pipeline.definitions", "-a", "defs"]
     image       = var.deploy_dagster ? module.dagster[0].image : var.dagster_image

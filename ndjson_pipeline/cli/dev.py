@@ -11,18 +11,29 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
 
+from lambda_ingest.contract.clock import utc_now
+from lambda_ingest.contract.dates import utc_date
 from ndjson_pipeline.errors import PipelineError
 from ndjson_pipeline.laptop.alerts import PublishedAlerts
 from ndjson_pipeline.laptop.dagster_process import dev_command
+from ndjson_pipeline.laptop.first_date import first_date
 from ndjson_pipeline.laptop.folder import DEFAULT as DEFAULT_FOLDER
 from ndjson_pipeline.laptop.folder import LaptopFolder
 from ndjson_pipeline.laptop.platform import LocalPlatform
-from ndjson_pipeline.laptop.settings import FILE, SETTINGS, SOURCED_VARIABLE, LaptopSettings, read_settings
+from ndjson_pipeline.laptop.settings import (
+    FILE,
+    SETTINGS,
+    SOURCED_VARIABLE,
+    START_DATE,
+    LaptopSettings,
+    read_settings,
+)
 from ndjson_pipeline.laptop.workspace import check_feeds, definitions_of
 
 _SECONDS_TO_UI = 90.0
@@ -81,6 +92,10 @@ def run(
     with folder.held():
         if fresh:
             folder.begin_anew()
+        begins = first_date(
+            folder.path, settings.chosen_start_date, utc_date(utc_now()), is_used=folder.state.exists()
+        )
+        settings = replace(settings, first_date=begins)
         folder.tidy()
         folder.check_state()
         console.print(f"Starting the local AWS{'' if aws_only else ' and Dagster'} ...")
@@ -172,6 +187,10 @@ def _print_start(
         settings.lines() or [f"defaults; yours go into {platform.directory / FILE}"]
     ):
         _print(console, f"{'' if number else 'settings':<16}{line}")
+    _print(
+        console,
+        f"first date      {settings.partition_start_date}; for older files set {START_DATE}",
+    )
     if not settings.checks_sizes:
         _print(
             console,

@@ -21,8 +21,8 @@ RAW_NDJSON = """\
 The records as their producers send them: NDJSON files in the input bucket, one after the other.
 
 A file's name begins with its UTC date, such as `2026-01-30-orders.ndjson`. Each file that is accepted goes \
-into one manifest, once. Dagster makes nothing here: `raw_files_sensor` looks at what came in, what waits for \
-a batch, and since when.
+into one manifest, once. Dagster makes nothing here: `raw_files_sensor` looks at what came in, what waits \
+for a batch, and since when.
 """
 MANIFESTS = """\
 The batches of input files, each a JSON object in S3 that is committed once and never changes.

@@ -10,7 +10,7 @@ from ndjson_pipeline.errors import SettingsError
 GLUE_POOL = "glue"
 CATALOG_TABLE = "merged_parquet"
 # Dagster's code location of the feed without a name; each other feed's is called as the feed is.
-CODE_LOCATION = "ndjson"
+CODE_LOCATION = "ndjson_pipeline"
 
 # A bucket's name has at most 63 characters: `ndjson-{feed}-quarantine-sqs-{account}-prod` has 62 with twenty.
 FEED_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
@@ -155,8 +155,6 @@ def feed_problem(feed: str) -> str | None:
         )
     if feed == GLUE_POOL:
         return f"must not be {GLUE_POOL!r}, for so the pool of the feed without a name is called"
-    if feed == CODE_LOCATION:
-        return f"must not be {CODE_LOCATION!r}, for so the code location of the feed without a name is called"
     return None
 
 

@@ -11,6 +11,7 @@ import stat
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
@@ -18,7 +19,11 @@ from typing import Any
 
 from glue_jobs.arguments import REQUIRED, parse_arguments
 from glue_jobs.errors import ArgumentsError
-from lambda_ingest.contract.settings import SettingsReader, SharedSettings
+from lambda_ingest.contract.settings import (
+    PARTITION_START_DATE_VARIABLE,
+    SettingsReader,
+    SharedSettings,
+)
 from ndjson_pipeline.deployment.settings import SETTINGS_VARIABLES, PipelineSettings
 from ndjson_pipeline.errors import PipelineError, SettingsError
 from ndjson_pipeline.local_aws import LocalAwsSettings, ResourceSettings
@@ -27,6 +32,7 @@ FILE = "settings.toml"
 # What of a shell's variables is from `environment.sh`, as JSON.
 SOURCED_VARIABLE = "NDJSON_SOURCED"
 SIZE_CHECK = "expected_file_size_mb"
+START_DATE = "partition_start_date"
 # The functions' default, and a size that a laptop is quick with.
 _FILES_PER_MANIFEST = 10
 _USUAL_MB = 0.1
@@ -111,7 +117,7 @@ SETTINGS = (
     Setting("input_prefix", Part.FUNCTIONS, _shared),
     Setting("input_extensions", Part.FUNCTIONS, _shared),
     Setting("date_sources", Part.FUNCTIONS, _shared),
-    Setting("partition_start_date", Part.FUNCTIONS, _shared),
+    Setting(START_DATE, Part.FUNCTIONS, _shared),
     Setting("ttl_days", Part.FUNCTIONS, _shared),
     Setting("max_files_per_manifest", Part.FUNCTIONS, _whole(1, 10_000)),
     Setting("min_files_for_partial_batch", Part.FUNCTIONS, _whole(1)),
@@ -215,14 +221,29 @@ class LaptopSettings:
 
     Attributes:
         chosen: the settings.
+        first_date: where the dates begin if nobody sets it; None is a deployment's default.
     """
 
     chosen: Mapping[str, Chosen]
+    first_date: date | None = None
 
     def _variables(self, *parts: Part) -> dict[str, str]:
-        return {
+        own = {
             each.setting.variable: each.text for each in self.chosen.values() if each.setting.part in parts
         }
+        if self.first_date is not None and Part.FUNCTIONS in parts:
+            return {PARTITION_START_DATE_VARIABLE: self.first_date.isoformat(), **own}
+        return own
+
+    @property
+    def partition_start_date(self) -> date:
+        """The first date that is taken, and shown."""
+        return PipelineSettings.from_environment(self.dagster_variables()).partition_start_date
+
+    @property
+    def chosen_start_date(self) -> date | None:
+        """What somebody set of it."""
+        return self.partition_start_date if START_DATE in self.chosen else None
 
     @property
     def checks_sizes(self) -> bool:

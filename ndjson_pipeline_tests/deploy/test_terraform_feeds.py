@@ -15,7 +15,7 @@ from lambda_ingest.contract import settings as shared_settings
 from ndjson_pipeline.deployment import settings as pipeline_settings
 from ndjson_pipeline.deployment.archives import archive
 from ndjson_pipeline.deployment.deadlines import GLUE_TIMEOUT
-from ndjson_pipeline.deployment.names import Names
+from ndjson_pipeline.deployment.names import Names, location_name
 from ndjson_pipeline.deployment.packaging import installed_glue_package
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings
 from ndjson_pipeline_tests.deploy.described import Description, described
@@ -205,7 +205,7 @@ def test_names_are_as_the_code_makes_them(deployment: Deployment, feed: str) -> 
     assert outputs["alert_topic_arns"][feed].endswith(f":{names.alert_topic}")
     assert outputs["queues"][feed]["events"].endswith(f"/{names.queue}")
     assert outputs["queues"][feed]["dead_letters"].endswith(f"/{names.dead_letter_queue}")
-    assert outputs["code_locations"][feed]["name"] == names.prefix
+    assert outputs["code_locations"][feed]["name"] == location_name(feed)
     roles = {role["RoleName"] for role in deployment.aws.client("iam").list_roles()["Roles"]}
     assert names.glue_role in roles
 

@@ -13,11 +13,12 @@ import pytest
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.claims.dagster_runs import IN_FLIGHT
 from ndjson_pipeline.deployment.feed import FEED_TAG, Feed
+from ndjson_pipeline.deployment.names import location_name
 from ndjson_pipeline.laptop.dagster_process import daemon_command
 from ndjson_pipeline.laptop.demo.input_files import InputFile
 from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS
 from ndjson_pipeline.laptop.platform import LocalPlatform
-from ndjson_pipeline.laptop.workspace import definitions_of, location_name
+from ndjson_pipeline.laptop.workspace import definitions_of
 from ndjson_pipeline_tests.end_to_end.conftest import Running, past
 from ndjson_pipeline_tests.end_to_end.light_glue import install_light_glue
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable

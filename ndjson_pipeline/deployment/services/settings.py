@@ -11,7 +11,7 @@ from ndjson_pipeline.errors import SettingsError
 
 HOME_VARIABLE = "DAGSTER_HOME"
 CODE_SERVERS_VARIABLE = "NDJSON_CODE_SERVERS"
-_EXPECTED = "a list such as ndjson=code.internal:4000,ndjson-clicks=clicks.internal:4000"
+_EXPECTED = "a list such as ndjson_pipeline=code.internal:4000,clicks=clicks.internal:4000"
 _LOCATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 

@@ -8,6 +8,7 @@ import pytest
 from glue_jobs.schema.reasons import Reason
 from lambda_ingest.contract.records import ManifestStatus
 from ndjson_pipeline.conversion.checks import (
+    CheckedDate,
     all_manifests_completed,
     catalog_follows_contract,
     rejected_fraction,
@@ -16,6 +17,8 @@ from ndjson_pipeline.conversion.checks import (
     schema_changed,
     schema_has_room,
 )
+from ndjson_pipeline.conversion.console import Console
+from ndjson_pipeline.conversion.rejected_lines import RejectedLines
 from ndjson_pipeline.glue.report import (
     CatalogOutcome,
     GlueReport,
@@ -24,6 +27,8 @@ from ndjson_pipeline.glue.report import (
     SchemaOutcome,
 )
 from ndjson_pipeline_tests.pipeline.harness import make_record
+
+DATE_CHECKED = CheckedDate("2026-01-30", "q", " --feed orders")
 
 
 def report(read: int, processed: int, rejected: int, *, is_completed: bool = True) -> GlueReport:
@@ -49,13 +54,13 @@ def test_rows_are_conserved_manifest_by_manifest(reports: list[GlueReport], pass
 
 @pytest.mark.parametrize(("rejected", "passes"), [(0, True), (1, True), (2, False)])
 def test_more_than_a_hundredth_of_rejected_records_is_a_warning(rejected: int, passes: bool) -> None:
-    result = rejected_fraction([report(100, 100 - rejected, rejected)], "eu-central-1")
+    result = rejected_fraction([report(100, 100 - rejected, rejected)], DATE_CHECKED)
     assert result.passed is passes
     assert result.severity is dg.AssetCheckSeverity.WARN
 
 
 def test_no_record_at_all_is_no_rejection() -> None:
-    assert rejected_fraction([], "eu-central-1").passed
+    assert rejected_fraction([], DATE_CHECKED).passed
 
 
 def losing(**told: object) -> GlueReport:
@@ -69,7 +74,7 @@ def test_a_lost_file_is_a_warning_that_names_it_and_leads_to_what_is_left_of_it(
     lost = "s3://i/7: an array of JSON, expected lines"
     result = rejected_fraction(
         [losing(lost_files=(lost,), rejected_bytes=1_048_576, rejected_files=("s3://q/rejected/1",))],
-        "eu-central-1",
+        replace(DATE_CHECKED, console=Console("eu-central-1", "eu-central-1.console.aws.amazon.com")),
     )
     assert not result.passed
     assert result.severity is dg.AssetCheckSeverity.WARN
@@ -80,10 +85,12 @@ def test_a_lost_file_is_a_warning_that_names_it_and_leads_to_what_is_left_of_it(
         "rejected_bytes": 1_048_576,
         "files_lost": 1,
         "files": lost,
-        "rejected_records": (
+        "rejected_records": "s3://q/rejected/2026-01-30/",
+        "rejected_records_of": "s3://q/rejected/1",
+        "rejected_records_page": (
             "https://eu-central-1.console.aws.amazon.com/s3/object/q?region=eu-central-1&prefix=rejected/1"
         ),
-        "rejected_records_of": "s3://q/rejected/1",
+        "command": "ndjson-pipeline rejects --date 2026-01-30 --feed orders",
     }
 
 
@@ -99,14 +106,14 @@ def test_a_lost_file_is_a_warning_that_names_it_and_leads_to_what_is_left_of_it(
 def test_bytes_count_as_records_do_and_a_lost_file_however_small(
     told: dict[str, object], passes: bool
 ) -> None:
-    result = rejected_fraction([losing(**told)], "eu-central-1")
+    result = rejected_fraction([losing(**told)], DATE_CHECKED)
     assert result.passed is passes
     assert 0 <= result.metadata["rejected_fraction_of_bytes"].value <= 1
 
 
 def test_of_many_lost_files_the_first_are_named() -> None:
     files = tuple(f"s3://i/{number:02}: gone" for number in range(30))
-    named = rejected_fraction([losing(lost_files=files)], "eu-central-1").metadata["files"].value
+    named = rejected_fraction([losing(lost_files=files)], DATE_CHECKED).metadata["files"].value
     assert named.splitlines()[-2:] == ["s3://i/19: gone", "and 10 more"]
 
 
@@ -118,7 +125,7 @@ def rescuing(*columns: tuple[str, str, int], processed: int = 1_000) -> GlueRepo
 def test_a_column_above_a_hundredth_is_a_warning_that_names_it_with_the_reasons() -> None:
     """Whole amounts came first, cents later: 9,900 of 10,000 are not in their column."""
     amounts = rescuing(("amount", "not exact", 9_900), ("id", "other kind", 100), processed=10_000)
-    result = rescued_share([amounts])
+    result = rescued_share([amounts], DATE_CHECKED)
     assert not result.passed
     assert result.severity is dg.AssetCheckSeverity.WARN
     told = {name: value.value for name, value in result.metadata.items()}
@@ -130,31 +137,31 @@ def test_a_column_above_a_hundredth_is_a_warning_that_names_it_with_the_reasons(
 
 def test_shares_are_of_all_runs_and_all_reasons_of_a_column_together() -> None:
     runs = [rescuing(("a[].b", "other kind", 6)), rescuing(("a[].b", "not exact", 15)), report(9, 9, 0)]
-    told = rescued_share(runs).metadata
+    told = rescued_share(runs, DATE_CHECKED).metadata
     assert told["columns"].value == "a[].b: 1.0% of the records (other kind 6, not exact 15)"
-    assert rescued_share([*runs, report(500, 500, 0)]).passed
+    assert rescued_share([*runs, report(500, 500, 0)], DATE_CHECKED).passed
 
 
 @pytest.mark.parametrize(
     "reports", [[], [report(1, 1, 0)], [rescuing(("a", "other kind", 10))], [rescuing(processed=0)]]
 )
 def test_few_rescued_values_are_no_warning(reports: list[GlueReport]) -> None:
-    assert rescued_share(reports).passed
+    assert rescued_share(reports, DATE_CHECKED).passed
 
 
 def test_places_that_the_report_does_not_name_count_together() -> None:
-    result = rescued_share([rescuing(("*", "no column", 11))])
+    result = rescued_share([rescuing(("*", "no column", 11))], DATE_CHECKED)
     assert result.metadata["columns"].value.startswith("all other places together: 1.1%")
 
 
 @pytest.mark.parametrize("reports", [[], [report(1, 1, 0)], [rescuing(("a", "other kind", 5), processed=0)]])
 def test_shares_of_nothing_are_none(reports: list[GlueReport]) -> None:
-    assert rescued_share(reports).metadata["highest_share"].value == 0.0
+    assert rescued_share(reports, DATE_CHECKED).metadata["highest_share"].value == 0.0
 
 
 def test_there_is_advice_against_each_reason() -> None:
     for reason in Reason:
-        told = rescued_share([rescuing(("a", str(reason), 1_000))]).metadata["what_to_do"].value
+        told = rescued_share([rescuing(("a", str(reason), 1_000))], DATE_CHECKED).metadata["what_to_do"].value
         assert told.startswith(f"{reason}: ")
         assert "look into _rescued" not in told
 
@@ -172,9 +179,9 @@ def test_a_full_schema_is_a_warning_that_names_the_setting() -> None:
 
 
 def test_open_manifests_are_named() -> None:
-    assert all_manifests_completed([]).passed
+    assert all_manifests_completed([], DATE_CHECKED).passed
     failed = make_record(2, status=ManifestStatus.FAILED)
-    result = all_manifests_completed([failed, make_record(3)])
+    result = all_manifests_completed([failed, make_record(3)], DATE_CHECKED)
     assert not result.passed
     assert result.metadata["failed"].value == 1
     assert result.metadata["pending"].value == 1
@@ -186,20 +193,47 @@ def changed(version: int, *columns: str) -> GlueReport:
 
 
 def test_new_columns_are_a_warning_that_names_them_and_the_contract() -> None:
-    result = schema_changed([changed(3, "a", "b.c"), changed(4, "a"), report(1, 1, 0)])
+    result = schema_changed([changed(3, "a", "b.c"), changed(4, "a"), report(1, 1, 0)], DATE_CHECKED)
     assert not result.passed
     assert result.severity is dg.AssetCheckSeverity.WARN
     assert {name: value.value for name, value in result.metadata.items()} == {
         "new_columns": 2,
-        "columns": "a, b.c",
+        "columns": "a\nb.c",
         "contract_version": 4,
         "contract": "s3://m/schemas/out/schema.json",
     }
 
 
+def test_the_very_first_columns_are_no_warning() -> None:
+    """Whether others knew the contract or not, and whichever run of several brought them."""
+    first = replace(DATE_CHECKED, first_columns=frozenset({"a", "b.c"}))
+    assert schema_changed([changed(1, "a", "b.c")], DATE_CHECKED).passed
+    assert schema_changed([changed(1, "a", "b.c"), changed(2, "a", "b.c")], first).passed
+    # A type was declared before there was any record.
+    assert schema_changed([changed(2, "a", "b.c")], first).passed
+    later = schema_changed([changed(1, "a", "b.c"), changed(2, "a", "b.c", "d")], first)
+    assert (later.passed, later.metadata["columns"].value) == (False, "d")
+
+
+def test_a_warning_names_the_files_whose_lines_were_rejected() -> None:
+    lines = RejectedLines(is_all=False)
+    lines.by_file[("s3://i/a.ndjson", "not valid JSON")] = 7
+    lines.by_file[("s3://i/b.ndjson", "not an object")] = 9
+    metadata = rejected_fraction(
+        [losing(rejected_files=("s3://q/rejected/1",))], DATE_CHECKED, lines
+    ).metadata
+    table = metadata["rejected_by_file"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert [record.data for record in table.records] == [
+        {"file": "s3://i/b.ndjson", "reason": "not an object", "records": 9},
+        {"file": "s3://i/a.ndjson", "reason": "not valid JSON", "records": 7},
+    ]
+    assert not [one for one in metadata.values() if isinstance(one, dg.UrlMetadataValue)]
+
+
 @pytest.mark.parametrize("reports", [[], [report(1, 1, 0)], [changed(3)]])
 def test_without_new_columns_the_schema_stands(reports: list[GlueReport]) -> None:
-    assert schema_changed(reports).passed
+    assert schema_changed(reports, DATE_CHECKED).passed
 
 
 def cataloged(**told: object) -> GlueReport:

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from ndjson_pipeline.claims.totals import DateTotals, GlueCharge, ManifestNumbers
+from ndjson_pipeline.conversion.console import Console
 from ndjson_pipeline.conversion.metadata import charge_of, date_metadata, numbers_of, run_metadata
 from ndjson_pipeline.glue.report import RescuedColumn, parse_glue_report
 from ndjson_pipeline.glue.runs import GlueRun
@@ -19,7 +20,10 @@ from ndjson_pipeline_tests.pipeline.harness import (
     outcome,
 )
 
-PLACES: dict[str, Any] = {"region": "eu-central-1", "dpu_hour_price_usd": 0.5}
+PLACES: dict[str, Any] = {
+    "console": Console("eu-central-1", "eu-central-1.console.aws.amazon.com"),
+    "dpu_hour_price_usd": 0.5,
+}
 CLAIMS = [make_claim(1), make_claim(2)]
 PATHS = [claim.record.manifest_path for claim in CLAIMS]
 
@@ -73,6 +77,7 @@ def test_what_did_not_fit_is_a_table_with_the_worst_first() -> None:
 
 def test_the_numbers_of_a_run_are_those_of_its_manifests() -> None:
     assert values(run_metadata([BOTH], completed(BOTH), **PLACES)) == {
+        "run_input_files": 20,
         "run_manifests_completed": 2,
         "run_records_read": 16,
         "run_records_processed": 14,
@@ -87,6 +92,11 @@ def test_the_numbers_of_a_run_are_those_of_its_manifests() -> None:
         "run_dpu_hours": 0.05,
         "run_cost_usd": 0.025,
         "glue_job_run_ids": "jr_1",
+        "glue_log": "/aws-glue/jobs/error, stream jr_1",
+        "glue_log_page": (
+            "https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1"
+            "#logsV2:log-groups/log-group/$252Faws-glue$252Fjobs$252Ferror/log-events/jr_1"
+        ),
         "glue_run": (
             "https://eu-central-1.console.aws.amazon.com/gluestudio/home?region=eu-central-1#/job/job/run/jr_1"
         ),
@@ -100,6 +110,40 @@ def test_the_numbers_of_a_run_are_those_of_its_manifests() -> None:
             f"&prefix=merged-parquet-{DATE}/"
         ),
     }
+
+
+def test_without_a_console_names_stand_where_links_would() -> None:
+    metadata = run_metadata([BOTH], completed(BOTH), console=None, dpu_hour_price_usd=0.5)
+    assert not [name for name, value in metadata.items() if isinstance(value, dg.UrlMetadataValue)]
+    assert metadata["glue_log"].value == "/aws-glue/jobs/error, stream jr_1"
+    assert (
+        metadata["output_folder"].value == f"s3://ndjson-output-sqs-123456789012-dev/merged-parquet-{DATE}/"
+    )
+    assert metadata["glue_reports"].value == "s3://m/logs/glue/r.json"
+
+
+@pytest.mark.parametrize(
+    ("input_bytes", "output_bytes", "parquet_files", "saved"),
+    [
+        # Two files of some lines each: the Parquet's own bytes are 18 times theirs.
+        (2_000, 37_000, 2, None),
+        (0, 0, 0, None),
+        (102_399, 50_000, 1, None),
+        (102_400, 51_200, 1, 50.0),
+        (204_799, 50_000, 2, None),
+        # Packed input may be smaller than what it becomes, which is worth knowing.
+        (1_048_576, 2_097_152, 1, -100.0),
+    ],
+)
+def test_the_share_that_was_saved_is_told_where_it_says_something(
+    input_bytes: int, output_bytes: int, parquet_files: int, saved: float | None
+) -> None:
+    totals = DateTotals(
+        numbers=ManifestNumbers(
+            input_bytes=input_bytes, output_bytes=output_bytes, parquet_files=parquet_files
+        )
+    )
+    assert values(date_metadata(totals)).get("compression_ratio") == saved
 
 
 def test_the_ui_plots_numbers_and_follows_links() -> None:
@@ -169,7 +213,7 @@ def test_a_date_without_conversions_has_zeroes_that_plot() -> None:
 TOTALS = DateTotals(
     manifests=3,
     manifests_unreported=1,
-    numbers=ManifestNumbers(16, 14, 2, 2, 2, 2 * 1_048_576, 524_288),
+    numbers=ManifestNumbers(16, 14, 2, 2, 2, 2 * 1_048_576, 524_288, 20),
     glue_runs=2,
     glue_seconds=25.0,
     dpu_hours=0.1,
@@ -179,6 +223,9 @@ TOTALS = DateTotals(
 
 def test_the_numbers_of_a_date_are_its_totals() -> None:
     assert values(date_metadata(TOTALS)) == {
+        "dagster/row_count": 14,
+        "dagster/partition_row_count": 14,
+        "input_files": 20,
         "manifests_completed": 3,
         "manifests_without_report": 1,
         "records_read": 16,
@@ -204,14 +251,15 @@ def test_a_date_whose_price_is_not_known_of_every_glue_run_shows_none() -> None:
 
 def test_a_date_of_which_nothing_was_converted_has_zeroes_that_plot() -> None:
     numbers = values(date_metadata(DateTotals()))
-    assert (numbers["manifests_completed"], numbers["compression_ratio"]) == (0, pytest.approx(0))
+    assert (numbers["manifests_completed"], numbers["dagster/row_count"]) == (0, 0)
     assert (numbers["dpu_hours"], numbers["cost_usd"]) == (pytest.approx(0), pytest.approx(0))
 
 
 def test_the_numbers_of_a_manifest_are_what_its_report_tells() -> None:
-    assert numbers_of(BOTH.report, PATHS[0]) == ManifestNumbers(8, 7, 1, 1, 1, 1_048_576, 262_144)
-    assert numbers_of(BOTH.report, "s3://m/another") is None
-    assert numbers_of(None, PATHS[0]) is None
+    record = CLAIMS[0].record
+    assert numbers_of(BOTH.report, record) == ManifestNumbers(8, 7, 1, 1, 1, 1_048_576, 262_144, 10)
+    assert numbers_of(BOTH.report, replace(record, manifest_path="s3://m/another")) is None
+    assert numbers_of(None, record) is None
 
 
 def test_a_glue_run_is_charged_with_its_script_s_time_and_its_price() -> None:

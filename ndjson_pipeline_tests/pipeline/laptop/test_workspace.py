@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ndjson_pipeline.deployment.names import location_name
 from ndjson_pipeline.errors import SettingsError
 from ndjson_pipeline.laptop.dagster_process import DEFINITIONS, daemon_command, dev_command
 from ndjson_pipeline.laptop.workspace import check_feeds, definitions_of, write_workspace
@@ -30,9 +31,17 @@ print(json.dumps(found))
 """
 
 
-def test_the_feed_without_a_name_alone_is_the_projects_own_code_location(tmp_path: Path) -> None:
-    assert definitions_of(tmp_path, [""]) == DEFINITIONS
-    assert list(tmp_path.iterdir()) == []
+def test_the_feed_without_a_name_is_called_alike_everywhere(tmp_path: Path) -> None:
+    written = definitions_of(tmp_path, [""]).read_text()
+    own = yaml.safe_load((PROJECT / "workspace.yaml").read_text())["load_from"]
+    deployed = (PROJECT / "deploy/terraform/modules/dagster/containers.tf").read_text()
+    name = location_name("")
+    assert [each["python_file"]["location_name"] for each in yaml.safe_load(written)["load_from"]] == [name]
+    assert [each["python_module"]["location_name"] for each in own] == [name]
+    assert f'one.name == "ndjson" ? "{name}" : trimprefix(one.name, "ndjson-")' in deployed
+
+
+def test_a_module_alone_can_be_a_code_location() -> None:
     assert daemon_command()[1:] == ["run", "-m", DEFINITIONS, "-a", "defs"]
     assert dev_command(1)[-4:] == ["-m", DEFINITIONS, "-a", "defs"]
 

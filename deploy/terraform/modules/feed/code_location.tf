@@ -47,6 +47,14 @@ locals {
       Condition = local.own_account
     },
     {
+      # A check that warns names the files whose lines were rejected.
+      Sid       = "NameRejectedFiles"
+      Effect    = "Allow"
+      Action    = "s3:GetObject"
+      Resource  = "${local.bucket_arns.quarantine}/rejected/*"
+      Condition = local.own_account
+    },
+    {
       Sid       = "TalkToRuns"
       Effect    = "Allow"
       Action    = ["s3:PutObject", "s3:DeleteObject"]

@@ -17,7 +17,7 @@ from ndjson_pipeline.deployment.services.settings import CodeServer, code_server
 from ndjson_pipeline.errors import SettingsError
 from ndjson_pipeline_tests.postgresql import PostgresServer, postgres_server
 
-TWO = "ndjson=code.internal:4000,ndjson-clicks=clicks.internal:4001"
+TWO = "ndjson_pipeline=code.internal:4000,clicks=clicks.internal:4001"
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +75,8 @@ def test_the_home_has_the_deployments_settings_and_every_code_server(
     assert settings["concurrency"]["runs"]["max_concurrent_runs"] == 9
     found = yaml.safe_load((tmp_path / "home" / "workspace.yaml").read_text())["load_from"]
     assert [entry["grpc_server"] for entry in found] == [
-        {"host": "code.internal", "port": 4000, "location_name": "ndjson"},
-        {"host": "clicks.internal", "port": 4001, "location_name": "ndjson-clicks"},
+        {"host": "code.internal", "port": 4000, "location_name": "ndjson_pipeline"},
+        {"host": "clicks.internal", "port": 4001, "location_name": "clicks"},
     ]
 
 
@@ -106,7 +106,7 @@ def test_what_is_wrong_is_one_clear_error(
 
 def test_servers_are_read_in_order() -> None:
     servers = code_servers_of({"NDJSON_CODE_SERVERS": TWO})
-    assert servers[1] == CodeServer("ndjson-clicks", "clicks.internal", 4001)
+    assert servers[1] == CodeServer("clicks", "clicks.internal", 4001)
     assert json.loads(workspace(servers))["load_from"][0]["grpc_server"]["port"] == 4000
     with pytest.raises(SettingsError, match="list such as"):
         code_servers_of({"NDJSON_CODE_SERVERS": "ndjson=ho st:1"})
