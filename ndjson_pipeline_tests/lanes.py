@@ -23,6 +23,7 @@ PLATFORM_FILES = (
     "test_image",
     "test_sensor_crashes",
     "test_commands",
+    "test_getting_started",
     "test_foreign_pages",
 )
 # The longest of those that compute, which fill what the platforms leave.

@@ -190,10 +190,11 @@ def code_location_variables() -> Iterator[Variable]:
     for name in code_location.SETTINGS_VARIABLES:
         if name in SHARED_VARIABLES:
             continue
+        field = named.get(name, name.lower())
         yield _variable(
             name,
-            text_of(defaults[named[name]]),
-            said[named[name]],
+            text_of(defaults[field]),
+            said[field],
             readers.get(name, "code location"),
             followed.get(name, ""),
         )
@@ -233,7 +234,7 @@ def service_variables() -> Iterator[Variable]:
     yield Variable(
         services.CODE_SERVERS_VARIABLE,
         None,
-        "Where the code servers answer, such as `ndjson=code.internal:4000,clicks=clicks.internal:4000`.",
+        "Where the code servers answer, such as `ndjson_pipeline=code.internal:4000,clicks=clicks.internal:4000`.",
         "daemon, UI",
         MADE,
     )
