@@ -11,18 +11,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
 
-from lambda_ingest.contract.clock import utc_now
-from lambda_ingest.contract.dates import utc_date
 from ndjson_pipeline.errors import PipelineError
 from ndjson_pipeline.laptop.alerts import PublishedAlerts
 from ndjson_pipeline.laptop.dagster_process import dev_command
-from ndjson_pipeline.laptop.first_date import first_date
 from ndjson_pipeline.laptop.folder import DEFAULT as DEFAULT_FOLDER
 from ndjson_pipeline.laptop.folder import LaptopFolder
 from ndjson_pipeline.laptop.platform import LocalPlatform
@@ -92,10 +88,6 @@ def run(
     with folder.held():
         if fresh:
             folder.begin_anew()
-        begins = first_date(
-            folder.path, settings.chosen_start_date, utc_date(utc_now()), is_used=folder.state.exists()
-        )
-        settings = replace(settings, first_date=begins)
         folder.tidy()
         folder.check_state()
         console.print(f"Starting the local AWS{'' if aws_only else ' and Dagster'} ...")
@@ -189,7 +181,7 @@ def _print_start(
         _print(console, f"{'' if number else 'settings':<16}{line}")
     _print(
         console,
-        f"first date      {settings.partition_start_date}; for older files set {START_DATE}",
+        f"first date      {settings.partition_start_date}; {START_DATE} sets where the dates in the UI begin",
     )
     if not settings.checks_sizes:
         _print(

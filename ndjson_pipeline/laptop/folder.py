@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ndjson_pipeline.errors import PipelineError
-from ndjson_pipeline.laptop.first_date import FILE as FIRST_DATE_FILE
 from ndjson_pipeline.local_aws.moto_version import MOTO_VERSION
 from ndjson_pipeline.local_aws.state.store import check_state
 
 DEFAULT = Path(".local")
 # What --fresh takes away: all but the settings.
-_MADE = ("aws", "dagster", "workspace", "dagster.log", "dagster.log.1", "environment.sh", FIRST_DATE_FILE)
+_MADE = ("aws", "dagster", "workspace", "dagster.log", "dagster.log.1", "environment.sh")
 _LOCK = "lock"
 # A log that is larger is put aside at the next start; what was aside is gone then.
 _MOST_LOG_BYTES = 20_000_000

@@ -19,11 +19,7 @@ from typing import Any
 
 from glue_jobs.arguments import REQUIRED, parse_arguments
 from glue_jobs.errors import ArgumentsError
-from lambda_ingest.contract.settings import (
-    PARTITION_START_DATE_VARIABLE,
-    SettingsReader,
-    SharedSettings,
-)
+from lambda_ingest.contract.settings import SettingsReader, SharedSettings
 from ndjson_pipeline.deployment.settings import SETTINGS_VARIABLES, PipelineSettings
 from ndjson_pipeline.errors import PipelineError, SettingsError
 from ndjson_pipeline.local_aws import LocalAwsSettings, ResourceSettings
@@ -221,29 +217,19 @@ class LaptopSettings:
 
     Attributes:
         chosen: the settings.
-        first_date: where the dates begin if nobody sets it; None is a deployment's default.
     """
 
     chosen: Mapping[str, Chosen]
-    first_date: date | None = None
 
     def _variables(self, *parts: Part) -> dict[str, str]:
-        own = {
+        return {
             each.setting.variable: each.text for each in self.chosen.values() if each.setting.part in parts
         }
-        if self.first_date is not None and Part.FUNCTIONS in parts:
-            return {PARTITION_START_DATE_VARIABLE: self.first_date.isoformat(), **own}
-        return own
 
     @property
     def partition_start_date(self) -> date:
         """The first date that is taken, and shown."""
         return PipelineSettings.from_environment(self.dagster_variables()).partition_start_date
-
-    @property
-    def chosen_start_date(self) -> date | None:
-        """What somebody set of it."""
-        return self.partition_start_date if START_DATE in self.chosen else None
 
     @property
     def checks_sizes(self) -> bool:
