@@ -88,7 +88,7 @@ def test_each_extension_that_is_set_goes_from_its_event_to_rows(ingest):  # noqa
     by_file: dict[str, list[dict[str, int]]] = {}
     for row in rows_of(ingest, ingest.manifest_records()):
         by_file.setdefault(row["_source_file"].rpartition("/")[2], []).append({"id": row["id"]})
-    assert by_file == dict.fromkeys(names, [{"id": 1}, {"id": 2}])
+    assert by_file == {name: [{"id": 1}, {"id": 2}] for name in names}
     reports = [
         json.loads(
             ingest.clients.s3.get_object(Bucket=ingest.settings.manifest_bucket, Key=key)["Body"].read()
