@@ -11,7 +11,7 @@ from lambda_ingest.contract.records import BYTES_PER_MB, MAX_SORT_KEY_BYTES
 from lambda_ingest.contract.settings import DateSource, InputRules
 
 # What is packed says by its size nothing of what is in it.
-_PACKED_ENDINGS = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".sz", ".snappy")
+_PACKED_ENDINGS = (".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz", ".lz4", ".sz", ".snappy")
 _WHERE_DATES_STAND = {
     DateSource.NAME: "the name as YYYY-MM-DD-name",
     DateSource.PATH: "folders as dt=YYYY-MM-DD, date=YYYY-MM-DD, year=YYYY/month=MM/day=DD or YYYY/MM/DD",

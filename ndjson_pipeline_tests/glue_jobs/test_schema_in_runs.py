@@ -179,3 +179,21 @@ def test_a_poisonous_file_harms_its_neighbours_columns_in_nothing(lake, run):
     run(good, lake.manifest([lake.put("b", bomb)], 2))
     assert [column["name"] for column in lake.schema()["columns"]] == ["id"]
     assert len(lake.rows()) == 500
+
+
+def test_a_few_new_names_with_every_run_do_not_fill_the_schema(lake, run, runner, announcer):
+    """Ten records bring ten names, as new members might; run after run brings ten others."""
+    for number in range(14):
+        records = [{"id": n, f"u{number}x{n}": 1, "o": {f"v{number}x{n}": 1}} for n in range(10)]
+        run(lake.manifest([lake.put(str(number), records)], number + 1))
+    run(lake.manifest([lake.put("late", [{"id": 1, "amount": 2, "u99": 1}, *[{"amount": 3}] * 2])], 15))
+    columns = {column["name"]: column["type"] for column in lake.schema()["columns"]}
+    # The first version has ten of them, eight more show that it goes on.
+    assert len(columns) == 90 + len({"id", "o", "amount"})
+    assert len(columns["o"]["struct"]) == 90
+    assert columns["amount"] == "int64"
+    assert "u99" not in columns
+    # The tasks know it beforehand, so that none is done twice for it.
+    assert len(runner.tasks) == 15
+    told = newest(announcer)["schema"]["left_without_column"]
+    assert told == [{"path": "", "reason": "names that look like data"}]

@@ -108,7 +108,7 @@ def test_sizes_are_accepted_within_the_tolerance(size: int, is_accepted: bool) -
         assert "size out of tolerance" in judged.reason
 
 
-@pytest.mark.parametrize("ending", ["gz", "zst", "bz2", "xz", "lz4", "sz", "snappy", "GZ"])
+@pytest.mark.parametrize("ending", ["gz", "gzip", "zst", "zstd", "bz2", "xz", "lz4", "sz", "snappy", "GZ"])
 def test_the_size_of_what_is_packed_says_nothing(ending: str) -> None:
     settings = replace(
         SETTINGS, expected_file_size_mb=3.5, input_extensions=(".ndjson", f".{ending}", f".ndjson.{ending}")
