@@ -3,9 +3,10 @@
 A dictionary makes a column small whose values repeat, and costs the time of looking each value up. Where few
 repeat, the time is lost: the dictionary outgrows its page, and the values are written plain after all.
 
-The rule: a leaf gets one where at most one in six of its values is another one than before, and where the
-dictionary fits its page. How many different ones there are is estimated from a sample of the first row group,
-so it follows from the data alone.
+The rule: a leaf gets one where at most one in six of its values is another one than before and they are few
+enough to be looked up quickly, or where it saves eight bytes a value, as it does where long texts come three
+times each; and where the dictionary fits its page. How many different ones there are is estimated from a few
+thousand rows of the first row group, so it follows from the data alone.
 """
 
 from __future__ import annotations
@@ -13,18 +14,24 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Arrow's default for the page of a dictionary.
-_PAGE_BYTES: Final = 1_048_576
+    from numpy.typing import NDArray
+
+# Four times Arrow's default: a log of 150,000 rows has so many instants, and texts of 30 bytes for them.
+PAGE_BYTES: Final = 4 * 1_048_576
 _MOST_DISTINCT_SHARE: Final = 1 / 6
-# Rows of the sample: enough to tell one in six of a row group of a million from all of them.
-_SLICES: Final = 8
-_SLICE_ROWS: Final = 512
+# Of 100,000 doubles each look-up misses the processor's cache: 17 % more time for 8 % fewer bytes.
+_MOST_QUICK: Final = 32_768
+_LEAST_SAVED_BYTES: Final = 8
+# Rows of the sample: enough to tell one in six of a million rows from all of them. Each lies anywhere:
+# what comes again far behind is not seen by looking at neighbours.
+_SAMPLE_ROWS: Final = 4_096
 _HALVINGS: Final = 60
 
 
@@ -67,10 +74,19 @@ def estimated_distinct(sampled: int, distinct: int) -> float:
 
 def _sample(table: pa.Table) -> pa.Table:
     rows = table.num_rows
-    if rows <= _SLICES * _SLICE_ROWS:
+    if rows <= _SAMPLE_ROWS:
         return table.combine_chunks()
-    starts = [number * (rows - _SLICE_ROWS) // (_SLICES - 1) for number in range(_SLICES)]
-    return pa.concat_tables([table.slice(start, _SLICE_ROWS) for start in starts]).combine_chunks()
+    return table.take(pa.array(_places(rows))).combine_chunks()
+
+
+def _places(rows: int) -> NDArray[np.int64]:
+    """Return places of rows, in order, as if drawn with replacement; the same for the same number of rows."""
+    # SplitMix64: the same in every version of every library.
+    mixed = np.arange(1, _SAMPLE_ROWS + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return np.sort(mixed % np.uint64(rows)).astype(np.int64)
 
 
 def _leaves(path: str, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:
@@ -100,8 +116,12 @@ def _repeats(values: pa.Array, times: float) -> bool:
     if pa.types.is_boolean(values.type) or not sampled:
         return False
     distinct = pc.count_distinct(values).as_py()
-    all_distinct = distinct if times <= 1 else min(estimated_distinct(sampled, distinct), sampled * times)
+    count = sampled * times
+    all_distinct = distinct if times <= 1 else min(estimated_distinct(sampled, distinct), count)
     width = values.nbytes / sampled
-    return bool(
-        all_distinct <= _MOST_DISTINCT_SHARE * sampled * times and all_distinct * width <= _PAGE_BYTES
-    )
+    dictionary = all_distinct * width
+    if dictionary > PAGE_BYTES:
+        return False
+    saved = width - (dictionary / count + math.log2(max(all_distinct, 1)) / 8)
+    is_quick = all_distinct <= min(_MOST_DISTINCT_SHARE * count, _MOST_QUICK)
+    return bool(is_quick or saved >= _LEAST_SAVED_BYTES)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from glue_jobs.schema.columns import PROCESSING_TIMESTAMP, RESCUED, SOURCE_FILE
 from glue_jobs.schema.fit import conform
-from glue_jobs.writing.dictionaries import leaves_with_dictionary
+from glue_jobs.writing.dictionaries import PAGE_BYTES, leaves_with_dictionary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,6 +84,7 @@ class ParquetEncoder:
             self._schema,
             compression=self._codec,
             use_dictionary=list(with_dictionary),
+            dictionary_pagesize_limit=PAGE_BYTES,
             store_schema=False,
             metadata_collector=self._footers,
         )

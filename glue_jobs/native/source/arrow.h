@@ -16,9 +16,10 @@ struct ArrowArray {
 
 namespace ndjson {
 
-// What an array owns; freed when its reader releases it.
+// What an array owns; its use ends when its reader releases it.
 struct Held {
   void *owned[3];
+  size_t bytes[3];
   const void *buffers[3];
   int owned_count;
   ArrowArray **children;
@@ -36,7 +37,7 @@ inline void release(ArrowArray *array) {
   // A reader may have moved a child away, and releases that itself.
   for (int64_t i = 0; i < array->n_children; i++)
     if (array->children[i]->release) array->children[i]->release(array->children[i]);
-  for (int i = 0; i < held->owned_count; i++) free(held->owned[i]);
+  for (int i = 0; i < held->owned_count; i++) pool.end(held->owned[i], held->bytes[i]);
   free_held(held);
   array->release = nullptr;
 }
@@ -73,29 +74,27 @@ inline void give(Node *n, ArrowArray *out) {
   Held *held = static_cast<Held *>(n->held);
   n->held = nullptr;
   int count = 1;
-  auto keep = [&](void *memory) {
+  auto own = [&](auto &room, size_t used) {
+    void *const memory = room.take(used, held->bytes[held->owned_count]);
     held->owned[held->owned_count++] = memory;
-    held->buffers[count++] = memory;
+    return memory;
   };
+  auto keep = [&](auto &room, size_t used) { held->buffers[count++] = own(room, used); };
   const size_t length = static_cast<size_t>(n->length);
-  if (n->nulls) {
-    uint8_t *bitmap = n->valid.take(length / 8 + 1);
-    held->owned[held->owned_count++] = bitmap;
-    held->buffers[0] = bitmap;
-  }
+  if (n->nulls) held->buffers[0] = own(n->valid, length / 8 + 1);
   switch (n->kind) {
-    case Kind::BOOLEAN: keep(n->bits.take(length / 8 + 1)); break;
-    case Kind::INT64: case Kind::FLOAT64: case Kind::TIMESTAMP: keep(n->words.take(length)); break;
-    case Kind::DECIMAL: keep(n->words.take(2 * length)); break;
-    case Kind::DATE: keep(n->offsets.take(length)); break;
+    case Kind::BOOLEAN: keep(n->bits, length / 8 + 1); break;
+    case Kind::INT64: case Kind::FLOAT64: case Kind::TIMESTAMP: keep(n->words, length); break;
+    case Kind::DECIMAL: keep(n->words, 2 * length); break;
+    case Kind::DATE: keep(n->offsets, length); break;
     case Kind::STRING: case Kind::JSON:
       n->offsets.p[length] = static_cast<int32_t>(n->chars.length);
-      keep(n->offsets.take(length + 1));
-      keep(n->chars.room.take(static_cast<size_t>(n->chars.length)));
+      keep(n->offsets, length + 1);
+      keep(n->chars.room, static_cast<size_t>(n->chars.length));
       break;
     case Kind::LIST: case Kind::MAP:
       n->offsets.p[length] = static_cast<int32_t>(n->kids[0]->length);
-      keep(n->offsets.take(length + 1));
+      keep(n->offsets, length + 1);
       break;
     case Kind::STRUCT: break;
   }

@@ -2,6 +2,16 @@
 //
 // Nothing here has a destructor, so that a jump skips none. A refusal leaves each Room as it was.
 #pragma once
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define NDJSON_POISONS
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define NDJSON_POISONS
+#endif
+#ifdef NDJSON_POISONS
+#include <sanitizer/asan_interface.h>
+#endif
 #include <setjmp.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -30,6 +40,75 @@ inline void *requested(void *old, size_t bytes) {
   return found;
 }
 
+// Large blocks that nobody holds, kept for the next row group or task of this process: fresh ones cost the
+// kernel's time, page by page.
+#ifdef NDJSON_REFUSALS
+constexpr size_t POOLED_BYTES = 256;
+#else
+constexpr size_t POOLED_BYTES = 262'144;
+#endif
+constexpr size_t MOST_POOLED_BYTES = 100'663'296;
+constexpr int POOL_PLACES = 256;
+
+struct Pool {
+  struct Spare {
+    void *p;
+    size_t bytes;
+  };
+  bool is_locked;
+  int count;
+  size_t bytes;
+  Spare spares[POOL_PLACES];
+
+  // Rows are freed by whichever thread reads them last.
+  void lock() {
+    while (__atomic_test_and_set(&is_locked, __ATOMIC_ACQUIRE)) {
+    }
+  }
+  void unlock() { __atomic_clear(&is_locked, __ATOMIC_RELEASE); }
+
+  // The smallest block of so many bytes or more, though not far more; null where there is none.
+  Spare find(size_t wanted) {
+    lock();
+    int best = -1;
+    for (int i = 0; i < count; i++)
+      if (spares[i].bytes >= wanted && spares[i].bytes / 4 <= wanted)
+        if (best < 0 || spares[i].bytes < spares[best].bytes) best = i;
+    Spare found{nullptr, 0};
+    if (best >= 0) {
+      found = spares[best];
+      bytes -= found.bytes;
+      spares[best] = spares[--count];
+    }
+    unlock();
+#ifdef NDJSON_POISONS
+    if (found.p) ASAN_UNPOISON_MEMORY_REGION(found.p, found.bytes);
+#endif
+    return found;
+  }
+  // Ends the use of a block of at least so many bytes.
+  void end(void *p, size_t size) {
+    bool is_kept = false;
+    if (p && size >= POOLED_BYTES) {
+#ifdef NDJSON_POISONS
+      ASAN_POISON_MEMORY_REGION(p, size);
+#endif
+      lock();
+      is_kept = count < POOL_PLACES && bytes + size <= MOST_POOLED_BYTES;
+      if (is_kept) {
+        spares[count++] = Spare{p, size};
+        bytes += size;
+      }
+      unlock();
+#ifdef NDJSON_POISONS
+      if (!is_kept) ASAN_UNPOISON_MEMORY_REGION(p, size);
+#endif
+    }
+    if (!is_kept) free(p);
+  }
+};
+inline Pool pool;
+
 // Room for values of a plain type, which grows; realloc moves large ones without a copy.
 template <class T> struct Room {
   T *p;
@@ -44,19 +123,30 @@ template <class T> struct Room {
     size_t wanted = capacity ? capacity * 2 : usual;
     if (wanted < count) wanted = count;
     wanted += 64;
+    if (wanted * sizeof(T) >= POOLED_BYTES) {
+      const Pool::Spare spare = pool.find(wanted * sizeof(T));
+      if (spare.p) {
+        if (p) memcpy(spare.p, p, capacity * sizeof(T));
+        pool.end(p, capacity * sizeof(T));
+        p = static_cast<T *>(spare.p);
+        capacity = spare.bytes / sizeof(T);
+        return;
+      }
+    }
     p = static_cast<T *>(requested(p, wanted * sizeof(T)));
     capacity = wanted;
   }
-  // Hands the memory over; the next one is as large from the start.
-  T *take(size_t used) {
+  // Hands the memory over, with its size; the next one is as large from the start.
+  T *take(size_t used, size_t &bytes) {
     T *given = p;
+    bytes = capacity * sizeof(T);
     p = nullptr;
     capacity = 0;
     usual = used + used / 16;
     return given;
   }
   void drop() {
-    free(p);
+    pool.end(p, capacity * sizeof(T));
     p = nullptr;
     capacity = 0;
   }

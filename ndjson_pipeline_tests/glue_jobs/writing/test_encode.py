@@ -91,6 +91,16 @@ def test_the_choice_follows_from_the_rows_alone() -> None:
     assert leaves_with_dictionary(pieces) == leaves_with_dictionary(whole) == ["kind", "user"]
 
 
+def test_what_comes_again_far_behind_repeats() -> None:
+    instants = [f"2018-03-24T17:15:20.{number:06}Z" for number in range(20_000)]
+    rows = 3 * len(instants)
+    repeated = pa.table({"at": pa.array(instants * 3), "number": pa.array(list(range(20_000)) * 3)})
+    single = pa.table({"at": pa.array([f"{place}-{place * 7}" for place in range(rows)])})
+    # Numbers have too few bytes to save.
+    assert leaves_with_dictionary(repeated) == ["at"]
+    assert leaves_with_dictionary(single) == []
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2, 100])
 def test_few_rows_are_looked_at_as_they_are(rows: int) -> None:
     assert leaves_with_dictionary(table(["id", "kind"], rows)) == (["kind"] if rows > 20 else [])
