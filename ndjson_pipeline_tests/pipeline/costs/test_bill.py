@@ -22,7 +22,7 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
 def simulated_days():
-    """Yield rate, dial, latencies in minutes, runs and DPU-hours of each whole day of the benchmark `steady`."""
+    """Yield rate, dial, latencies in minutes, runs and DPU-hours of each whole day of `steady`."""
     for line in (DOCS / "architecture.md").read_text().splitlines():
         cells = [cell.strip().replace(",", "") for cell in line.strip("|").split("|")]
         if len(cells) == 9 and re.fullmatch(r"[\d.]+", cells[0]) and "*" not in line:
