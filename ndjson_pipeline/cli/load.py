@@ -119,6 +119,9 @@ def run(session: Session, request: LoadRequest) -> ExitCode:
         raise WouldBeRefusedError(refusal)
     count = plan.to_load + (plan.fates[Fate.REFUSED] if request.include_refused else 0)
     if not count and not (session.consent and session.consent.dry_run):
+        if request.wait_seconds is not None and plan.fates[Fate.KNOWN]:
+            followed = _followed(session, request.wait_seconds, sources, rules, plan)
+            return _show(session, sources.uri, LoadResult(passed=+plan.fates), followed, record)
         session.output.show({**document, "loaded": 0}, [*blocks, Line("There is nothing to do.")])
         return ExitCode.DONE
     question = f"Load {count:,} file{'s' if count != 1 else ''}?"
@@ -319,7 +322,7 @@ def _show(
     }
     blocks: list[Block] = [
         Facts(f"load of {uri}", facts),
-        *(Line(f"failed {one.file.source.key}: {one.said}") for one in result.failures),
+        *(Line(printable(f"failed {one.file.source.key}: {one.said}")) for one in result.failures),
     ]
     if followed is None:
         blocks.append(

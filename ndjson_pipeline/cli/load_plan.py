@@ -1,6 +1,7 @@
 """What a load would do, as it is shown before it is asked for; pure."""
 
 from lambda_ingest.contract.settings import InputSettings
+from lambda_ingest.contract.text import printable
 from ndjson_pipeline.cli.output import Block, Column, Facts, Line, Listing
 from ndjson_pipeline.cli.texts import size_mb
 from ndjson_pipeline.desk.overview import megabytes
@@ -69,7 +70,7 @@ def plan_blocks(uri: str, plan: Plan, rules: LoadRules, rate: float, state: Load
                 [[old, new] for old, new in plan.renamed[:_MOST_NAMES]],
             )
         )
-    return blocks + [Line(f"not seen: {one}") for one in plan.unseen]
+    return blocks + [Line(printable(f"not seen: {one}")) for one in plan.unseen]
 
 
 def refusal_of(plan: Plan, rules: InputSettings) -> str | None:

@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from lambda_ingest.contract.dates import utc_timestamp
 from lambda_ingest.contract.records import BYTES_PER_MB
+from lambda_ingest.contract.text import printable
 from ndjson_pipeline.cli.bars import bar
 from ndjson_pipeline.cli.exit_codes import ExitCode
 from ndjson_pipeline.cli.failures import UsageError
@@ -247,12 +248,12 @@ def _show(
         "result": "something is wrong" if problems else "all is well",
     }
     blocks: list[Block] = [Facts(f"load test {plan.label} of {plan.date_prefix}", facts), _listing(latencies)]
-    blocks += [Line(f"wrong: {one}") for one in problems]
+    blocks += [Line(printable(f"wrong: {one}")) for one in problems]
     if waiting:
         blocks.append(
             Line(f"{waiting:,} files wait for others to fill their batch, or for the end of the day.")
         )
-    blocks += [Line(f"not seen: {one}") for one in follower.unseen]
+    blocks += [Line(printable(f"not seen: {one}")) for one in follower.unseen]
     blocks += [Line(f"written: {path}") for path in written]
     session.output.show(document, blocks)
     return ExitCode.PIPELINE_IS_WRONG if problems else ExitCode.DONE

@@ -153,7 +153,7 @@ class FolderSources:
             check_plain(found.st_mode)
         except NotPlainError as error:
             return _left(relative, now, f"{error}: only plain files are read")
-        source = Source(relative, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+        source = Source(relative, found.st_size, _instant(found.st_mtime))
         return judge_elsewhere(
             source,
             relative,
@@ -168,6 +168,14 @@ class FolderSources:
 
 def _left(relative: str, now: datetime, reason: str) -> Judged:
     return Judged(Source(relative, 0, now), Fate.LEFT, reason=reason)
+
+
+def _instant(seconds: float) -> datetime:
+    """Return when a file was modified; a file system may say what no calendar has."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def _is_link(name: str, place: int) -> bool:

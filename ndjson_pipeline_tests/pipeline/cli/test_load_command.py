@@ -218,6 +218,21 @@ def test_what_is_no_plain_file_is_told_and_left(cli: Cli, builder: Builder, fold
     assert kinds == {"a link": 2, "a pipe": 1, "a socket": 1, "hidden name": 1, "unfinished name": 1}
 
 
+def test_no_name_of_a_producer_takes_effect_on_a_terminal(cli: Cli, builder: Builder, tmp_path: Path) -> None:
+    hostile = f"{OLD}-\x1b[31m\u202ered\nline.ndjson"
+    (tmp_path / hostile).write_bytes(LINES)
+    (tmp_path / os.fsdecode(b"2025-06-01-\xff.csv")).write_bytes(LINES)
+    shown = cli("load", str(tmp_path), "--dry-run")
+    assert shown.code == 0
+    assert not any(mark in shown.out for mark in "\x1b\u202e\udcff")
+    assert cli("load", str(tmp_path), "--yes", "--json").document["loaded"] == 1
+    (tmp_path / hostile).write_bytes(LINES * 2)
+    failed = cli("load", str(tmp_path), "--yes")
+    assert failed.code == 1
+    assert "another object lies" in failed.out
+    assert "\x1b" not in failed.out
+
+
 def test_a_link_that_takes_a_files_name_meanwhile_is_not_followed(
     cli: Cli, builder: Builder, folder: Path, desk: Desk
 ) -> None:
