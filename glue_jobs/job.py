@@ -155,7 +155,14 @@ class _Run:
                 self._run_tasks(runner, again)
                 self._check(tasks)
 
-            agreement = agree(self._store, readable, convert_again, self._environment.now, self._limits)
+            agreement = agree(
+                self._store,
+                readable,
+                convert_again,
+                self._environment.now,
+                self._limits,
+                self._arguments.job_run_id,
+            )
             self._note_schema(contract, agreement)
         started = time.perf_counter()
         with ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="commit") as pool:

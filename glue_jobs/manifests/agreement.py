@@ -44,6 +44,7 @@ def agree(
     convert_again: Callable[[list[PartTask]], None],
     now: Callable[[], datetime],
     limits: SchemaLimits,
+    job_run_id: str | None = None,
 ) -> Agreement:
     """Extend the contract by what was seen, then convert again what does not follow it.
 
@@ -57,6 +58,7 @@ def agree(
         convert_again: converts tasks, and puts the results in their manifests' places.
         now: the clock, aware.
         limits: of the whole schema.
+        job_run_id: Glue's id of this run; the contract's history keeps it.
 
     Raises:
         SchemaContractError: the contract can't be extended, or parts don't come to follow it.
@@ -81,7 +83,7 @@ def agree(
             settled = settle_columns(
                 current.types, seen, limits, parse_hints(current.hints), growing_places(current.history)
             )
-            return current.extended(settled.types, has_rescued, manifests, now())
+            return current.extended(settled.types, has_rescued, manifests, now(), job_run_id)
 
         contract = store.extend(change)
         again = [

@@ -61,7 +61,12 @@ class SchemaContract:
     generation: int = 0
 
     def extended(
-        self, types: Mapping[str, ColumnType], has_rescued: bool, manifests: Sequence[str], now: datetime
+        self,
+        types: Mapping[str, ColumnType],
+        has_rescued: bool,
+        manifests: Sequence[str],
+        now: datetime,
+        job_run_id: str | None = None,
     ) -> SchemaContract:
         """Return the next version; this one where nothing is new.
 
@@ -70,6 +75,7 @@ class SchemaContract:
             has_rescued: whether there is something in `_rescued`.
             manifests: URIs of the manifests that bring it.
             now: the instant, aware.
+            job_run_id: Glue's id of the run that brings it; None by hand.
         """
         added = [
             path
@@ -86,6 +92,7 @@ class SchemaContract:
             "added": added,
             "adds_rescued": gains_rescued,
             "manifests": list(manifests),
+            **({} if job_run_id is None else {"job_run_id": job_run_id}),
         }
         return replace(
             self,

@@ -172,7 +172,8 @@ def _print(console: Console, block: Block) -> None:
         case Line(text):
             console.print(Text(printable_lines(text, _LONGEST_LINE)), overflow="fold")
         case Facts(title, values):
-            table = _table(title, show_header=False)
+            _print_title(console, title)
+            table = _table(show_header=False)
             table.add_column(no_wrap=True)
             table.add_column(overflow="fold")
             for name, value in values.items():
@@ -182,7 +183,8 @@ def _print(console: Console, block: Block) -> None:
             if not rows:
                 console.print(Text(printable(f"{title}: {empty}")), overflow="fold")
                 return
-            table = _table(title, show_header=True)
+            _print_title(console, title)
+            table = _table(show_header=True)
             for column in columns:
                 table.add_column(
                     _text(column.name),
@@ -195,11 +197,13 @@ def _print(console: Console, block: Block) -> None:
             console.print(table)
 
 
-def _table(title: str, *, show_header: bool) -> Table:
+def _print_title(console: Console, title: str) -> None:
+    """Print it above its table, whose own title would be as narrow as the table is."""
+    console.print(Text(printable(title), style="bold"), overflow="fold")
+
+
+def _table(*, show_header: bool) -> Table:
     return Table(
-        title=_text(title),
-        title_justify="left",
-        title_style="bold",
         show_header=show_header,
         box=box.SIMPLE_HEAD,
         show_edge=False,

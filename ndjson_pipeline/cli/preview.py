@@ -13,6 +13,7 @@ from typing import Any
 from lambda_ingest.contract.dates import utc_timestamp
 from ndjson_pipeline.cli.output import Block, Column, Facts, Line, Listing
 from ndjson_pipeline.cli.session import Session
+from ndjson_pipeline.cli.texts import size_mb
 from ndjson_pipeline.desk.preview import VIEW, Answer, Overview, opened
 from ndjson_pipeline.desk.preview_files import Brought, bring
 
@@ -91,8 +92,8 @@ def _loud(brought: Brought, most_mb: int) -> str:
     )
     return (
         f"ONLY A PART OF THE DATE: {len(brought.paths)} of {brought.files_of_date} files, "
-        f"{brought.size_mb:,.1f} of {brought.mb_of_date:,.1f} MB; {why}. Counts and sums are of this part "
-        "alone."
+        f"{size_mb(brought.size_mb)} of {size_mb(brought.mb_of_date)} MB; {why}. Counts and sums are of "
+        "this part alone."
     )
 
 
@@ -113,7 +114,7 @@ def _overview_blocks(date: str, overview: Overview, brought: Brought) -> list[Bl
     return [
         Line(
             f"{overview.rows:,} rows in {len(brought.paths):,} Parquet files of {date}, "
-            f"{brought.size_mb:,.1f} MB; "
+            f"{size_mb(brought.size_mb)} MB; "
             f"{len(overview.columns):,} columns."
         ),
         Listing(

@@ -2,6 +2,7 @@
 
 from ndjson_pipeline.cli.output import Block, Column, Facts, Line, Listing
 from ndjson_pipeline.cli.session import Session
+from ndjson_pipeline.cli.texts import size_mb
 from ndjson_pipeline.desk.rescued import OTHER_PLACES, RescuedOfDate, rescued_of_date
 from ndjson_pipeline.desk.rescued_advice import next_step
 from ndjson_pipeline.desk.schema_contract import read_contract
@@ -119,6 +120,6 @@ def _doubts(found: RescuedOfDate) -> list[Line]:
         what = "All of it was read" if sampled.is_whole else "THIS IS A SAMPLE"
         said.append(
             f"{what}: {sampled.rows:,} rows in {sampled.files:,} of {sampled.files_of_date:,} Parquet files, "
-            f"{sampled.rescued:,} of them with something in _rescued; {sampled.read_mb:.1f} MB."
+            f"{sampled.rescued:,} of them with something in _rescued; {size_mb(sampled.read_mb)} MB."
         )
     return [Line(text) for text in said]

@@ -1,7 +1,7 @@
 """The commands of `schema` that only look."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glue_jobs.schema.contract import SchemaContract
 from glue_jobs.schema.document import CHANGED_BY_HAND
@@ -21,9 +21,10 @@ from ndjson_pipeline.desk.schema_contract import (
     waiting_hints,
 )
 from ndjson_pipeline.desk.schema_differences import differences
-from ndjson_pipeline.desk.schema_rebuild import MOST_DATES, dates_left
 from ndjson_pipeline.desk.schema_versions import version_of
-from ndjson_pipeline.glue.older_output import OlderDates
+
+if TYPE_CHECKING:
+    from ndjson_pipeline.glue.older_output import OlderDates
 
 NO_CONTRACT = (
     "There is no schema contract yet: the first file that is converted writes it. `ndjson-pipeline schema "
@@ -125,6 +126,9 @@ def run_history(session: Session, limit: int, *, with_dates: bool) -> None:
         contract = read_contract(desk)
         older = None
         if contract.generation and with_dates:
+            # It loads Dagster, which takes a second.
+            from ndjson_pipeline.desk.schema_rebuild import MOST_DATES, dates_left  # noqa: PLC0415
+
             tell("looking at the output of each date")
             older = dates_left(desk, MOST_DATES)
     entries = list(reversed(contract.history))
@@ -255,7 +259,7 @@ def _short(path: object) -> str:
     return f"{name.date_prefix}/{name.sequence:06d}-{name.digest}"
 
 
-def _older_lines(contract: SchemaContract, older: OlderDates | None) -> list[str]:
+def _older_lines(contract: SchemaContract, older: "OlderDates | None") -> list[str]:
     if not contract.generation:
         return ["No column was changed by hand, so no date is older than a change."]
     if older is None:

@@ -281,8 +281,10 @@ def _rebuild(
                         break
                 going = None
         except DagsterUnreachableError as error:
+            said = str(error)
             raise RebuildNotLaunchedError(
-                f"{f'{done} ' if done else ''}The dates are not converted again, for {error}. {_AGAIN}"
+                f"{f'{done} ' if done else ''}The dates are not converted again: {said}"
+                f"{'' if said.endswith('?') else '.'} {_AGAIN}"
             ) from error
         left = dates_left(desk, MOST_DATES)
     outcome.left, outcome.is_more = list(left.dates), left.go_on_before is not None

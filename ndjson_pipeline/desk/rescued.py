@@ -37,8 +37,10 @@ _READS_AT_ONCE = 8
 _MOST_RUNS = 300
 # Parquet files that are looked into, spread over the date.
 _MOST_FILES = 300
-_MOST_ROWS = 200_000
-_ROWS_AT_ONCE = 4_096
+# Rows whose values are judged; some seconds.
+_MOST_RESCUED = 20_000
+_ROWS_AT_ONCE = 1_024
+_BUFFER_BYTES = 256 * 1024
 _LONGEST_VALUE = 200
 _CHANGED = frozenset({"PreconditionFailed", "412"})
 
@@ -224,7 +226,7 @@ def _sample(
     chosen = spread(files, _MOST_FILES)
     sampled.is_whole = len(chosen) == len(files)
     for file in chosen:
-        if budget <= 0 or sampled.rows >= _MOST_ROWS:
+        if budget <= 0 or sampled.rescued >= _MOST_RESCUED:
             sampled.is_whole = False
             break
         ranges = RangeFile(desk.s3, desk.names.output_bucket, file.key, file.size_bytes, file.etag)
@@ -257,40 +259,34 @@ def _texts(
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        parquet = pq.ParquetFile(pa.PythonFile(ranges, mode="r"))
+        # Piece by piece: a row group's column may be larger than all that is to be read.
+        parquet = pq.ParquetFile(pa.PythonFile(ranges, mode="r"), buffer_size=_BUFFER_BYTES)
     except pa.ArrowInvalid as error:
         logger.warning("%s is no Parquet: %s", file.key, error)
         sampled.is_whole = False
         return
     names = parquet.schema_arrow.names
     if RESCUED not in names:
+        sampled.rows += parquet.metadata.num_rows
         return
     columns = [RESCUED, *([_SOURCE] if _SOURCE in names else [])]
     place = parquet.metadata.schema.names.index(RESCUED) if RESCUED in parquet.metadata.schema.names else None
     for group in range(parquet.num_row_groups):
         rows = parquet.metadata.row_group(group)
-        chunk = None if place is None else rows.column(place)
-        statistics = None if chunk is None else chunk.statistics
+        statistics = None if place is None else rows.column(place).statistics
         if statistics is not None and statistics.null_count == rows.num_rows:
             sampled.rows += rows.num_rows
             continue
-        is_large = (
-            chunk is not None
-            and ranges.bytes_read
-            and ranges.bytes_read + chunk.total_compressed_size > budget
-        )
-        if is_large or sampled.rows >= _MOST_ROWS:
-            sampled.is_whole = False
-            return
         for batch in parquet.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=columns):
             sampled.rows += batch.num_rows
-            sources = batch.column(_SOURCE) if _SOURCE in names else None
-            texts = batch.column(RESCUED)
-            for row in range(batch.num_rows):
-                text = texts[row].as_py()
-                if isinstance(text, str):
-                    sampled.rescued += 1
-                    yield text, str(sources[row].as_py()) if sources is not None else "unknown"
+            odd = batch.filter(batch.column(RESCUED).is_valid())
+            sampled.rescued += odd.num_rows
+            texts = odd.column(RESCUED).to_pylist()
+            sources = odd.column(_SOURCE).to_pylist() if _SOURCE in names else ["unknown"] * len(texts)
+            yield from zip(map(str, texts), map(str, sources), strict=True)
+            if ranges.bytes_read > budget or sampled.rescued >= _MOST_RESCUED:
+                sampled.is_whole = False
+                return
 
 
 def _take(

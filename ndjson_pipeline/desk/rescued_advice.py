@@ -54,7 +54,8 @@ def next_step(  # noqa: PLR0911 - a reason a line
     wanted = _type_for(place.type, known)
     if wanted is None or wanted == place.type:
         return "the values are of many kinds: mend the producer"
-    return _set(place.path, wanted)
+    mended = ", or mend the producer" if reason == Reason.OTHER_KIND else ""
+    return f"{_set(place.path, wanted)}{mended}"
 
 
 def _without_column(

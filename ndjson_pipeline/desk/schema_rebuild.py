@@ -109,7 +109,6 @@ def dates_left(desk: Desk, most_dates: int, before: str | None = None) -> OlderD
         SchemaUnreadableError: the contract can't be read.
         ClientError: AWS refused or failed.
     """
-
     return asked(
         lambda: older_dates(desk, clock=desk.clock, log=logger, most_dates=most_dates, before=before)
     )
@@ -237,8 +236,11 @@ class Rebuilds:
         Raises:
             DagsterUnreachableError: Dagster does not answer; the backfill goes on without.
         """
+        told = ""
         while (progress := self.progress(backfill)).is_going:
-            tell(str(progress))
+            if str(progress) != told:
+                told = str(progress)
+                tell(told)
             sleep()
         return progress
 

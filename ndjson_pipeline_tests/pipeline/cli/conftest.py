@@ -202,6 +202,13 @@ def deny(monkeypatch: pytest.MonkeyPatch) -> Deny:
     return denying
 
 
+def errors_of(done: Done) -> list[str]:
+    """Return what a command says on stderr from its error on; before, it may have told how far it was."""
+    lines = done.err.splitlines()
+    first = next((place for place, line in enumerate(lines) if line.startswith("ndjson-pipeline: ")), 0)
+    return lines[first:]
+
+
 def drain(sqs: Any, url: str) -> None:
     """Delete all messages; PurgeQueue may be called once a minute."""
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
