@@ -15,8 +15,8 @@ from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import report_key
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sensors import lambda_report_sensor as module
+from ndjson_pipeline.sensors.counted_reports import COUNTED_REPORTS, mark_of, marks_of
 from ndjson_pipeline.sensors.lambda_report_sensor import (
-    COUNTED_REPORTS,
     FIRST_LOOK_BACK,
     REPORTS_PER_TICK,
     SETTLE_TIME,
@@ -320,11 +320,12 @@ def test_more_materializations_than_one_read_gives_are_all_looked_at(
 def test_what_is_looked_up_is_bounded_by_what_is_new(
     restarts: Restarts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    asked, limits = [], []
     original = restarts.instance.fetch_materializations
 
     def fetch(records_filter: dg.AssetRecordsFilter, **named: Any) -> Any:
         asked.append(records_filter)
+        limits.append(named["limit"])
         return original(records_filter, **named)
 
     monkeypatch.setattr(restarts.instance, "fetch_materializations", fetch)
@@ -333,8 +334,10 @@ def test_what_is_looked_up_is_bounded_by_what_is_new(
     now = utc_now()
     restarts.reports.put(key(now), {day(): (1, 0, 0), "2999-01-01": (1, 0, 0)})
     restarts.tick()
-    (one,) = asked
-    assert one.asset_partitions == [day()]
+    one, newest = asked
+    assert one.asset_partitions == newest.asset_partitions == [day()]
+    # The date's newest one has the sum that this goes on from.
+    assert limits[1] == 1
     assert now.timestamp() - 180 < one.after_timestamp < now.timestamp()
 
 
@@ -346,8 +349,8 @@ def test_a_materialization_names_no_more_reports_than_a_tick_reads(
     for number in range(4):
         restarts.reports.put(key(now, f"{number:08d}"), {day(): (1, 0, 0)})
     (event,) = restarts.reports.tick()
-    named = event.metadata[COUNTED_REPORTS].value
-    assert named == [f"{now:%Y-%m-%d-T%H%M%S}-{number:08d}-0001" for number in range(3)]
+    named = event.metadata[COUNTED_REPORTS]
+    assert marks_of(named) == {mark_of(key(now, f"{number:08d}")) for number in range(3)}
 
 
 class Tomorrow:
@@ -479,3 +482,54 @@ def test_keys_of_no_time_or_a_later_one_are_kept_in_mind_up_to_a_bound(
     for _ in range(3):
         reports.tick()
     assert len(json.loads(reports.cursor or "{}")["seen"]) == 2
+
+
+def test_a_materialization_shows_what_was_refused_and_what_waits(
+    reports: Reports, manifests: ManifestTable, instance: dg.DagsterInstance
+) -> None:
+    def document(day_of: str, uri: str, refused: int) -> bytes:
+        counts = {"files_processed": 3, "files_quarantined": refused, "manifests_created": 1}
+        errors = [
+            {"kind": "quarantined", "subject": uri, "message": "the file is empty"},
+            {"kind": "overwritten", "subject": "s3://i/other", "message": "other content"},
+        ]
+        return json.dumps({"dates": {day_of: counts}, "errors": errors}).encode()
+
+    now = utc_now()
+    manifests.put_item(
+        date_prefix=day(), file_key=f"{day()}-a.ndjson", pending_date=day(), created_at=f"{day()}T00:00:00Z"
+    )
+    reports.put(key(now, "00000001"), document(day(), f"s3://i/{day()}-bad.ndjson", 1))
+    reports.put(key(now, "00000002"), document(day(), "s3://i/notes.txt", 25))
+    (event,) = reports.tick()
+    shown = {name: value.value for name, value in event.metadata.items()}
+    assert (shown["files_waiting"], shown["files_quarantined"], shown["date_files_refused"]) == (1, 26, 26)
+    assert shown["refused_command"] == f"ndjson-pipeline files --date {day()} --status quarantined"
+    table = event.metadata["refused"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert [record.data for record in table.records] == [
+        {"file": f"s3://i/{day()}-bad.ndjson", "reason": "the file is empty"},
+        {"file": "s3://i/notes.txt", "reason": "the file is empty"},
+    ]
+    assert list(table.schema.constraints.other) == ["and 24 more"]
+    # The sum goes on from the newest materialization.
+    instance.report_runless_asset_event(event)
+    reports.put(key(utc_now() + timedelta(seconds=1), "00000003"), {day(): (4, 1, 0)})
+    (later,) = reports.tick()
+    told = {name: value.value for name, value in later.metadata.items()}
+    assert (told["files_processed"], told["date_files_accepted"]) == (4, 10)
+    assert (told["date_files_refused"], told["date_manifests_created"]) == (27, 2)
+    assert "refused" not in told
+
+
+def test_an_index_that_can_not_be_read_costs_no_counts(
+    reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise client_error("ProvisionedThroughputExceededException")
+
+    monkeypatch.setattr(module, "pending_by_date", refuse)
+    reports.put(key(utc_now()), {day(): (1, 0, 0)})
+    (event,) = reports.tick()
+    assert counts_of(event) == (day(), 1, 0, 0, 1)
+    assert "files_waiting" not in event.metadata
