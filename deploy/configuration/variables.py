@@ -234,7 +234,7 @@ def service_variables() -> Iterator[Variable]:
     yield Variable(
         services.CODE_SERVERS_VARIABLE,
         None,
-        "Where the code servers answer, such as `ndjson_pipeline=code.internal:4000,clicks=clicks.internal:4000`.",
+        "Where the code servers answer, such as `ndjson_pipeline=code.internal:4000,clicks=c.internal:4000`.",
         "daemon, UI",
         MADE,
     )

@@ -1,6 +1,6 @@
 """The page that a stranger begins with, from its top to its end: each line of it, in its order, in a shell.
 
-`make demo` and its options are run by `test_commands.py`; `make dev` is the platform that this page is run on.
+`make demo` and its options are run by `test_commands.py`; `make dev` is the platform that the page is run on.
 """
 
 import json
@@ -110,7 +110,6 @@ def test_each_line_of_the_page_does_what_it_says(folder: Path, platform: Path) -
             path = BIN / "activate" if line.words[1].endswith("activate") else folder / line.words[1]
             assert path.exists(), line
             continue
-        # As the page has it, with the shell's own reading of $DAY.
         words = " ".join(
             word if "$DAY" in word and " " not in word else shlex.quote(word) for word in line.words
         )
