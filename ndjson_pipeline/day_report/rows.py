@@ -13,7 +13,7 @@ from lambda_ingest.contract.records import (
     ManifestStatus,
 )
 from lambda_ingest.contract.rows import instant_of
-from ndjson_pipeline.conversion.console import glue_run_url
+from ndjson_pipeline.conversion.console import Console
 from ndjson_pipeline.day_report.figures import (
     IN_ALL,
     MOST_EXAMPLES,
@@ -220,6 +220,7 @@ def _note_latency(day: Day, seen: datetime, times: ManifestTimes, glue_starts: d
 
 def _failure(desk: Desk, row: ManifestRow) -> Failure:
     url = desk.settings.dagster_url
+    console = Console.of_endpoint(desk.region, desk.s3.meta.endpoint_url)
     return Failure(
         manifest=row.name,
         attempt=row.attempt,
@@ -229,15 +230,10 @@ def _failure(desk: Desk, row: ManifestRow) -> Failure:
         dagster_run_id=row.dagster_run_id,
         dagster_run_url=f"{url}/runs/{row.dagster_run_id}" if url and row.dagster_run_id else None,
         glue_run_id=row.glue_run_id,
-        glue_run_url=glue_run_url(desk.region, desk.names.glue_job, row.glue_run_id)
-        if row.glue_run_id and has_console(desk)
+        glue_run_url=console.glue_run(desk.names.glue_job, row.glue_run_id)
+        if console and row.glue_run_id
         else None,
     )
-
-
-def has_console(desk: Desk) -> bool:
-    """Tell whether it is the real AWS, which has pages for a browser."""
-    return not desk.variables.get("AWS_ENDPOINT_URL")
 
 
 def _newest(failures: list[Failure]) -> list[Failure]:
