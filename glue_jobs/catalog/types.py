@@ -12,7 +12,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from glue_jobs.schema.columns import PROCESSING_TIMESTAMP, RESCUED, SOURCE_FILE, fold
+from glue_jobs.schema.column_names import PROCESSING_TIMESTAMP, RESCUED, SOURCE_FILE, fold
 from glue_jobs.schema.paths import ITEMS, VALUES, member_path
 from glue_jobs.schema.types import Kind
 

@@ -14,7 +14,8 @@ from glue_jobs.parsing.records import NotARecordError, load_record
 from glue_jobs.parsing.results import Rows, SegmentCount
 from glue_jobs.parsing.rows import rows_of
 from glue_jobs.reading.lines import BLANKS, Lines
-from glue_jobs.schema.columns import Columns, fold
+from glue_jobs.schema.column_names import fold
+from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.tallies import Tallies
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from glue_jobs.parsing.records import NotARecordError, dump, load_record
 from glue_jobs.parsing.results import Rows, SegmentCount
 from glue_jobs.parsing.rows import rows_of
 from glue_jobs.reading.lines import BLANKS, Rejected
-from glue_jobs.schema.columns import fold, names_without_hope
+from glue_jobs.schema.column_names import fold
+from glue_jobs.schema.columns import names_without_hope
 from glue_jobs.schema.tallies import Tallies
 
 if TYPE_CHECKING:

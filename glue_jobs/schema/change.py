@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from glue_jobs.errors import SchemaChangeError
-from glue_jobs.schema.columns import RESERVED, fold, is_storable_name
+from glue_jobs.schema.column_names import RESERVED, fold, is_storable_name
 from glue_jobs.schema.document import CHANGED_BY_HAND
 from glue_jobs.schema.hints import NO_COLUMN, parse_type, type_text
 from glue_jobs.schema.paths import ITEMS, VALUES, path_of, steps_of

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from glue_jobs.schema.column_names import RESERVED, fold
 from glue_jobs.schema.limits import SchemaLimits
 from glue_jobs.schema.paths import member_path
-from glue_jobs.schema.scalars import is_text
 from glue_jobs.schema.types import Kind
 
 if TYPE_CHECKING:
@@ -18,34 +18,6 @@ if TYPE_CHECKING:
 
     from glue_jobs.schema.hints import Hints
     from glue_jobs.schema.types import ColumnType
-
-PROCESSING_TIMESTAMP: Final = "_processing_timestamp"
-SOURCE_FILE: Final = "_source_file"
-RESCUED: Final = "_rescued"
-# Deeper values go to `_rescued`: engines walk a type recursively. The record itself is the first level.
-MAX_DEPTH: Final = 32
-
-
-def fold(name: str) -> str:
-    """Return what names that Athena and Spark take for the same have in common.
-
-    Both compare names without case, character by character, as Java's `equalsIgnoreCase` does.
-    """
-    if name.isascii():
-        return name.lower()
-    return "".join((upper if len(upper := letter.upper()) == 1 else letter).lower()[0] for letter in name)
-
-
-RESERVED: Final = frozenset(map(fold, (PROCESSING_TIMESTAMP, SOURCE_FILE, RESCUED)))
-
-
-def is_storable_name(name: str) -> bool:
-    """Return whether a column may bear the name.
-
-    Lone surrogates have no UTF-8, DuckDB takes an object whose member has no name for a tuple, and a name
-    that goes through C ends at its first NUL.
-    """
-    return bool(name) and "\0" not in name and is_text(name)
 
 
 @dataclass(frozen=True)

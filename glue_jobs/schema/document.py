@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from glue_jobs.schema.columns import RESERVED, fold
+from glue_jobs.schema.column_names import RESERVED, fold
 from glue_jobs.schema.hints import parse_hints
 from glue_jobs.schema.scalars import is_text
 from glue_jobs.schema.types import (

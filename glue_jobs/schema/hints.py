@@ -12,7 +12,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from glue_jobs.schema.columns import MAX_DEPTH, fold, is_storable_name
+from glue_jobs.schema.column_names import fold, is_storable_name
+from glue_jobs.schema.limits import MAX_DEPTH
 from glue_jobs.schema.paths import steps_of
 from glue_jobs.schema.types import (
     BOOLEAN,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from glue_jobs.schema.columns import Columns, is_storable_name
+from glue_jobs.schema.column_names import is_storable_name
+from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.observed import MOST_PLACES, Observed, Room
 from glue_jobs.schema.paths import ITEMS, VALUES, member_path
 from glue_jobs.schema.settle import Settled, number_type, settle_columns

@@ -1,6 +1,10 @@
 """How much a dataset's schema may grow."""
 
 from dataclasses import dataclass
+from typing import Final
+
+# Deeper values go to `_rescued`: engines walk a type recursively. The record itself is the first level.
+MAX_DEPTH: Final = 32
 
 
 @dataclass(frozen=True)

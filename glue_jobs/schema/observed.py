@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from glue_jobs.schema.columns import MAX_DEPTH
+from glue_jobs.schema.limits import MAX_DEPTH
 from glue_jobs.schema.scalars import (
     EXACT_DOUBLE,
     Fraction,

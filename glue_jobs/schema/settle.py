@@ -6,8 +6,9 @@ import heapq
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from glue_jobs.schema.columns import MAX_DEPTH, RESERVED, fold, is_storable_name, leaf_count
-from glue_jobs.schema.limits import SchemaLimits
+from glue_jobs.schema.column_names import RESERVED, fold, is_storable_name
+from glue_jobs.schema.columns import leaf_count
+from glue_jobs.schema.limits import MAX_DEPTH, SchemaLimits
 from glue_jobs.schema.name_shapes import is_spelled_like_a_value
 from glue_jobs.schema.names import (
     Likeness,

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from glue_jobs.schema.columns import MAX_DEPTH, is_storable_name
+from glue_jobs.schema.column_names import is_storable_name
 from glue_jobs.schema.instants import day_of_text, instant_of_number, instant_of_text
+from glue_jobs.schema.limits import MAX_DEPTH
 from glue_jobs.schema.paths import ITEMS, VALUES, name_step
 from glue_jobs.schema.reasons import Reason
 from glue_jobs.schema.scalars import (

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from glue_jobs.schema.columns import PROCESSING_TIMESTAMP, RESCUED, SOURCE_FILE
+from glue_jobs.schema.column_names import PROCESSING_TIMESTAMP, RESCUED, SOURCE_FILE
 from glue_jobs.schema.fit import conform
 from glue_jobs.writing.dictionaries import PAGE_BYTES, leaves_with_dictionary
 

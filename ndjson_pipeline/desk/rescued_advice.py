@@ -8,7 +8,7 @@ from typing import Any
 
 from glue_jobs.errors import SchemaChangeError
 from glue_jobs.schema.change import find_type
-from glue_jobs.schema.columns import fold
+from glue_jobs.schema.column_names import fold
 from glue_jobs.schema.contract import SchemaContract
 from glue_jobs.schema.hints import NO_COLUMN
 from glue_jobs.schema.instants import day_of_text, instant_of_text

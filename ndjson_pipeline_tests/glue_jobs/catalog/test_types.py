@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue_jobs.catalog.types import CatalogColumn, catalog_columns
-from glue_jobs.schema.columns import fold, is_storable_name
+from glue_jobs.schema.column_names import fold, is_storable_name
 from glue_jobs.schema.paths import member_path
 from glue_jobs.schema.types import (
     BOOLEAN,

@@ -1,6 +1,7 @@
 import pytest
 
-from glue_jobs.schema.columns import Columns, fold
+from glue_jobs.schema.column_names import fold
+from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.types import INT64
 
 

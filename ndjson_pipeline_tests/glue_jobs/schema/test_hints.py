@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glue_jobs.schema.columns import fold, is_storable_name
+from glue_jobs.schema.column_names import fold, is_storable_name
 from glue_jobs.schema.hints import parse_hints, parse_type, type_text
 from glue_jobs.schema.paths import member_path, path_of, steps_of
 from glue_jobs.schema.types import (

@@ -1,7 +1,7 @@
 import pytest
 
 from glue_jobs.parsing.records import load_record
-from glue_jobs.schema.columns import MAX_DEPTH
+from glue_jobs.schema.limits import MAX_DEPTH
 from glue_jobs.schema.observed import Observed, Room
 from glue_jobs.schema.settle import settle_columns
 from glue_jobs.schema.types import BOOLEAN, FLOAT64, INT64, STRING, Kind, list_of, struct_of
