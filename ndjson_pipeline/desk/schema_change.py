@@ -212,7 +212,7 @@ def _is_type(hint: str, asked: object) -> bool:
 
 def _notes(contract: "SchemaContract", wanted: Wanted) -> list[str]:
     from glue_jobs.schema.change import find_type  # noqa: PLC0415 - as above
-    from glue_jobs.schema.columns import fold  # noqa: PLC0415
+    from glue_jobs.schema.column_names import fold  # noqa: PLC0415
     from glue_jobs.schema.paths import path_of, steps_of  # noqa: PLC0415
 
     steps = steps_of(wanted.path)
