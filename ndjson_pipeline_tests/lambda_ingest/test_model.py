@@ -4,6 +4,7 @@ Rules upload, overwrite, deliver in any order and twice, drop, crash, sweep and 
 after each of them; at the end the system is left alone to heal, and must have finished everything.
 """
 
+import functools
 import json
 import os
 from contextlib import ExitStack
@@ -21,11 +22,26 @@ from lambda_ingest.settings import Settings
 from ndjson_pipeline.local_aws import create_resources, lambda_environment
 from ndjson_pipeline_tests.lambda_ingest.harness import FakeClock, Ingest, message
 from ndjson_pipeline_tests.moto_in_process import mended_moto
+from ndjson_pipeline_tests.moto_state import MadeOnce
 
 FILES = 14
 BATCH = 4
 # The audit lists three days back, so the clock may not run further from the files' dates.
 MOST_ADVANCE = timedelta(days=2)
+
+
+@functools.cache
+def _clients() -> Clients:
+    """Return clients for all machines: they cost more to make than a machine takes."""
+    return Clients.from_boto3()
+
+
+def _make_deployment() -> Settings:
+    create_resources()
+    return Settings.from_environment(lambda_environment())
+
+
+_made_once = MadeOnce(_make_deployment)
 
 
 class ProcessDied(BaseException):
@@ -39,11 +55,8 @@ class IngestMachine(RuleBasedStateMachine):
         super().__init__()
         self.exits = ExitStack()
         self.exits.enter_context(mended_moto())
-        create_resources()
-        self.clients = Clients.from_boto3()
-        self.ingest = Ingest(
-            Settings.from_environment(lambda_environment()), self.clients, FakeClock(datetime.now(UTC))
-        )
+        self.clients = _clients()
+        self.ingest = Ingest(_made_once(), self.clients, FakeClock(datetime.now(UTC)))
         self.began = self.ingest.clock.now
         self.contents: dict[str, list[str]] = {}
         self.outstanding: list[dict[str, Any]] = []
@@ -51,8 +64,9 @@ class IngestMachine(RuleBasedStateMachine):
         self.seen_manifests: dict[str, bytes] = {}
         self.calls_until_death: int | None = None
         for client in (self.clients.dynamodb, self.clients.s3, self.clients.sqs, self.clients.sns):
-            client.meta.events.register("before-call", self._before_call)
-            client.meta.events.register("after-call", self._after_call)
+            for event, action in (("before-call", self._before_call), ("after-call", self._after_call)):
+                client.meta.events.register(event, action)
+                self.exits.callback(client.meta.events.unregister, event, action)
         self.dies_after_effect = False
 
     def _count_down(self) -> bool:
