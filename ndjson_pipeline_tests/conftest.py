@@ -8,11 +8,15 @@ from ndjson_pipeline_tests import lanes
 from ndjson_pipeline_tests.lambda_ingest.proofs.figures import FIGURE
 from ndjson_pipeline_tests.patience import PATIENCE
 from ndjson_pipeline_tests.permissions.plugin import CallRecord
+from ndjson_pipeline_tests.service_models import share_service_models
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Hold the product's calls to AWS against the record, in each process of tests."""
     config.pluginmanager.register(CallRecord(config), "call-record")
+    patch = pytest.MonkeyPatch()
+    share_service_models(patch)
+    config.add_cleanup(patch.undo)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -30,15 +30,17 @@ PLATFORM_FILES = (
 LONG_FILES = (
     "test_terraform_feeds",
     "test_crashes",
-    "test_load",
+    "test_packages",
+    "test_three_days",
     "test_terraform_dagster",
     "test_spark",
-    "test_three_days",
     "test_with_terraform",
-    "test_packages",
+    "test_task",
     "test_death",
     "test_interleavings",
+    "test_load",
     "test_model",
+    "test_commit",
 )
 
 

@@ -14,6 +14,7 @@ from ndjson_pipeline.local_aws import create_resources, lambda_environment
 from ndjson_pipeline.local_aws.clients import AwsClients
 from ndjson_pipeline_tests.lambda_ingest.harness import FakeClock, Ingest
 from ndjson_pipeline_tests.moto_in_process import mended_moto
+from ndjson_pipeline_tests.moto_state import MadeOnce
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,24 @@ def aws_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     _fake_account(monkeypatch)
 
 
+@pytest.fixture(scope="session")
+def make_settings(shared_clients: SharedClients) -> MadeOnce[Settings]:
+    """Makes the deployment's resources in the present mock, and tells the Lambdas' settings."""
+
+    def make() -> Settings:
+        create_resources(clients=shared_clients.resources)
+        return Settings.from_environment(lambda_environment(clients=shared_clients.resources))
+
+    return MadeOnce(make)
+
+
 @pytest.fixture
-def ingest(aws_variables: None, shared_clients: SharedClients) -> Iterator[Ingest]:
+def ingest(
+    aws_variables: None, shared_clients: SharedClients, make_settings: MadeOnce[Settings]
+) -> Iterator[Ingest]:
     """The deployment's resources in an AWS of their own, and the Lambdas for them."""
     with mended_moto():
-        create_resources(clients=shared_clients.resources)
-        variables = lambda_environment(clients=shared_clients.resources)
-        yield Ingest(Settings.from_environment(variables), shared_clients.ingest, FakeClock())
+        yield Ingest(make_settings(), shared_clients.ingest, FakeClock())
 
 
 @pytest.fixture

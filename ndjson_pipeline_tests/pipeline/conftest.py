@@ -10,8 +10,11 @@ from ndjson_pipeline.deployment import clients as aws
 from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.local_aws import create_resources
 from ndjson_pipeline_tests.moto_in_process import mended_moto
+from ndjson_pipeline_tests.moto_state import MadeOnce
 from ndjson_pipeline_tests.pipeline.asset_runner import Runner
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable
+
+_make_resources = MadeOnce(create_resources)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def module_deployment(aws_variables: None) -> Iterator[Deployment]:
     """The deployment's resources in an AWS of the module's own."""
     aws._connect.cache_clear()
     with mended_moto():
-        create_resources()
+        _make_resources()
         yield current_deployment()
     aws._connect.cache_clear()
 

@@ -8,6 +8,7 @@ moto for the whole process.
 # replaces an attribute of its own.
 from ndjson_pipeline.local_aws.moto_patches import (  # noqa: F401
     autoscaling,
+    core,
     dynamodb,
     ec2,
     ecs,

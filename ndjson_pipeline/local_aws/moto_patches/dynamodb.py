@@ -1,6 +1,7 @@
 """DynamoDB: one call at a time, transactions as the service does them, its limits, and a faster sort."""
 
 import functools
+import json
 import time
 from collections.abc import Iterator
 from copy import deepcopy
@@ -74,17 +75,18 @@ def _a_repeated_transaction_is_done_once(original: Any, _services: Services) -> 
         if not token:
             return original(handler)
         now = time.monotonic()
-        for key in [key for key, (instant, _) in done.items() if now - instant > _TOKEN_LIFETIME_SECONDS]:
-            del done[key]
+        # The oldest come first.
+        while done and now - next(iter(done.values()))[0] > _TOKEN_LIFETIME_SECONDS:
+            del done[next(iter(done))]
         key = (handler.current_account, handler.region, token)
+        items = json.dumps(handler.body["TransactItems"], sort_keys=True, default=repr)
         if key in done:
-            if done[key][1] != handler.body["TransactItems"]:
+            if done[key][1] != items:
                 raise JsonRESTError(
                     "com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException",
                     "The provided client token was used with other parameters",
                 )
             return ActionResult({})
-        items = deepcopy(handler.body["TransactItems"])
         result = original(handler)
         done[key] = (now, items)
         return result

@@ -29,13 +29,25 @@ OTHER_CODEC = ({"COMPRESSION_TYPE": "snappy"}, {"COMPRESSION_TYPE": "zstd"})
 OTHER_SIZE = (PARTS, {"TARGET_FILE_MB": "1"})
 
 
+@pytest.fixture(scope="module")
+def client():
+    """One client for all tests: it costs more to make than a test takes, and holds no state of the mock."""
+    with pytest.MonkeyPatch.context() as patch, mended_moto():
+        prepare(patch)
+        return boto3.client("s3")
+
+
 @pytest.fixture
-def lake(monkeypatch):
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+def lake(monkeypatch, client):
+    prepare(monkeypatch)
     with mended_moto():
-        yield Lake(boto3.client("s3"))
+        yield Lake(client)
+
+
+def prepare(patch):
+    for name, value in CREDENTIALS.items():
+        patch.setenv(name, value)
+    patch.delenv("AWS_ENDPOINT_URL", raising=False)
 
 
 class Death(BaseException):

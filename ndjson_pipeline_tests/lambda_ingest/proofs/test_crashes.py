@@ -208,31 +208,31 @@ def test_every_call_of_a_build(world: World) -> None:
     scenario = build_scenario(world, "build", today=3, yesterday=1, max_files_per_manifest=2)
     exploration = CrashExploration(world, scenario)
     exploration.all_single()
-    tried(scenario.name, exploration.points, "crashes")
+    tried(scenario.name, exploration.points, str(exploration))
 
 
 def test_every_call_of_a_build_that_meets_an_overwrite(world: World) -> None:
     exploration = CrashExploration(world, overwrite_scenario(world, max_files_per_manifest=3))
     exploration.all_single()
-    tried("overwrite", exploration.points, "crashes")
+    tried("overwrite", exploration.points, str(exploration))
 
 
 def test_every_call_of_refusals_that_are_alerted(world: World) -> None:
     exploration = CrashExploration(world, refusals_scenario(world))
     exploration.all_single()
-    tried("refusals", exploration.points, "crashes")
+    tried("refusals", exploration.points, str(exploration))
 
 
 def test_every_call_of_stale_events_of_refused_contents(world: World) -> None:
     exploration = CrashExploration(world, stale_scenario(world))
     exploration.all_single()
-    tried("stale refused", exploration.points, "crashes")
+    tried("stale refused", exploration.points, str(exploration))
 
 
 def test_every_call_of_a_quarantine_that_is_occupied(world: World) -> None:
     exploration = CrashExploration(world, evidence_scenario(world))
     exploration.all_single()
-    tried("evidence", exploration.points, "crashes")
+    tried("evidence", exploration.points, str(exploration))
 
 
 @pytest.mark.parametrize("sweeps", [False, True])
@@ -242,21 +242,21 @@ def test_every_call_of_moves_that_are_left_to_the_sweeper(
     monkeypatch.setattr(quarantine, "seconds_for", lambda _: 1000.0)
     exploration = CrashExploration(world, moves_scenario(world, sweeps=sweeps))
     exploration.all_single()
-    tried("moves", exploration.points, "crashes")
+    tried("moves", exploration.points, str(exploration))
 
 
 def test_every_call_of_a_date_whose_records_expired(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loaded, "ThreadPoolExecutor", InlinePool)
     exploration = CrashExploration(world, old_date_scenario(world))
     exploration.all_single()
-    tried("old date", exploration.points, "crashes")
+    tried("old date", exploration.points, str(exploration))
 
 
 def test_calls_of_a_sweep_sampled(world: World) -> None:
     exploration = CrashExploration(world, sweep_scenario(world))
     every = crashes_of(exploration.record())
     exploration.try_each(random.Random(20260130).sample(every, SWEEP_CRASHES_IN_A_NORMAL_RUN))
-    tried(f"sweep, sampled of {len(every)}", exploration.points, "crashes")
+    tried(f"sweep, sampled of {len(every)}", exploration.points, str(exploration))
 
 
 @pytest.mark.soak
@@ -264,7 +264,7 @@ def test_calls_of_a_sweep_sampled(world: World) -> None:
 def test_every_call_of_a_sweep(world: World) -> None:
     exploration = CrashExploration(world, sweep_scenario(world))
     exploration.all_single()
-    tried("sweep", exploration.points, "crashes")
+    tried("sweep", exploration.points, str(exploration))
 
 
 def test_marks_that_take_several_transactions(world: World) -> None:
@@ -277,7 +277,7 @@ def test_marks_that_take_several_transactions(world: World) -> None:
     ]
     assert len(transactions) == 4
     exploration.try_each(Crash(position, Fault.DIES_AFTER) for position in transactions)
-    tried("250 files, dying", exploration.points, "crashes")
+    tried("250 files, dying", exploration.points, str(exploration))
 
 
 def test_pairs_of_crashes_sampled(world: World) -> None:
@@ -286,7 +286,7 @@ def test_pairs_of_crashes_sampled(world: World) -> None:
     draw = random.Random(20260130)
     for first in draw.choices(crashes_of(exploration.record()), k=PAIRS_IN_A_NORMAL_RUN):
         exploration.try_pair(first, draw.choice(crashes_of(exploration.recovery_of(first))))
-    tried(scenario.name, exploration.points, "crashes")
+    tried(scenario.name, exploration.points, str(exploration))
 
 
 @pytest.mark.soak
@@ -296,7 +296,7 @@ def test_every_pair_of_crashes(world: World) -> None:
     exploration = CrashExploration(world, scenario)
     for first, second in exploration.pairs():
         exploration.try_pair(first, second)
-    tried(scenario.name, exploration.points, "crashes")
+    tried(scenario.name, exploration.points, str(exploration))
 
 
 @pytest.mark.soak
@@ -305,7 +305,7 @@ def test_every_call_of_a_day_with_a_full_batch(world: World) -> None:
     """12 files of today in batches of 10, 3 of yesterday."""
     exploration = CrashExploration(world, build_scenario(world, "full batch", today=12, yesterday=3))
     exploration.all_single()
-    tried("full batch", exploration.points, "crashes")
+    tried("full batch", exploration.points, str(exploration))
 
 
 @pytest.mark.soak
@@ -313,4 +313,4 @@ def test_every_call_of_a_day_with_a_full_batch(world: World) -> None:
 def test_every_call_of_marks_that_take_several_transactions(world: World) -> None:
     exploration = CrashExploration(world, many_files_scenario(world))
     exploration.all_single()
-    tried("250 files", exploration.points, "crashes")
+    tried("250 files", exploration.points, str(exploration))

@@ -1,5 +1,7 @@
 """A deployment whose whole state can be put back, and judged between any two steps."""
 
+import hashlib
+import itertools
 import json
 import pickle
 from collections import Counter
@@ -24,6 +26,7 @@ from ndjson_pipeline_tests.lambda_ingest.proofs.processes import Process, pass_o
 
 _ACCOUNT = "123456789012"
 _REGION = "us-east-1"
+_REPORTS = "logs/lambda/"
 
 # The contract's arrows, and the return of a quarantined file that its producer mended.
 _FILE_ARROWS = {("pending", "manifested"), ("pending", "quarantined"), ("quarantined", "pending")}
@@ -37,11 +40,12 @@ class InvariantError(AssertionError):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state of tables, buckets and clock at one instant."""
+    """The state of tables, buckets, clock and ids at one instant."""
 
     tables: dict[str, bytes]
     buckets: dict[str, bytes]
     now: datetime
+    next_id: int
 
 
 @dataclass
@@ -52,6 +56,11 @@ class History:
     file_statuses: dict[RecordKey, str] = field(default_factory=dict)
     manifest_of_file: dict[RecordKey, str] = field(default_factory=dict)
     manifest_records: set[RecordKey] = field(default_factory=set)
+
+    def seen(self) -> list[Any]:
+        """Return all of it, in an order that depends on nothing else."""
+        kept = (self.manifest_bytes, self.file_statuses, self.manifest_of_file)
+        return [*(sorted(each.items()) for each in kept), sorted(self.manifest_records)]
 
 
 class World(Ingest):
@@ -95,11 +104,14 @@ class World(Ingest):
         for topic in self._topics.values():
             topic.sent_notifications = []
         self.clock.now = snapshot.now
+        self._ids = itertools.count(snapshot.next_id)
         self.history = History()
         for process in self.processes:
             process.intercept = pass_on
 
     def snapshot(self) -> Snapshot:
+        next_id = next(self._ids)
+        self._ids = itertools.count(next_id)
         return Snapshot(
             tables={name: pickle.dumps(table.items) for name, table in self._tables.items()},
             buckets={
@@ -107,7 +119,33 @@ class World(Ingest):
                 for name, bucket in self._buckets.items()
             },
             now=self.clock.now,
+            next_id=next_id,
         )
+
+    def digest(self, left: Iterable[str]) -> bytes:
+        """Return what two states have in common if and only if ingest can't tell them apart.
+
+        The Lambdas' reports are left out: ingest reads none, and they say how long each took.
+
+        Args:
+            left: the ids of messages that are still to be delivered.
+        """
+        tables = [
+            sorted(json.dumps(item.to_json()["Attributes"], sort_keys=True) for item in _all_items(table))
+            for table in self._tables.values()
+        ]
+        objects = [
+            (name, key, version.value, version.etag, version.last_modified, sorted(version.metadata.items()))
+            for name, bucket in self._buckets.items()
+            for key in sorted(bucket.keys)
+            if not key.startswith(_REPORTS)
+            for version in dict.__getitem__(bucket.keys, key)
+        ]
+        messages = [sorted(entry.body for entry in queue._messages) for queue in self._queues.values()]
+        told = [topic.sent_notifications for topic in self._topics.values()]
+        alerts = [[notification[1] for notification in notifications] for notifications in told]
+        state = (tables, objects, messages, alerts, self.clock.now, list(left), self.history.seen())
+        return hashlib.sha256(repr(state).encode()).digest()
 
     @contextmanager
     def tables_as_of(self, snapshot: Snapshot) -> Iterator[None]:
@@ -122,10 +160,8 @@ class World(Ingest):
                 self._tables[name].items = items
 
     def items(self) -> list[dict[str, Any]]:
-        partitions = self._tables[self.settings.tracking_table].items.values()
-        return [
-            from_item(item.to_json()["Attributes"]) for partition in partitions for item in partition.values()
-        ]
+        table = self._tables[self.settings.tracking_table]
+        return [from_item(item.to_json()["Attributes"]) for item in _all_items(table)]
 
     def object_bytes(self, bucket: str | None, key: str) -> bytes | None:
         versions = dict.get(self._buckets[bucket or ""].keys, key)
@@ -308,3 +344,11 @@ class World(Ingest):
                 path = record["manifest_path"]
                 if self.history.manifest_of_file.setdefault(key, path) != path:
                     raise InvariantError(f"I1: {key} moved to {path}")
+
+
+def _all_items(table: Any) -> Iterator[Any]:
+    for partition in table.items.values():
+        if table.range_key_attr is None:
+            yield partition
+        else:
+            yield from partition.values()

@@ -1,0 +1,101 @@
+"""What all services share: the answers are stock moto's, for a part of the work."""
+
+import moto.core.responses
+import pytest
+from moto.core.serialize import AttributePicker, ResponseSerializer, XFormedAttributePicker
+
+VALUES = [
+    {"S": "a"},
+    {"S": ""},
+    {"N": "1.50"},
+    {"BOOL": False},
+    {"NULL": True},
+    {"B": b"\x00\xff"},
+    {"SS": ["a", "b"]},
+    {"NS": ["1", "2"]},
+    {"BS": [b"\x00"]},
+    {"L": [{"S": "a"}, {"L": [{"N": "1"}]}, {"B": b"a"}]},
+    {"M": {"S": {"S": "a"}, "m": {"M": {"b": {"BOOL": True}}}}},
+    {"M": {}},
+    {"L": []},
+]
+
+
+@pytest.fixture
+def table(aws):
+    dynamodb = aws.client("dynamodb")
+    dynamodb.create_table(
+        TableName="core",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield "core"
+    dynamodb.delete_table(TableName="core")
+
+
+class TestAttributes:
+    """BaseJSONSerializer._serialize, BaseJSONParser._parse_structure."""
+
+    @pytest.mark.parametrize("value", VALUES, ids=str)
+    def test_every_type_comes_back_as_it_was_written(self, aws, table, value):
+        dynamodb = aws.client("dynamodb")
+        written = {"id": {"S": "a"}, "value": value}
+        dynamodb.put_item(TableName=table, Item=written)
+        assert dynamodb.get_item(TableName=table, Key={"id": {"S": "a"}})["Item"] == written
+
+    def test_a_plain_one_is_not_taken_apart(self, aws, table, monkeypatch):
+        taken_apart = []
+        original = ResponseSerializer._serialize
+
+        def serialize(serializer, serialized, value, shape, key):
+            taken_apart.append(shape.name)
+            original(serializer, serialized, value, shape, key)
+
+        monkeypatch.setattr(ResponseSerializer, "_serialize", serialize)
+        dynamodb = aws.client("dynamodb")
+        dynamodb.put_item(TableName=table, Item={"id": {"S": "a"}, "n": {"N": "1"}})
+        assert dynamodb.get_item(TableName=table, Key={"id": {"S": "a"}})["Item"]["n"] == {"N": "1"}
+        assert "AttributeMap" in taken_apart
+        assert "AttributeValue" not in taken_apart
+
+
+class TestNames:
+    """AttributePicker.__call__."""
+
+    def test_they_are_found_once(self, aws, monkeypatch):
+        sought = []
+        original = AttributePicker.get_possible_keys
+
+        def get_possible_keys(picker, context):
+            sought.append(context.key)
+            return original(picker, context)
+
+        sqs = aws.client("sqs")
+        monkeypatch.setattr(AttributePicker, "get_possible_keys", get_possible_keys)
+        monkeypatch.setattr(XFormedAttributePicker, "get_possible_keys", get_possible_keys)
+        answers = []
+        for _ in range(3):
+            sought.clear()
+            answers.append(sqs.list_queues()["ResponseMetadata"]["HTTPStatusCode"])
+        assert answers == [200, 200, 200]
+        assert not sought
+
+
+class TestCalls:
+    """method_names_from_class, gen_amzn_requestid_long."""
+
+    def test_a_class_is_searched_once(self, aws):
+        aws.client("sqs").list_queues()
+        before = moto.core.responses.method_names_from_class.cache_info()
+        aws.client("sqs").list_queues()
+        after = moto.core.responses.method_names_from_class.cache_info()
+        assert after.hits > before.hits
+        assert after.misses == before.misses
+
+    def test_each_request_has_an_id_of_its_own(self, aws):
+        ids = {aws.client("sqs").list_queues()["ResponseMetadata"]["RequestId"] for _ in range(3)}
+        assert len(ids) == 3
+        headers = {}
+        assert moto.core.responses.gen_amzn_requestid_long(headers) == headers["x-amzn-requestid"]
+        assert len(headers["x-amzn-requestid"]) == 52
