@@ -6,15 +6,16 @@ from typing import Any
 from ndjson_pipeline.cli.exit_codes import ExitCode
 from ndjson_pipeline.cli.output import Block, Column, Facts, Line, Listing
 from ndjson_pipeline.cli.session import Session
-from ndjson_pipeline.cli.texts import or_dash, short_glue_id
 from ndjson_pipeline.day_report.collect import collect
-from ndjson_pipeline.day_report.figures import Day
+from ndjson_pipeline.day_report.drawn import PERCENTILES, backlog_of
+from ndjson_pipeline.day_report.figures import STAGES, Day, Failure
 from ndjson_pipeline.day_report.judgement import Verdict, judge
 from ndjson_pipeline.day_report.page import check_place, render, write_page
+from ndjson_pipeline.day_report.plots import seconds_text
 from ndjson_pipeline.day_report.told import tables_of
 
 _LONGEST_ERROR = 300
-_MOST_FAILURES = 10
+_MOST_FAILURES = 5
 
 
 def run(session: Session, date: str, html: Path | None, *, force: bool) -> ExitCode:
@@ -105,11 +106,10 @@ def document_of(day: Day, verdict: Verdict, html: Path | None) -> dict[str, Any]
         "lambda_errors": None if day.lambda_reports is None else dict(day.lambda_reports.errors.counts),
         "metrics_of_the_utc_day": day.metrics,
         "latency_seconds": {
-            stage: {
-                f"p{share * 100:.0f}": round(found.percentile(share) or 0.0, 1) for share in (0.5, 0.95, 0.99)
-            }
+            stage: {f"p{share * 100:.0f}": round(found.percentile(share) or 0.0, 1) for share in PERCENTILES}
             for stage, found in day.latencies.items()
         },
+        "backlog": _backlog(day),
         "failures": [vars(failure) for failure in manifests.failures],
         "html": None if html is None else str(html.resolve()),
     }
@@ -124,15 +124,18 @@ def blocks_of(day: Day, verdict: Verdict, html: Path | None) -> list[Block]:
         for block in (Line(f"wrong: {one.what}"), Line(f"  {one.advice} {one.command}"))
     ]
     for table in tables_of(day):
-        if table.is_counted:
+        if table.plot == "latency":
+            blocks.append(_latencies(day))
+        elif table.is_counted:
             columns = [Column(table.title), Column("", is_number=True)]
             blocks.append(Listing("", columns, table.rows))
         else:
             blocks.append(Listing(table.title, [Column("what")], [[name] for name, _ in table.rows]))
         if table.note:
             blocks.append(Line(table.note))
-    if day.manifests.failures:
-        blocks.append(_failures(day))
+    blocks += [_failure(one) for one in day.manifests.failures[:_MOST_FAILURES]]
+    if (more := len(day.manifests.failures) - _MOST_FAILURES) > 0:
+        blocks.append(Line(f"... and {more} more failures: ndjson-pipeline manifests --date {day.date}"))
     blocks += [Line(f"note: {one}") for one in verdict.notes]
     blocks += [Line(f"not seen: {one}") for one in day.unseen]
     if html is not None:
@@ -140,24 +143,37 @@ def blocks_of(day: Day, verdict: Verdict, html: Path | None) -> list[Block]:
     return blocks
 
 
-def _failures(day: Day) -> Listing:
+def _backlog(day: Day) -> list[dict[str, Any]]:
+    """Return how many accepted files were not in Parquet yet, by when; none where nothing is known of it."""
+    if not day.files.accepted.counts:
+        return []
+    return [{"at": point, "files": round(value)} for point, value in zip(*backlog_of(day), strict=True)]
+
+
+def _latencies(day: Day) -> Listing:
+    known = [(stage, day.latencies[stage]) for stage in STAGES if stage in day.latencies]
     return Listing(
-        "last failures",
+        "",
         [
-            Column("manifest"),
-            Column("attempt", is_number=True),
-            Column("Glue", is_whole=True),
-            Column("Dagster run"),
-            Column("why"),
+            Column("Latency of files", is_whole=True),
+            *(Column(f"p{share * 100:.0f}", is_number=True) for share in PERCENTILES),
         ],
         [
-            [
-                one.manifest,
-                str(one.attempt),
-                short_glue_id(one.glue_run_id),
-                or_dash(one.dagster_run_url or one.dagster_run_id),
-                one.error[:_LONGEST_ERROR],
-            ]
-            for one in day.manifests.failures[:_MOST_FAILURES]
+            [stage, *(seconds_text(found.percentile(share) or 0.0) for share in PERCENTILES)]
+            for stage, found in known
         ],
     )
+
+
+def _failure(failure: Failure) -> Facts:
+    facts = {
+        "attempt": str(failure.attempt),
+        "why": failure.error[:_LONGEST_ERROR],
+        "failed": failure.failed_at or "unknown",
+        "again at": failure.retry_at or "not by itself",
+        "Dagster run": failure.dagster_run_url or failure.dagster_run_id or "unknown",
+        "Glue run": failure.glue_run_id or "none",
+    }
+    if failure.glue_run_url:
+        facts["Glue's page"] = failure.glue_run_url
+    return Facts(f"failed: {failure.manifest}", facts)

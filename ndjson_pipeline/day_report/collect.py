@@ -51,11 +51,11 @@ def collect(desk: Desk, date: str, tell: Tell) -> Day:
     day = Day(date, desk.clock(), environment=settings.environment, feed=settings.feed)
     manifests = read_manifest_rows(desk, day, tell)
     day.may_be_gone = records_may_be_gone(date, timedelta(days=desk.shared.ttl_days), day.at)
+    # An empty date has totals, too; so they are known.
+    day.totals = desk.records.totals(date)
     starts: dict[str, datetime] = {}
     _see(desk, day, lambda: _read_glue_runs(desk, day, manifests, starts, tell))
     read_file_rows(desk, day, manifests, starts, tell)
-    # An empty date has totals, too; so they are known.
-    day.totals = desk.records.totals(date)
     owners: list[set[tuple[int, str]]] = []
     _see(desk, day, lambda: owners.append(read_parquet(desk, day, tell)))
     if day.may_be_gone:
@@ -90,7 +90,7 @@ def _read_glue_runs(
     wanted = {times.glue_run_id for times in manifests.values() if times.glue_run_id is not None}
     began = [times.started for times in manifests.values() if times.started is not None]
     since = min([day.begin, *began]) - _ABOUT
-    runs, mark = GlueRuns(), f"manifest-{day.date}-"
+    runs, mark, price = GlueRuns(), f"manifest-{day.date}-", _price(day)
     pages = desk.glue.get_paginator("get_job_runs").paginate(
         JobName=desk.names.glue_job, PaginationConfig={"PageSize": _GLUE_PAGE}
     )
@@ -105,7 +105,7 @@ def _read_glue_runs(
             starts[run.run_id] = run.started_on
             runs.count += 1
             runs.states[run.state] += 1
-            runs.cost.add(run.started_on, (dpu_hours(run) or 0.0) * LIST_PRICE_USD)
+            runs.cost.add(run.started_on, (dpu_hours(run) or 0.0) * price)
         tell(f"{seen:,} Glue runs")
         oldest = page["JobRuns"][-1].get("StartedOn") if page["JobRuns"] else None
         if oldest is not None and oldest < since:
@@ -114,6 +114,12 @@ def _read_glue_runs(
             runs.is_cut = True
             break
     day.glue_runs = runs
+
+
+def _price(day: Day) -> float:
+    """Return what a DPU-hour of the date's runs cost, as it was when they were counted."""
+    totals = day.totals
+    return totals.cost_usd / totals.dpu_hours if totals is not None and totals.dpu_hours else LIST_PRICE_USD
 
 
 def _read_expired(

@@ -70,11 +70,15 @@ def _outside(minutes: Minutes, inside: float) -> str:
     return f"{rest:,} more came before the day or after it." if rest > 0 else ""
 
 
-def _backlog(day: Day) -> Plot:
-    come, gone = day.files.accepted, day.files.converted
+def backlog_of(day: Day) -> tuple[list[datetime], list[float]]:
+    """Return how many accepted files were not in Parquet yet, over the day and until all were; with when."""
     begin, end = _span(day)
     points = points_between(begin, end, _POINTS)
-    values = waiting(come, gone, points)
+    return points, waiting(day.files.accepted, day.files.converted, points)
+
+
+def _backlog(day: Day) -> Plot:
+    points, values = backlog_of(day)
     most = max(range(len(points)), key=lambda number: values[number])
     summary = (
         f"Accepted files that were not in Parquet yet: {values[most]:,.0f} at the most, at "

@@ -8,12 +8,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from lambda_ingest.contract.text import printable
+
 WIDTH = 360.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 6.0, 10.0, 20.0
 _HEIGHT = 150.0
 _ROW = 34.0
 _GRID_LINES = 4
-_LETTER = 6.2
+_LETTER = 6.4
+# Letters of East Asia, and pictures, are as wide as high.
+_WIDE_LETTER = 11.5
+_FIRST_WIDE = "\u1100"
+_LONGEST_LABEL = 200
 
 
 @dataclass(frozen=True)
@@ -204,9 +210,8 @@ def rows(
     bars, labels = [], []
     for number, (label, value, text) in enumerate(values):
         y = number * _ROW
-        room = int((WIDTH - len(text) * _LETTER - 14) / _LETTER)
         labels += [
-            Label(2, y + 13, label if len(label) <= room else f"{label[: room - 1]}…"),
+            Label(2, y + 13, _fitted(label, WIDTH - len(text) * _LETTER - 14)),
             Label(WIDTH - 2, y + 13, text, "end"),
         ]
         style = styles[number % len(styles)] if styles else "bar"
@@ -215,6 +220,16 @@ def rows(
     table = [(label, text) for label, _, text in values]
     height = max(len(values), 1) * _ROW
     return Plot(name, title, summary, table, height, bars=bars, labels=labels, note=note)
+
+
+def _fitted(text: str, room: float) -> str:
+    """Return a text as much of it as fits, by about how wide its letters are."""
+    shown = printable(text, _LONGEST_LABEL)
+    for number, letter in enumerate(shown):
+        room -= _LETTER if letter < _FIRST_WIDE else _WIDE_LETTER
+        if room < 0:
+            return f"{shown[: max(number - 1, 0)]}…"
+    return shown
 
 
 def _y(value: float, top: float) -> float:

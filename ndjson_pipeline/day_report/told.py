@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lambda_ingest.contract.records import BYTES_PER_MB
-from ndjson_pipeline.day_report.drawn import PERCENTILES
+from ndjson_pipeline.day_report.drawn import PERCENTILES, backlog_of
 from ndjson_pipeline.day_report.figures import STAGES, Day
 from ndjson_pipeline.day_report.plots import seconds_text
 
@@ -60,6 +60,7 @@ def _tables(day: Day) -> Iterator[Table]:
         [
             ("seen", f"{files.seen:,}"),
             *((f"… {status}", f"{count:,}") for status, count in sorted(files.by_status.items())),
+            *_backlog(day),
             ("listed by manifests", f"{day.manifests.files.total():,}"),
             *([("overwritten afterwards", f"{files.overwritten:,}")] if files.overwritten else []),
             ("MB", f"{files.size_mb:,.1f}"),
@@ -98,6 +99,14 @@ def _tables(day: Day) -> Iterator[Table]:
         )
     if day.lambda_reports is not None and day.lambda_reports.found:
         yield _of_lambda(day)
+
+
+def _backlog(day: Day) -> list[tuple[str, str]]:
+    if not day.files.accepted.counts:
+        return []
+    points, values = backlog_of(day)
+    most = max(range(len(points)), key=lambda number: values[number])
+    return [("the most that waited at once", f"{values[most]:,.0f} at {points[most]:%m-%d %H:%M}")]
 
 
 def _of_conversion(day: Day) -> Iterator[Table]:

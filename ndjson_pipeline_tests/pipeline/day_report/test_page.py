@@ -13,6 +13,7 @@ from ndjson_pipeline.day_report.drawn import plots_of
 from ndjson_pipeline.day_report.figures import Day
 from ndjson_pipeline.day_report.judgement import judge
 from ndjson_pipeline.day_report.page import MARK, PageError, check_place, render, write_page
+from ndjson_pipeline.day_report.plots import rows
 from ndjson_pipeline_tests.browser import browser
 from ndjson_pipeline_tests.pipeline.day_report.days import BEGIN, broken_day, good_day, hostile_day
 from ndjson_pipeline_tests.pipeline.harness import DATE
@@ -161,6 +162,16 @@ def test_each_plot_says_in_a_sentence_what_it_shows() -> None:
         for x, y in plot.area:
             assert 0 <= x <= 360
             assert 0 <= y <= plot.height
+
+
+@pytest.mark.parametrize("text", ["short", "x" * 500, "界" * 500, "\u202e" * 500, ""])
+def test_a_label_leaves_room_for_its_number(text: str) -> None:
+    drawn = rows("name", "title", "summary.", [(text, 3.0, "123,456")])
+    label, number = drawn.labels
+    assert number.text == "123,456"
+    width = sum(11.5 if letter == "界" else 6.4 for letter in label.text)
+    assert width < 360 - 7 * 6.4
+    assert label.text == text or label.text.endswith("…")
 
 
 def test_a_page_is_written_whole_and_over_another_page_alone(tmp_path: Path) -> None:
