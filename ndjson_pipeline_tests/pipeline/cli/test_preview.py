@@ -164,6 +164,17 @@ def test_without_reports_the_sample_tells_by_the_rules_of_the_job(
     assert "\x1b" not in shown.out
 
 
+def test_what_nobody_reported_is_told_by_the_parquet(
+    cli: Cli, manifests: ManifestTable, deployment: Deployment
+) -> None:
+    lay(deployment, SchemaContract().extended({"a": INT64}, True, [], NOW))
+    put(deployment, 0, pa.table({"a": pa.array([None], pa.int64()), "_rescued": ['{"a":1.5}']}))
+    manifests.put_item(**totals_key(DATE), manifests=1, manifests_unreported=1)
+    found = cli("rescued", "--date", DATE, "--json").document
+    assert (found["records"], found["manifests_unreported"]) == (None, 1)
+    assert [(one["path"], one["records"], one["share"]) for one in found["columns"]] == [("a", 1, 1.0)]
+
+
 def test_a_bound_on_what_is_read_is_told(cli: Cli, manifests: ManifestTable, deployment: Deployment) -> None:
     lay(deployment, SchemaContract().extended({"a": INT64}, True, [], NOW))
     text = [json.dumps({"a": f"{number:06d}" * 20}) for number in range(20_000)]
