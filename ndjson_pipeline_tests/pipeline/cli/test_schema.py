@@ -133,6 +133,14 @@ def test_an_empty_pipeline_says_that_there_is_nothing(cli: Cli, arguments: list[
     assert cli(*arguments, "--json").code == 0
 
 
+@pytest.mark.parametrize("arguments", CHANGING, ids=name_of)
+def test_without_a_terminal_and_a_yes_nothing_is_even_read(
+    cli: Cli, deny: Deny, arguments: list[str]
+) -> None:
+    deny()
+    assert cli(*arguments, "--json").document["error"]["exit_code"] == 2
+
+
 @pytest.mark.parametrize("arguments", LOOKING, ids=name_of)
 def test_a_busy_one_fits_the_terminal_and_shows_nothing_raw(
     cli: Cli, busy: Busy, arguments: list[str]
