@@ -271,7 +271,9 @@ def _texts(
         sampled.rows += parquet.metadata.num_rows
         return
     columns = [RESCUED, *([_SOURCE] if _SOURCE in names else [])]
-    place = parquet.metadata.schema.names.index(RESCUED) if RESCUED in parquet.metadata.schema.names else None
+    # By its path: a member of an object may have the name, too.
+    leaves = parquet.metadata.schema
+    place = next((number for number in range(len(leaves)) if leaves.column(number).path == RESCUED), None)
     for group in range(parquet.num_row_groups):
         rows = parquet.metadata.row_group(group)
         statistics = None if place is None else rows.column(place).statistics

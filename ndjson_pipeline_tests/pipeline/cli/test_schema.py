@@ -214,7 +214,6 @@ def test_a_former_version_is_the_object_that_the_bucket_keeps(cli: Cli, deployme
         for number in range(5):
             contract = contract.extended({**contract.types, f"c{number}": INT64}, False, [], NOW)
             lay(deployment, contract)
-        # Somebody wrote over it by hand: it is told by what lies there, not by what could be computed.
         found = cli("schema", "show", "--version", "2", "--json").document
         assert found["is_taken_back"] is False
         assert [row["path"] for row in found["columns"]][:-2] == ["c0", "c1"]
@@ -222,8 +221,8 @@ def test_a_former_version_is_the_object_that_the_bucket_keeps(cli: Cli, deployme
         assert (added["what"], added["path"]) == ("added", "c2")
     finally:
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
-        for found in s3.list_object_versions(Bucket=bucket).get("Versions", []):
-            s3.delete_object(Bucket=bucket, Key=found["Key"], VersionId=found["VersionId"])
+        for kept in s3.list_object_versions(Bucket=bucket).get("Versions", []):
+            s3.delete_object(Bucket=bucket, Key=kept["Key"], VersionId=kept["VersionId"])
 
 
 def test_differences_are_between_the_last_two_versions_or_any(cli: Cli, deployment: Deployment) -> None:
