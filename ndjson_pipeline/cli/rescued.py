@@ -115,7 +115,10 @@ def _doubts(found: RescuedOfDate) -> list[Line]:
             "too high by these."
         )
     if found.manifests_unreported:
-        said.append(f"{found.manifests_unreported} manifests were converted without a report.")
+        said.append(
+            f"{found.manifests_unreported} manifests were converted without a report: counts are "
+            "without them, and the sample is of them, too."
+        )
     if sampled.files_of_date:
         what = "All of it was read" if sampled.is_whole else "THIS IS A SAMPLE"
         said.append(

@@ -18,6 +18,11 @@ _MEMORY = "4GB"
 _SPILL = "20GB"
 _MOST_COUNTED = 500
 _LONGEST_ERROR = 500
+_OF_A_FILE = "while reading file"
+_MANY_TYPES = (
+    "the files can't be read as one table ({}): after a change of columns, `ndjson-pipeline schema rebuild` "
+    "brings a date to one type"
+)
 
 
 class QueryError(PipelineError):
@@ -59,11 +64,13 @@ class Database:
 
     Args:
         connection: to DuckDB.
+        folder: of the files, which its errors need not name.
         seconds: that a query may take.
     """
 
-    def __init__(self, connection: "duckdb.DuckDBPyConnection", seconds: float) -> None:
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", folder: Path, seconds: float) -> None:
         self._connection = connection
+        self._folder = folder
         self._seconds = seconds
 
     def query(self, sql: str, limit: int) -> Answer:
@@ -130,7 +137,10 @@ class Database:
                     f"the query took more than {self._seconds:.0f} seconds: narrow it, or pass a longer "
                     "--timeout"
                 ) from error
-            raise QueryError(f"the query can't be answered: {one_line(str(error))}") from error
+            told = one_line(str(error).replace(f"{self._folder}/", ""))
+            if _OF_A_FILE in told:
+                raise QueryError(_MANY_TYPES.format(told)) from error
+            raise QueryError(f"the query can't be answered: {told}") from error
         except (OverflowError, ValueError) as error:
             raise QueryError(
                 f"a value can't be shown ({one_line(str(error))}): cast it to text, as with x::VARCHAR"
@@ -176,11 +186,8 @@ def opened(paths: Sequence[Path], folder: Path, seconds: float) -> Iterator[Data
             ):
                 connection.execute(statement)
         except duckdb.Error as error:
-            raise QueryError(
-                f"the files can't be read as one table ({one_line(str(error))}): after a change of columns, "
-                "`ndjson-pipeline schema rebuild` brings the date to one type"
-            ) from error
-        yield Database(connection, seconds)
+            raise QueryError(_MANY_TYPES.format(one_line(str(error)))) from error
+        yield Database(connection, folder, seconds)
     finally:
         connection.close()
 

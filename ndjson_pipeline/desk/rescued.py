@@ -146,11 +146,12 @@ def rescued_of_date(desk: Desk, date: str, samples: int, most_mb: int, tell: Tel
     records = desk.records.of_date(date)
     totals = desk.records.totals(date)
     found = RescuedOfDate(manifests_unreported=totals.manifests_unreported)
-    if totals.manifests:
+    # What nobody reported is in no total: of a date of nothing else the Parquet alone tells.
+    if totals.manifests > totals.manifests_unreported:
         found.records, found.rescued = totals.numbers.records_processed, totals.numbers.records_rescued
     places: dict[str, RescuedPlace] = {}
     _count(desk, records, contract, found, places, tell)
-    if found.rescued != 0:
+    if found.rescued != 0 or totals.manifests_unreported:
         _sample(desk, date, contract, found, places, samples, most_mb, tell)
     found.places = sorted(places.values(), key=lambda one: (one.path == OTHER_PLACES, -one.records, one.path))
     return found
@@ -270,7 +271,9 @@ def _texts(
         sampled.rows += parquet.metadata.num_rows
         return
     columns = [RESCUED, *([_SOURCE] if _SOURCE in names else [])]
-    place = parquet.metadata.schema.names.index(RESCUED) if RESCUED in parquet.metadata.schema.names else None
+    # By its path: a member of an object may have the name, too.
+    leaves = parquet.metadata.schema
+    place = next((number for number in range(len(leaves)) if leaves.column(number).path == RESCUED), None)
     for group in range(parquet.num_row_groups):
         rows = parquet.metadata.row_group(group)
         statistics = None if place is None else rows.column(place).statistics

@@ -13,6 +13,7 @@ from glue_jobs.schema.contract import SchemaContract
 from glue_jobs.schema.types import INT64, list_of, struct_of
 from ndjson_pipeline.claims.totals import totals_key
 from ndjson_pipeline.deployment.clients import Deployment
+from ndjson_pipeline.desk.output_files import output_files
 from ndjson_pipeline_tests.pipeline.cli.conftest import Busy, Cli, Deny, errors_of
 from ndjson_pipeline_tests.pipeline.cli.test_schema import lay
 from ndjson_pipeline_tests.pipeline.harness import DATE, NOW, ManifestTable
@@ -92,8 +93,8 @@ def test_hostile_names_and_values_reach_no_terminal(cli: Cli, deployment: Deploy
 
 def test_a_part_of_a_date_is_told_loudly(cli: Cli, deployment: Deployment) -> None:
     noise = pa.table({"a": pa.array(range(200_000))})
-    for part in range(3):
-        assert put(deployment, part, noise, compression="none", use_dictionary=False) > 1_500_000
+    for number in range(3):
+        assert put(deployment, number, noise, compression="none", use_dictionary=False) > 1_500_000
     whole = cli("preview", "--date", DATE, "--sql", "SELECT count(*) FROM rows", "--json").document
     assert (whole["rows"], whole["is_part"]) == ([[600_000]], False)
     part = cli("preview", "--date", DATE, "--sql", "SELECT count(*) FROM rows", "--most-mb", "2")
@@ -116,19 +117,17 @@ def test_a_query_that_makes_no_sense_is_one_line(cli: Cli, deployment: Deploymen
 def test_files_that_were_removed_meanwhile_are_looked_for_again(
     cli: Cli, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ndjson_pipeline.desk import preview_files  # noqa: PLC0415
-
     put(deployment, 0, pa.table({"a": [1]}))
-    listed, gone = preview_files.output_files, [True]
+    gone = [True]
 
     def list_files(*arguments: Any) -> Any:
-        files = listed(*arguments)
+        files = output_files(*arguments)
         if gone.pop() if gone else False:
             deployment.s3.delete_object(Bucket=deployment.names.output_bucket, Key=files[0].key)
             put(deployment, 1, pa.table({"a": [1, 2]}))
         return files
 
-    monkeypatch.setattr(preview_files, "output_files", list_files)
+    monkeypatch.setattr("ndjson_pipeline.desk.preview_files.output_files", list_files)
     assert cli("preview", "--date", DATE, "--json").document["row_count"] == 2
 
 
@@ -144,6 +143,8 @@ def test_without_reports_the_sample_tells_by_the_rules_of_the_job(
         pa.table(
             {
                 "a": pa.array([None, 1, 1], pa.int64()),
+                # A member of that name says nothing of the column.
+                "user": pa.array([None] * 3, pa.struct([("_rescued", pa.string())])),
                 "_rescued": [json.dumps(odd), None, "no object"],
                 "_source_file": ["s3://i/a"] * 3,
             }
@@ -162,6 +163,17 @@ def test_without_reports_the_sample_tells_by_the_rules_of_the_job(
     assert shown.code == 0
     assert "in the sample" in shown.out
     assert "\x1b" not in shown.out
+
+
+def test_what_nobody_reported_is_told_by_the_parquet(
+    cli: Cli, manifests: ManifestTable, deployment: Deployment
+) -> None:
+    lay(deployment, SchemaContract().extended({"a": INT64}, True, [], NOW))
+    put(deployment, 0, pa.table({"a": pa.array([None], pa.int64()), "_rescued": ['{"a":1.5}']}))
+    manifests.put_item(**totals_key(DATE), manifests=1, manifests_unreported=1)
+    found = cli("rescued", "--date", DATE, "--json").document
+    assert (found["records"], found["manifests_unreported"]) == (None, 1)
+    assert [(one["path"], one["records"], one["share"]) for one in found["columns"]] == [("a", 1, 1.0)]
 
 
 def test_a_bound_on_what_is_read_is_told(cli: Cli, manifests: ManifestTable, deployment: Deployment) -> None:

@@ -16,6 +16,8 @@ def test_each_command_that_changes_something_takes_a_dry_run() -> None:
         "quarantine release",
         "dlq redrive",
         "lock break",
+        "schema set",
+        "schema rebuild",
     ):
         section = page().split(f"## ndjson-pipeline {name}\n")[1].split("\n## ")[0]
         assert "`--dry-run`" in section

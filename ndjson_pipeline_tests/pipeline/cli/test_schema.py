@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import dagster as dg
 import pytest
+from dagster_pipes import PipesContext
 
 from glue_jobs.schema.change import Author, set_type
 from glue_jobs.schema.contract import SchemaContract
@@ -132,6 +133,14 @@ def test_an_empty_pipeline_says_that_there_is_nothing(cli: Cli, arguments: list[
     assert cli(*arguments, "--json").code == 0
 
 
+@pytest.mark.parametrize("arguments", CHANGING, ids=name_of)
+def test_without_a_terminal_and_a_yes_nothing_is_even_read(
+    cli: Cli, deny: Deny, arguments: list[str]
+) -> None:
+    deny()
+    assert cli(*arguments, "--json").document["error"]["exit_code"] == 2
+
+
 @pytest.mark.parametrize("arguments", LOOKING, ids=name_of)
 def test_a_busy_one_fits_the_terminal_and_shows_nothing_raw(
     cli: Cli, busy: Busy, arguments: list[str]
@@ -205,7 +214,6 @@ def test_a_former_version_is_the_object_that_the_bucket_keeps(cli: Cli, deployme
         for number in range(5):
             contract = contract.extended({**contract.types, f"c{number}": INT64}, False, [], NOW)
             lay(deployment, contract)
-        # Somebody wrote over it by hand: it is told by what lies there, not by what could be computed.
         found = cli("schema", "show", "--version", "2", "--json").document
         assert found["is_taken_back"] is False
         assert [row["path"] for row in found["columns"]][:-2] == ["c0", "c1"]
@@ -213,8 +221,8 @@ def test_a_former_version_is_the_object_that_the_bucket_keeps(cli: Cli, deployme
         assert (added["what"], added["path"]) == ("added", "c2")
     finally:
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
-        for found in s3.list_object_versions(Bucket=bucket).get("Versions", []):
-            s3.delete_object(Bucket=bucket, Key=found["Key"], VersionId=found["VersionId"])
+        for kept in s3.list_object_versions(Bucket=bucket).get("Versions", []):
+            s3.delete_object(Bucket=bucket, Key=kept["Key"], VersionId=kept["VersionId"])
 
 
 def test_differences_are_between_the_last_two_versions_or_any(cli: Cli, deployment: Deployment) -> None:
@@ -358,10 +366,16 @@ def test_cents_that_came_later_are_found_and_set_right(
             return glue.get_job_run(**request)
 
     monkeypatch.setattr(Desk, "glue", Glue())
+
+    def convert(date_prefix: str) -> None:
+        # Each run of the job is a process of its own; here, a new one begins with nothing said.
+        monkeypatch.setattr(PipesContext, "_instance", None)
+        dataset.run(date_prefix)
+
     dataset.put(date, 1, [1, 2, 3])
-    dataset.run(date)
+    convert(date)
     dataset.put(date, 2, [19.99, 0.01, 5])
-    dataset.run(date)
+    convert(date)
     found = cli("rescued", "--date", date, "--json").document
     assert (found["records"], found["records_rescued"], found["counted_by"]) == (6, 2, "reports")
     (column,) = found["columns"]
@@ -371,7 +385,7 @@ def test_cents_that_came_later_are_found_and_set_right(
     total = ["preview", "--date", date, "--sql", "SELECT sum(amount) FROM rows", "--json"]
     assert cli(*total).document["rows"] == [[11]]
 
-    dagster.convert = dataset.run
+    dagster.convert = convert
     done = cli("schema", "set", "amount", "decimal(12,2)", "--yes", "--wait", "--json")
     assert (done.code, done.document["dates_left"]) == (0, [])
     assert done.document["dates"] == [date]

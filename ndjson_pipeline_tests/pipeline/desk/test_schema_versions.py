@@ -1,5 +1,6 @@
 """Former versions of a contract by its history, and what differs between two."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -17,24 +18,27 @@ AUTHOR = Author("a test", "because", NOW)
 ITEMS = list_of(struct_of({"sku": STRING, "qty": INT64}))
 
 
-def grown(contract: SchemaContract, has_rescued: bool = False, **types: ColumnType) -> SchemaContract:
+def grown(
+    contract: SchemaContract, types: dict[str, ColumnType], has_rescued: bool = False
+) -> SchemaContract:
     return contract.extended({**contract.types, **types}, has_rescued, ["s3://m/1"], NOW, "jr_1")
 
 
 def versions() -> list[SchemaContract]:
     """Return each version of a contract that was changed in every way that can be taken back."""
     found = [SchemaContract()]
-    for change in (
+    changes: list[Callable[[SchemaContract], SchemaContract]] = [
         lambda now: set_type(now, "at", "timestamp(ms)", AUTHOR),
-        lambda now: grown(now, id=INT64, **{"odd to name": struct_of({"a to b": INT64})}),
-        lambda now: grown(now, True, items=ITEMS, user=struct_of({"a": INT64, "b": STRING})),
+        lambda now: grown(now, {"id": INT64, "odd to name": struct_of({"a to b": INT64})}),
+        lambda now: grown(now, {"items": ITEMS, "user": struct_of({"a": INT64, "b": STRING})}, True),
         lambda now: set_type(now, "items[].qty", "decimal(9,2)", AUTHOR),
         lambda now: set_type(now, "odd to name", "string", AUTHOR),
         lambda now: keep_out(now, "debug", AUTHOR),
         lambda now: clear_hint(now, "at", AUTHOR),
         lambda now: drop(now, "user.b", AUTHOR),
         lambda now: drop(now, "user", AUTHOR),
-    ):
+    ]
+    for change in changes:
         found.append(change(found[-1]))
     return found
 
@@ -54,7 +58,7 @@ def test_each_version_is_had_back_from_the_one_after_it() -> None:
 
 
 def test_an_object_that_became_a_map_is_not_had_back() -> None:
-    contract = to_map(grown(SchemaContract(), room=struct_of({"a": INT64})), "room", AUTHOR)
+    contract = to_map(grown(SchemaContract(), {"room": struct_of({"a": INT64})}), "room", AUTHOR)
     assert before(contract) is None
 
 
