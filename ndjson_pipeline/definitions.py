@@ -63,11 +63,16 @@ def _without_forms(resources: Mapping[str, object]) -> Mapping[str, object]:
     Dagster shows each field of a configurable resource in the launch form of each job.
     """
     return {
-        name: dg.ResourceDefinition.hardcoded_resource(resource, resource.__doc__)
+        name: dg.ResourceDefinition.hardcoded_resource(resource, _first_line(resource))
         if isinstance(resource, dg.ConfigurableResource)
         else resource
         for name, resource in resources.items()
     }
+
+
+def _first_line(resource: object) -> str:
+    """Return what a resource is; the form shows it, and its attributes are nobody's to set there."""
+    return (resource.__doc__ or "").partition("\n")[0]
 
 
 defs = build_defs()

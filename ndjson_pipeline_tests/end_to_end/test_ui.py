@@ -17,10 +17,12 @@ from playwright.sync_api import Page, expect
 from lambda_ingest.contract.records import ManifestStatus
 from lambda_ingest.contract.sample_input import generate_file
 from ndjson_pipeline.cli.dev import free_port
+from ndjson_pipeline.deployment.names import location_name
 from ndjson_pipeline.laptop.dagster_process import dev_command
 from ndjson_pipeline.laptop.demo.input_files import InputFile
 from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS
 from ndjson_pipeline.laptop.platform import LocalPlatform
+from ndjson_pipeline.laptop.workspace import definitions_of
 from ndjson_pipeline_tests.browser import browser
 from ndjson_pipeline_tests.end_to_end.conftest import Running, past
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
@@ -30,7 +32,7 @@ pytestmark = [pytest.mark.daemon, pytest.mark.spark, pytest.mark.timeout(240)]
 
 # A folder to write pictures of the pages into, for docs/operations.md.
 SCREENSHOTS_VARIABLE = "NDJSON_SCREENSHOTS"
-LOCATION, REPOSITORY = "ndjson_pipeline.definitions:defs", "__repository__"
+LOCATION, REPOSITORY = location_name(""), "__repository__"
 # Milliseconds until a text must be there; the UI asks the server anew every few seconds.
 SOON = 30_000 * PATIENCE
 HAS_DRAWN = """
@@ -116,8 +118,9 @@ def starting(page: Page, scratch: Path, restored_environment: None, port: int) -
     """The platform as `make dev` runs it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(scratch))
+        command = dev_command(port, definitions_of(scratch, [""]))
         with LocalPlatform(
-            scratch / "platform", dev_command(port), settings=DEMO_SETTINGS, dagster_url=address_of(port)
+            scratch / "platform", command, settings=DEMO_SETTINGS, dagster_url=address_of(port)
         ) as platform:
             yield platform
         await_true(lambda: not processes_with_variable("TMPDIR", str(scratch)), 10)
@@ -254,6 +257,37 @@ def test_a_failed_date_stays_red_in_the_bar_when_more_of_it_is_converted(
     page.goto(f"{ui.address}/assets/merged_parquet?view=partitions&partition={failed}")
     expect(page.get_by_text("Failed (1)")).to_be_visible()
     expect(page.get_by_text("Materialized (3)")).to_be_visible()
+
+
+def test_the_asset_says_what_it_is_with_its_columns_and_its_table(
+    ui: Ui, page: Page, picture: Callable[[str], None]
+) -> None:
+    page.goto(f"{ui.address}/assets/merged_parquet?view=overview")
+    expect(page.get_by_text("All records of a UTC date as Parquet, one row a record")).to_be_visible()
+    expect(page.get_by_text("ndjson_parquet_dev.merged_parquet")).to_be_visible()
+    expect(page.get_by_text("Row count", exact=True)).to_be_visible()
+    expect(page.get_by_placeholder("Filter columns")).to_be_visible()
+    column = page.get_by_role("row").filter(has_text=re.compile("^_source_file"))
+    expect(column).to_contain_text("string")
+    expect(column).to_contain_text("non-nullable")
+    expect(column).to_contain_text("The S3 URI of the file that the row came from.")
+    picture("columns")
+
+
+def test_the_very_first_columns_are_no_warning(ui: Ui) -> None:
+    assert {state for states in ui.check_results("schema_changed").values() for state in states} == {
+        "SUCCEEDED"
+    }
+
+
+def test_the_input_of_each_date_is_observed(ui: Ui, now: datetime) -> None:
+    def seen() -> dict[str | None, Any]:
+        records = ui.running.instance.fetch_observations(dg.AssetKey("raw_ndjson"), limit=100).records
+        events = [record.asset_observation for record in reversed(records) if record.asset_observation]
+        return {event.partition: event.metadata["files_accepted"].value for event in events}
+
+    expected = {past(now, 2): 3, past(now, 3): 2}
+    await_true(lambda: expected.items() <= seen().items(), 90)
 
 
 def test_the_numbers_of_the_dates_are_plotted(ui: Ui, page: Page, picture: Callable[[str], None]) -> None:

@@ -111,6 +111,7 @@ def test_the_environment_names_the_feed_whose_code_location_it_is(
             "handover_sensor",
             "lambda_report_sensor",
             "manifest_sensor",
+            "raw_files_sensor",
             "reconcile_sensor",
         ],
         "tags": tags,
@@ -179,6 +180,18 @@ def test_an_override_takes_the_place_of_a_resource_of_the_same_name() -> None:
     overridden = build_defs(resource_overrides={"pipeline": stub})
     assert (overridden.resources or {})["pipeline"] is stub
     assert (build_defs().resources or {})["pipeline"] is not stub
+
+
+def test_a_launch_form_shows_what_an_operator_sets_and_no_waits_of_the_machinery() -> None:
+    """Fields of resources and of the executor are forms' fields, unless they are configured for good."""
+    for job in build_defs().get_repository_def().get_all_jobs():
+        form = job.run_config_schema.config_type.fields
+        pipeline = form["resources"].config_type.fields.get("pipeline")
+        fields = {} if pipeline is None else getattr(pipeline.config_type, "fields", {})
+        assert pipeline is None or "seconds" not in (pipeline.description or ""), job.name
+        settings = getattr(fields["config"].config_type, "fields", {}) if "config" in fields else {}
+        assert settings == {}, job.name
+        assert getattr(form["execution"].config_type.fields["config"].config_type, "fields", {}) == {}
 
 
 @pytest.mark.timeout(90)
