@@ -140,12 +140,9 @@ def with_tables(readme: str, root: Path, written: Mapping[Path, str]) -> str:
     for name, folder in TABLES.items():
         table = output_table(declared_of(root / folder, written))
         begin, end = f"<!-- {name} outputs -->", f"<!-- end of {name} outputs -->"
-        readme = re.sub(
-            f"{re.escape(begin)}.*?{re.escape(end)}",
-            lambda _, text=f"{begin}\n\n{table}\n\n{end}": text,
-            readme,
-            flags=re.DOTALL,
-        )
+        before, found, rest = readme.partition(begin)
+        if found:
+            readme = f"{before}{begin}\n\n{table}\n\n{end}{rest.partition(end)[2]}"
     return readme
 
 

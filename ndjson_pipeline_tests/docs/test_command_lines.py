@@ -28,6 +28,7 @@ NOT_RUN = {
     "git": "goes back to a tag of the reader's",
     "pip install": "needs a package index; deploy/locks/test_locks.py runs each target by its lock",
     "date": "is the machine's own",
+    "echo": "is the shell's own; writes a file that pipeline/cli/test_documented_commands.py has, too",
     "source": "end_to_end/test_getting_started.py sources both",
 }
 # Modules that need what is not here; where they run instead.

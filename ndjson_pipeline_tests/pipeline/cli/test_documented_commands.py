@@ -82,6 +82,8 @@ LINES = [
 def documented(busy: Busy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], str]:
     """Put what the pages name into the pipeline; returns what a page's word is called here."""
     monkeypatch.chdir(tmp_path)
+    # What a line before writes.
+    (tmp_path / "prices.json").write_text('{"dpu_hour": 0.29}')
     uri = busy.file(GONE, "manifested", manifest_path=busy.table.path(FAILED))
     manifest = Manifest(FAILED, f"{DATE}T00:00:00Z", (ManifestFile(uri, 3, "e" * 32),))
     busy.object(busy.deployment.names.manifest_bucket, FAILED.key, manifest.to_json())
