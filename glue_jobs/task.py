@@ -257,8 +257,7 @@ class _Conversion:
             started = time.perf_counter()
             count = self._rows.read(segment, position)
             self._lines += count.lines
-            for line in count.rejected:
-                self._rejects.write(line, uri)
+            self._rejects.write_all(count.rejected, uri)
             self._seconds["parse"] += time.perf_counter() - started
             if self._rows.size >= ROW_GROUP_BYTES:
                 self._take_rows()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -71,9 +71,8 @@ class Segment:
         return np.flatnonzero(np.frombuffer(self.data, np.uint8) == _NEWLINE)
 
 
-@dataclass(frozen=True)
-class Rejected:
-    """A line that is no record, or what can't be read as lines.
+class Rejected(NamedTuple):
+    """A line that is no record, or what can't be read as lines; there may be many of them.
 
     Attributes:
         line_number: in its file, from 1; blank lines count.

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from glue_jobs.writing.upload import UploadSink
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy_boto3_s3 import S3Client
 
     from glue_jobs.reading.lines import Rejected
@@ -82,15 +84,27 @@ class RejectsWriter:
         Raises:
             OutputWriteError: S3 refuses what came before.
         """
-        self.count += 1
-        self.lost_bytes += rejected.lost_bytes
+        self.write_all((rejected,), source_file)
+
+    def write_all(self, records: Sequence[Rejected], source_file: str) -> None:
+        """Take records of one file.
+
+        Raises:
+            OutputWriteError: S3 refuses what came before.
+        """
+        if not records:
+            return
+        self.count += len(records)
+        self.lost_bytes += sum(rejected.lost_bytes for rejected in records)
         if self._bucket is None:
             return
         if self._sink is None:
             self._sink = UploadSink(self._client, self._bucket, self._key, "application/gzip")
-        self._unpacked.append(self._lines.line(rejected, source_file))
-        if len(self._unpacked) >= _LINES_AT_ONCE or len(rejected.raw) >= _LONG_BYTES:
-            self._pack()
+        unpacked, line = self._unpacked, self._lines.line
+        for rejected in records:
+            unpacked.append(line(rejected, source_file))
+            if len(unpacked) >= _LINES_AT_ONCE or len(rejected.raw) >= _LONG_BYTES:
+                self._pack()
 
     def finish(self) -> str | None:
         """Write the object.
