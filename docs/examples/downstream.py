@@ -14,7 +14,7 @@ UPSTREAM = dg.AssetKey("merged_parquet")
 DATES = dg.DailyPartitionsDefinition(start_date="2025-01-01", timezone="UTC", end_offset=1)
 
 
-def follows_every_date() -> dg.AutomationCondition[dg.AssetKey]:
+def follows_every_date() -> dg.AutomationCondition[dg.AssetKey | dg.AssetCheckKey]:
     """Return the condition: run a date once each time that its upstream date was materialized.
 
     It is `eager()` without two of its parts. Without `in_latest_time_window` it follows past dates, too.
