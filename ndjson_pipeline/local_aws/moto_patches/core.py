@@ -8,7 +8,8 @@ from typing import Any
 import moto.core.parse
 import moto.core.responses
 import moto.core.serialize
-from moto.core.serialize import DEFAULT_ALIAS_PROVIDERS, MISSING, ResponseSerializer, get_value
+from moto.core.serialize import DEFAULT_ALIAS_PROVIDERS, ResponseSerializer
+from moto.core.utils import MISSING, get_value
 
 from ndjson_pipeline.local_aws.moto_patches.registry import Services, replaces
 
