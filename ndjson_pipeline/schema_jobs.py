@@ -12,7 +12,7 @@ from ndjson_pipeline.assets import feed_assets
 from ndjson_pipeline.claims.dagster_runs import PRIORITY_TAG, REBUILD_PRIORITY, REBUILD_TAG
 from ndjson_pipeline.deployment.feed import Feed
 from ndjson_pipeline.deployment.partitions import daily_partitions
-from ndjson_pipeline.desk.schema_change import SchemaAction, changed_by
+from ndjson_pipeline.desk.schema.change import SchemaAction, changed_by
 from ndjson_pipeline.glue.job_settings import contract_store
 from ndjson_pipeline.glue.older_output import older_dates
 from ndjson_pipeline.resources import PipelineResource

@@ -14,8 +14,8 @@ from lambda_ingest.contract.dates import utc_timestamp
 from ndjson_pipeline.cli.output import Block, Column, Facts, Line, Listing
 from ndjson_pipeline.cli.session import Session
 from ndjson_pipeline.cli.texts import size_mb
-from ndjson_pipeline.desk.preview import VIEW, Answer, Overview, opened
-from ndjson_pipeline.desk.preview_files import Brought, bring
+from ndjson_pipeline.desk.output.preview import VIEW, Answer, Overview, opened
+from ndjson_pipeline.desk.output.preview_files import Brought, bring
 
 # Of more columns a row is shown as a list of its own.
 _MOST_ACROSS = 6

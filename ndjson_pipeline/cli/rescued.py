@@ -3,9 +3,9 @@
 from ndjson_pipeline.cli.output import Block, Column, Facts, Line, Listing
 from ndjson_pipeline.cli.session import Session
 from ndjson_pipeline.cli.texts import size_mb
-from ndjson_pipeline.desk.rescued import OTHER_PLACES, RescuedOfDate, rescued_of_date
-from ndjson_pipeline.desk.rescued_advice import next_step
-from ndjson_pipeline.desk.schema_contract import read_contract
+from ndjson_pipeline.desk.output.rescued import OTHER_PLACES, RescuedOfDate, rescued_of_date
+from ndjson_pipeline.desk.output.rescued_advice import next_step
+from ndjson_pipeline.desk.schema.contract import read_contract
 
 _MOST_PLACES = 30
 

@@ -11,7 +11,7 @@ from ndjson_pipeline.cli.failures import UsageError
 from ndjson_pipeline.cli.output import Block, Column, Facts, Line, Listing
 from ndjson_pipeline.cli.session import Session
 from ndjson_pipeline.cli.texts import instant, or_dash
-from ndjson_pipeline.desk.schema_contract import (
+from ndjson_pipeline.desk.schema.contract import (
     Room,
     column_rows,
     limits_of,
@@ -20,8 +20,8 @@ from ndjson_pipeline.desk.schema_contract import (
     store_of,
     waiting_hints,
 )
-from ndjson_pipeline.desk.schema_differences import differences
-from ndjson_pipeline.desk.schema_versions import version_of
+from ndjson_pipeline.desk.schema.differences import differences
+from ndjson_pipeline.desk.schema.versions import version_of
 
 if TYPE_CHECKING:
     from ndjson_pipeline.glue.older_output import OlderDates
@@ -127,7 +127,7 @@ def run_history(session: Session, limit: int, *, with_dates: bool) -> None:
         older = None
         if contract.generation and with_dates:
             # It loads Dagster, which takes a second.
-            from ndjson_pipeline.desk.schema_rebuild import MOST_DATES, dates_left  # noqa: PLC0415
+            from ndjson_pipeline.desk.schema.rebuild import MOST_DATES, dates_left  # noqa: PLC0415
 
             tell("looking at the output of each date")
             older = dates_left(desk, MOST_DATES)

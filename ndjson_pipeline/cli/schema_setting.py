@@ -13,7 +13,7 @@ from ndjson_pipeline.cli.session import Change, Session
 from ndjson_pipeline.cli.texts import or_dash, size_mb
 from ndjson_pipeline.desk.clients import Desk
 from ndjson_pipeline.desk.dagster_api import DagsterUnreachableError
-from ndjson_pipeline.desk.schema_change import (
+from ndjson_pipeline.desk.schema.change import (
     Planned,
     SchemaAction,
     Wanted,
@@ -22,8 +22,8 @@ from ndjson_pipeline.desk.schema_change import (
     type_named,
     write,
 )
-from ndjson_pipeline.desk.schema_contract import asked, read_contract, store_of
-from ndjson_pipeline.desk.schema_rebuild import (
+from ndjson_pipeline.desk.schema.contract import asked, read_contract, store_of
+from ndjson_pipeline.desk.schema.rebuild import (
     MOST_DATES,
     RebuildNotLaunchedError,
     Rebuilds,

@@ -13,7 +13,7 @@ from glue_jobs.schema.contract import SchemaContract
 from glue_jobs.schema.types import INT64, list_of, struct_of
 from ndjson_pipeline.claims.totals import totals_key
 from ndjson_pipeline.deployment.clients import Deployment
-from ndjson_pipeline.desk.output_files import output_files
+from ndjson_pipeline.desk.output.files import output_files
 from ndjson_pipeline_tests.pipeline.cli.conftest import Busy, Cli, Deny, errors_of
 from ndjson_pipeline_tests.pipeline.cli.test_schema import lay
 from ndjson_pipeline_tests.pipeline.harness import DATE, NOW, ManifestTable
@@ -127,7 +127,7 @@ def test_files_that_were_removed_meanwhile_are_looked_for_again(
             put(deployment, 1, pa.table({"a": [1, 2]}))
         return files
 
-    monkeypatch.setattr("ndjson_pipeline.desk.preview_files.output_files", list_files)
+    monkeypatch.setattr("ndjson_pipeline.desk.output.preview_files.output_files", list_files)
     assert cli("preview", "--date", DATE, "--json").document["row_count"] == 2
 
 

@@ -16,7 +16,7 @@ from ndjson_pipeline.cli.output import WIDTH
 from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.desk.clients import Desk
 from ndjson_pipeline.desk.dagster_api import DagsterApi, DagsterUnreachableError
-from ndjson_pipeline.desk.schema_change import SchemaAction, changed_by
+from ndjson_pipeline.desk.schema.change import SchemaAction, changed_by
 from ndjson_pipeline_tests.pipeline.asset_runner import Runner
 from ndjson_pipeline_tests.pipeline.cli.conftest import Busy, Cli, Deny, errors_of
 from ndjson_pipeline_tests.pipeline.harness import NOW, ManifestTable, day

@@ -9,9 +9,9 @@ from glue_jobs.schema.change import Author, clear_hint, drop, keep_out, set_type
 from glue_jobs.schema.contract import SchemaContract
 from glue_jobs.schema.limits import SchemaLimits
 from glue_jobs.schema.types import INT64, STRING, ColumnType, list_of, struct_of
-from ndjson_pipeline.desk.schema_contract import column_rows, room_of, waiting_hints
-from ndjson_pipeline.desk.schema_differences import differences
-from ndjson_pipeline.desk.schema_versions import before
+from ndjson_pipeline.desk.schema.contract import column_rows, room_of, waiting_hints
+from ndjson_pipeline.desk.schema.differences import differences
+from ndjson_pipeline.desk.schema.versions import before
 from ndjson_pipeline_tests.pipeline.harness import NOW
 
 AUTHOR = Author("a test", "because", NOW)

@@ -7,7 +7,7 @@ import pytest
 from glue_jobs.schema.change import Author
 from glue_jobs.schema.contract import SchemaContract
 from glue_jobs.schema.types import FLOAT64, INT64, STRING, struct_of
-from ndjson_pipeline.desk.schema_change import (
+from ndjson_pipeline.desk.schema.change import (
     SchemaAction,
     SchemaChangeRefusedError,
     Wanted,

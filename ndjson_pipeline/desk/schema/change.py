@@ -242,7 +242,7 @@ def _notes(contract: "SchemaContract", wanted: Wanted) -> list[str]:
 
 def _meant(contract: "SchemaContract", path: str) -> str:
     """Return names that are nearly the one that a person wrote."""
-    from ndjson_pipeline.desk.schema_contract import leaves_of  # noqa: PLC0415 - as above
+    from ndjson_pipeline.desk.schema.contract import leaves_of  # noqa: PLC0415 - as above
 
     known = {*contract.types, *(each for each, _ in leaves_of(contract.types))} - {path}
     close = difflib.get_close_matches(path, sorted(known)[:20_000], _MOST_NAMED, 0.75)

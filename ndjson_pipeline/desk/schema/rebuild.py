@@ -9,8 +9,8 @@ from typing import Any
 from lambda_ingest.contract.records import BYTES_PER_MB
 from ndjson_pipeline.desk.clients import Desk
 from ndjson_pipeline.desk.dagster_api import DagsterApi, DagsterUnreachableError
-from ndjson_pipeline.desk.output_files import output_files
-from ndjson_pipeline.desk.schema_contract import asked
+from ndjson_pipeline.desk.output.files import output_files
+from ndjson_pipeline.desk.schema.contract import asked
 from ndjson_pipeline.errors import PipelineError
 from ndjson_pipeline.glue.older_output import OlderDates, older_dates, output_dates
 

@@ -15,7 +15,7 @@ from glue_jobs.schema.types import ColumnType, Kind, struct_of
 from lambda_ingest.contract.keys import split_s3_uri
 from ndjson_pipeline.desk.aws_errors import is_denied
 from ndjson_pipeline.desk.clients import Desk
-from ndjson_pipeline.desk.schema_contract import store_of
+from ndjson_pipeline.desk.schema.contract import store_of
 from ndjson_pipeline.errors import PipelineError
 
 _LATER = " when it gets a column"

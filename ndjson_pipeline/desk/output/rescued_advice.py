@@ -15,7 +15,7 @@ from glue_jobs.schema.instants import day_of_text, instant_of_text
 from glue_jobs.schema.paths import path_of, steps_of
 from glue_jobs.schema.reasons import Reason
 from glue_jobs.schema.types import MAX_PRECISION, Kind
-from ndjson_pipeline.desk.rescued import OTHER_PLACES, RescuedPlace
+from ndjson_pipeline.desk.output.rescued import OTHER_PLACES, RescuedPlace
 
 # So many digits before the point, where less were seen.
 _DIGITS = 10

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ndjson_pipeline.desk import schema_rebuild
 from ndjson_pipeline.desk.dagster_api import DagsterApi, DagsterUnreachableError
-from ndjson_pipeline.desk.schema_rebuild import Progress, Rebuilds
+from ndjson_pipeline.desk.schema import rebuild as schema_rebuild
+from ndjson_pipeline.desk.schema.rebuild import Progress, Rebuilds
 
 QUERIES = [schema_rebuild._BACKFILL, schema_rebuild._BACKFILLS]
 

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ndjson_pipeline.cli.preview import plain
-from ndjson_pipeline.desk.output_files import ParquetFile
-from ndjson_pipeline.desk.preview import Database, QueryError, opened
-from ndjson_pipeline.desk.preview_files import within
+from ndjson_pipeline.desk.output.files import ParquetFile
+from ndjson_pipeline.desk.output.preview import Database, QueryError, opened
+from ndjson_pipeline.desk.output.preview_files import within
 
 ODD = 'a"b; DROP\x1b[31m'
 

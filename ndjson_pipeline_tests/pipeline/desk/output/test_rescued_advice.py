@@ -6,8 +6,8 @@ import pytest
 
 from glue_jobs.schema.contract import SchemaContract
 from glue_jobs.schema.hints import parse_type
-from ndjson_pipeline.desk.rescued import RescuedPlace, RescuedSample
-from ndjson_pipeline.desk.rescued_advice import next_step
+from ndjson_pipeline.desk.output.rescued import RescuedPlace, RescuedSample
+from ndjson_pipeline.desk.output.rescued_advice import next_step
 
 CONTRACT = SchemaContract(
     {

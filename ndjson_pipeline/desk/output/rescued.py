@@ -19,9 +19,9 @@ from lambda_ingest.contract.records import BYTES_PER_MB, ManifestStatus
 from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline.desk.aws_errors import is_absent
 from ndjson_pipeline.desk.clients import Desk
-from ndjson_pipeline.desk.output_files import ParquetFile, output_files
-from ndjson_pipeline.desk.parquet_ranges import RangeFile
-from ndjson_pipeline.desk.schema_contract import RESCUED, read_contract
+from ndjson_pipeline.desk.output.files import ParquetFile, output_files
+from ndjson_pipeline.desk.output.parquet_ranges import RangeFile
+from ndjson_pipeline.desk.schema.contract import RESCUED, read_contract
 
 if TYPE_CHECKING:
     from ndjson_pipeline.glue.report import GlueReport

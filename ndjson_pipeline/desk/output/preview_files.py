@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from lambda_ingest.contract.records import BYTES_PER_MB
 from ndjson_pipeline.desk.aws_errors import is_absent
 from ndjson_pipeline.desk.clients import Desk
-from ndjson_pipeline.desk.output_files import ParquetFile, output_files
+from ndjson_pipeline.desk.output.files import ParquetFile, output_files
 from ndjson_pipeline.errors import PipelineError
 
 Tell = Callable[[str], None]

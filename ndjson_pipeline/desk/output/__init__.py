@@ -1,0 +1,1 @@
+"""What lies in the output: Parquet files, their rows, what was rescued of them."""
