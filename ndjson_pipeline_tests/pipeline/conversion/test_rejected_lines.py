@@ -22,14 +22,16 @@ LINES = b"".join(
 COUNTED = {("s3://i/a", "not valid JSON"): 2, ("s3://i/b", "not an object"): 1}
 
 
-@pytest.mark.parametrize("content", [LINES, gzip.compress(LINES)])
+@pytest.mark.parametrize("content", [LINES, gzip.compress(LINES)], ids=["plain", "gzip"])
 def test_lines_are_counted_by_file_and_reason(content: bytes) -> None:
     found: Counter[tuple[str, str]] = Counter()
     assert count_lines(found, content)
     assert found == COUNTED
 
 
-@pytest.mark.parametrize("content", [LINES + b'{"source_fi', gzip.compress(LINES)[:-20]])
+@pytest.mark.parametrize(
+    "content", [LINES + b'{"source_fi', gzip.compress(LINES)[:-20]], ids=["plain", "gzip"]
+)
 def test_what_is_cut_short_counts_up_to_there(content: bytes) -> None:
     found: Counter[tuple[str, str]] = Counter()
     assert not count_lines(found, content, is_whole=False)
