@@ -211,8 +211,10 @@ def test_names_are_as_the_code_makes_them(deployment: Deployment, feed: str) -> 
 
 
 def test_the_functions_are_told_all_that_they_read(deployment: Deployment) -> None:
-    source = (ROOT / "lambda_ingest" / "settings.py").read_text()
-    read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source)) | set(shared_settings.SHARED_VARIABLES)
+    modules = ("settings.py", "contract/settings.py")
+    source = "".join((ROOT / "lambda_ingest" / each).read_text() for each in modules)
+    read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
+    assert read > set(shared_settings.SHARED_VARIABLES)
     configuration = deployment.aws.client("lambda").get_function_configuration(
         FunctionName=deployment.names().sweeper_function
     )
