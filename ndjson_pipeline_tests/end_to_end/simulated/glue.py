@@ -143,6 +143,9 @@ class SimulatedGlue:
             raise ReadTimeoutError(endpoint_url="https://glue.us-east-1.amazonaws.com")
         return {"JobRunId": run.run_id}
 
+    def get_job(self, *, JobName: str) -> dict[str, Any]:  # noqa: N803
+        return {"Job": {"Name": JobName}}
+
     def get_job_run(self, *, JobName: str, RunId: str) -> dict[str, Any]:  # noqa: N803
         run = self.runs.get(RunId)
         if run is None or (run.fate is Fate.VANISHES and run.state in _TERMINAL):
