@@ -32,6 +32,7 @@ INTERVALS = {
     "failure_alert_sensor": 10.0,
     "lambda_report_sensor": 10.0,
     "reconcile_sensor": 30.0,
+    "raw_files_sensor": 60.0,
 }
 PROCESS_START_SECONDS = 3.0
 RUN_KEY_TAG = "dagster/run_key"
