@@ -115,15 +115,19 @@ def addresses_of(command: "subprocess.Popen[str]", lines: list[str]) -> tuple[st
 
 
 def uploaded_by_the_printed_line(lines: list[str], temporary: Path) -> int:
-    """Run the line to try as a shell does, and what is to be sourced; return how many files there are."""
-    (line,) = [line.strip() for line in lines if " generate " in line]
-    assert line.startswith("AWS_ENDPOINT_URL=http://127.0.0.1:")
-    (sourced,) = re.findall(r"source (\S+)$", "".join(lines), re.MULTILINE)
+    """Source what is to be sourced, run the line to try as a shell does; return how many files there are."""
+    told = "".join(lines)
+    (sourced,) = set(re.findall(r"source (\S+)$", told, re.MULTILINE))
     assert Path(sourced).stat().st_mode & 0o077 == 0
-    line = line.replace("--files 10", "--files 1")
+    (generate,) = re.findall(r"^  or made-up ones  (.* generate .*)$", told, re.MULTILINE)
+    assert re.search(r"^  files of yours   .* load FOLDER --wait$", told, re.MULTILINE)
     listing = "import boto3; print(boto3.client('s3').list_objects_v2(Bucket='{}')['KeyCount'])"
     bucket = "ndjson-input-sqs-123456789012-dev"
-    for command in (line, f". {sourced} && {sys.executable} -c {shlex.quote(listing.format(bucket))}"):
+    for line in (
+        generate.replace("--files 10", "--files 1"),
+        f"{sys.executable} -c {shlex.quote(listing.format(bucket))}",
+    ):
+        command = f". {sourced} && {line}"
         done = subprocess.run(
             ["sh", "-c", command],
             capture_output=True,

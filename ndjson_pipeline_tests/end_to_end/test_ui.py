@@ -264,7 +264,7 @@ def test_the_asset_says_what_it_is_with_its_columns_and_its_table(
 ) -> None:
     page.goto(f"{ui.address}/assets/merged_parquet?view=overview")
     expect(page.get_by_text("All records of a UTC date as Parquet, one row a record")).to_be_visible()
-    expect(page.get_by_text("ndjson_parquet_dev.merged_parquet")).to_be_visible()
+    expect(page.get_by_text("ndjson_parquet_dev.merged_parquet").first).to_be_visible()
     expect(page.get_by_text("Row count", exact=True)).to_be_visible()
     expect(page.get_by_placeholder("Filter columns")).to_be_visible()
     column = page.get_by_role("row").filter(has_text=re.compile("^_source_file"))
