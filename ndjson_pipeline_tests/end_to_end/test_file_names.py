@@ -19,6 +19,7 @@ from ndjson_pipeline_tests.glue_jobs.reading.packed import snappy
 from ndjson_pipeline_tests.lambda_ingest.conftest import (  # noqa: F401 - fixtures
     aws_variables,
     ingest,
+    make_settings,
     shared_clients,
 )
 from ndjson_pipeline_tests.lambda_ingest.harness import TODAY

@@ -24,7 +24,15 @@ LOCKS = {name: f"deploy/locks/{name}.lock" for name in ("code_location", "lambda
 }
 # What is on the machine already: Glue has Spark. It and Lambda's runtime have a boto3, which is not used.
 ALREADY_THERE = {"code_location": set(), "lambda": set(), "glue": {"pyspark", "py4j"}}
-LAPTOP = ("ndjson_pipeline.laptop", "ndjson_pipeline.local_aws", "ndjson_pipeline.cli")
+LAPTOP = (
+    "ndjson_pipeline.laptop",
+    "ndjson_pipeline.local_aws",
+    "ndjson_pipeline.cli",
+    # What the command line alone calls.
+    "ndjson_pipeline.day_report",
+    "ndjson_pipeline.desk.output",
+    "ndjson_pipeline.load_test",
+)
 ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+)(?: ; (?P<marker>[^\\]+?))? \\$")
 
 
