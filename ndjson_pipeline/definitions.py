@@ -50,7 +50,7 @@ def build_defs(
             reconcile_sensor,
             handover_sensor,
         ],
-        resources=_without_forms({**default_resources(settings.feed), **(resource_overrides or {})}),
+        resources={**_without_forms(default_resources(settings.feed)), **(resource_overrides or {})},
         # A run is one step that waits for Glue; a process of its own for it would only cost its start. It has
         # settings of its own, which no operator is to set.
         executor=dg.in_process_executor.configured({}, name="in_process"),
@@ -60,7 +60,8 @@ def build_defs(
 def _without_forms(resources: Mapping[str, object]) -> Mapping[str, object]:
     """Return resources that no launch can set: waits and deadlines belong together, and to the code.
 
-    Dagster shows each field of a configurable resource in the launch form of each job.
+    Dagster shows each field of a configurable resource in the launch form of each job. What is hard-coded is
+    not set up by it: the project's own resources connect where they are first asked.
     """
     return {
         name: dg.ResourceDefinition.hardcoded_resource(resource, _first_line(resource))

@@ -260,5 +260,5 @@ class TestReconcileInputListing:
 def test_each_job_tells_an_operator_what_it_does(name: str) -> None:
     job = build_defs().resolve_job_def(name)
     assert len(job.description or "") > 100
-    assert job.executor_def.name == "in_process"
+    assert job.executor_def.executor_creation_fn is dg.in_process_executor.executor_creation_fn
     assert (job.partitions_def is None) is (name == "sweep_now")

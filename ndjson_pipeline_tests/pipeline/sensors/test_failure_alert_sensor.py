@@ -216,15 +216,16 @@ def test_a_run_that_was_canceled_while_queued_is_alerted_once(world: World) -> N
     assert (alert["DatePrefix"], alert["ManifestPath"], alert["GlueJobRunId"]) == (day(), None, None)
 
 
-@dg.resource
-def broken_pipeline(_context: dg.InitResourceContext) -> None:
+class BrokenPipeline(dg.ConfigurableResource[None]):
     """A resource that can't be made."""
-    raise RuntimeError("no credentials")
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        raise RuntimeError("no credentials")
 
 
 def test_a_run_that_failed_before_its_step_is_alerted_once(world: World) -> None:
     waiting = world.manifests.commit(1, day())
-    job = build_defs(resource_overrides={"pipeline": broken_pipeline}).resolve_job_def("convert_manifests")
+    job = build_defs(resource_overrides={"pipeline": BrokenPipeline()}).resolve_job_def("convert_manifests")
     result = job.execute_in_process(instance=world.instance, partition_key=day(), raise_on_error=False)
     assert not [event for event in result.all_events if event.is_step_start]
     alert = the_one_alert(world, result.run_id)
