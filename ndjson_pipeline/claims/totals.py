@@ -17,6 +17,11 @@ _TOTALS_FILE_KEY = "TOTALS"
 _GLUE_FILE_KEY_PREFIX = "GLUE#"
 
 
+# A Parquet file has some KB of its own, beside which the records of a smaller input are nothing: the share
+# that was saved would tell of those, and be far below zero.
+LEAST_BYTES_TO_COMPARE = 100 * 1024
+
+
 @dataclass(frozen=True)
 class ManifestNumbers:
     """What the output of one manifest holds, or that of several.
@@ -206,3 +211,19 @@ def sum_of(additions: Iterable[Mapping[str, int]]) -> dict[str, int]:
 def _decimal(number: float) -> Decimal:
     # DynamoDB keeps decimal digits; a millionth of a second, an hour or a dollar is enough.
     return Decimal(str(round(number, 6)))
+
+
+def saved_percent(input_bytes: float, output_bytes: float, parquet_files: int) -> float | None:
+    """Return the share of the input's bytes that its Parquet saves, in percent.
+
+    Args:
+        input_bytes: bytes read.
+        output_bytes: bytes written.
+        parquet_files: in so many files.
+
+    Returns:
+        The share; None where there are no files, or they are too small for it to say something.
+    """
+    if not parquet_files or input_bytes / parquet_files < LEAST_BYTES_TO_COMPARE:
+        return None
+    return 100 * (1 - output_bytes / input_bytes)

@@ -7,7 +7,7 @@ import dagster as dg
 from lambda_ingest.contract.keys import split_s3_uri
 from lambda_ingest.contract.records import BYTES_PER_MB
 from ndjson_pipeline.claims.record import ManifestRecord
-from ndjson_pipeline.claims.totals import DateTotals, GlueCharge, ManifestNumbers
+from ndjson_pipeline.claims.totals import DateTotals, GlueCharge, ManifestNumbers, saved_percent
 from ndjson_pipeline.conversion.console import Console
 from ndjson_pipeline.conversion.rescued import rescued_of, rescued_table
 from ndjson_pipeline.glue.cost import dpu_hours
@@ -20,9 +20,6 @@ Metadata = dict[str, dg.MetadataValue]
 # Dagster's own names: https://docs.dagster.io/guides/build/assets/metadata-and-tags
 ROW_COUNT = "dagster/row_count"
 PARTITION_ROW_COUNT = "dagster/partition_row_count"
-# A Parquet file has some KB of its own, beside which the records of a smaller input are nothing: the share
-# that was saved would tell of those, and be far below zero.
-LEAST_BYTES_TO_COMPARE = 100 * 1024
 # Where a run that fails says why; the other streams of Glue's logs lie beside.
 GLUE_LOG_GROUP = "/aws-glue/jobs/error"
 
@@ -166,8 +163,8 @@ def _sizes(prefix: str, input_mb: float, output_mb: float, parquet_files: int) -
         f"{prefix}input_size_mb": dg.MetadataValue.float(round(input_mb, 6)),
         f"{prefix}output_size_mb": dg.MetadataValue.float(round(output_mb, 6)),
     }
-    if parquet_files and input_mb * BYTES_PER_MB / parquet_files >= LEAST_BYTES_TO_COMPARE:
-        saved = 100 * (1 - output_mb / input_mb)
+    saved = saved_percent(input_mb * BYTES_PER_MB, output_mb * BYTES_PER_MB, parquet_files)
+    if saved is not None:
         metadata[f"{prefix}compression_ratio"] = dg.MetadataValue.float(round(saved, 2))
     return metadata
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from lambda_ingest.contract.dates import parse_date, utc_date
 from lambda_ingest.contract.records import FileStatus, ManifestStatus
-from ndjson_pipeline.claims.totals import DateTotals
+from ndjson_pipeline.claims.totals import DateTotals, saved_percent
 from ndjson_pipeline.day_report.sums import Durations, Kinds, Minutes
 
 MOST_FAILURES = 20
@@ -294,7 +294,8 @@ class Day:
 
     @property
     def compression(self) -> float | None:
-        """The percentage saved; None where nothing is known of it."""
-        if self.totals is None or not self.totals.numbers.input_bytes:
+        """The percentage saved; None where nothing is known of it, or the files are too small to tell."""
+        if self.totals is None:
             return None
-        return 100 * (1 - self.totals.numbers.output_bytes / self.totals.numbers.input_bytes)
+        numbers = self.totals.numbers
+        return saved_percent(numbers.input_bytes, numbers.output_bytes, numbers.parquet_files)

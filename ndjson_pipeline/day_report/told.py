@@ -106,6 +106,9 @@ def _backlog(day: Day) -> list[tuple[str, str]]:
         return []
     points, values = backlog_of(day)
     most = max(range(len(points)), key=lambda number: values[number])
+    if not values[most]:
+        # They were loaded long after their day, or were converted within the minute.
+        return []
     return [("the most that waited at once", f"{values[most]:,.0f} at {points[most]:%m-%d %H:%M}")]
 
 

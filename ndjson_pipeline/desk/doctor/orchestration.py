@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ndjson_pipeline.deployment.names import GLUE_POOL
+from ndjson_pipeline.deployment.names import GLUE_POOL, location_name
 from ndjson_pipeline.deployment.settings import DAGSTER_URL_VARIABLE
 from ndjson_pipeline.desk.clients import Desk
 from ndjson_pipeline.desk.dagster_api import DagsterApi, Location
@@ -13,6 +13,7 @@ SENSORS = (
     "reconcile_sensor",
     "failure_alert_sensor",
     "lambda_report_sensor",
+    "raw_files_sensor",
     "handover_sensor",
 )
 
@@ -41,9 +42,10 @@ def dagster(desk: Desk) -> Iterator[Finding]:
 
 def _sensors(feed: str, locations: list[Location]) -> Finding:
     """Tell whether the feed's sensors run."""
-    own = [one for one in locations if one.name == feed] if feed else []
-    own = own or [one for one in locations if one.error is None and SENSORS[0] in one.sensors]
-    broken = [one for one in locations if one.error is not None]
+    named = [one for one in locations if one.name == location_name(feed)]
+    # In a Dagster of somebody's own it may be called otherwise.
+    own = [one for one in named or locations if one.error is None and (named or SENSORS[0] in one.sensors)]
+    broken = [one for one in named or locations if one.error is not None]
     if not own:
         said = "; ".join(f"{one.name}: {one.error}" for one in broken) or "no code location has them"
         return Finding("sensors", State.WRONG, said, "reload the code location; does its server run?")

@@ -19,6 +19,7 @@ from ndjson_pipeline.claims.totals import (
     GlueCharge,
     ManifestNumbers,
     glue_charge_key,
+    saved_percent,
     totals_key,
 )
 from ndjson_pipeline.errors import StaleHolderError
@@ -367,3 +368,13 @@ def test_readers_of_manifests_leave_the_totals_alone(
     (record,) = store.of_date(DATE)
     assert [store.with_status(status, 10) for status in ManifestStatus] == [[], [], [record], []]
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("read", "written", "files", "saved"),
+    [(1_000_000, 250_000, 1, 75.0), (90, 1_850, 1, None), (1_000_000, 250_000, 10, None), (0, 0, 0, None)],
+)
+def test_what_is_saved_is_told_where_files_are_large_enough_to_say(
+    read: int, written: int, files: int, saved: float | None
+) -> None:
+    assert saved_percent(read, written, files) == saved

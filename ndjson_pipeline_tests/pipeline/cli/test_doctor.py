@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.desk.clients import Desk
 from ndjson_pipeline.desk.doctor.orchestration import SENSORS
@@ -185,6 +186,25 @@ def dagster(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Iterator[dict[str, Any
 def test_dagster_is_asked(cli: Cli, dagster: dict[str, Any]) -> None:
     found = states(cli)
     assert [found[part] for part in ("Dagster", "sensors", "daemons", "pool")] == ["ok"] * 4
+
+
+def test_it_asks_for_every_sensor_that_there_is() -> None:
+    assert set(SENSORS) == {sensor.name for sensor in build_defs().sensors or ()}
+
+
+def test_another_feeds_sensors_are_its_own(cli: Cli, dagster: dict[str, Any]) -> None:
+    entries = dagster["workspaceOrError"]["workspaceOrError"]["locationEntries"]
+    off = [{"name": name, "sensorState": {"status": "STOPPED"}} for name in SENSORS]
+    location = {"__typename": "RepositoryLocation", "repositories": [{"name": "r", "sensors": off}]}
+    entries.append({"name": "orders", "loadStatus": "LOADED", "locationOrLoadError": location})
+    assert states(cli)["sensors"] == "ok"
+
+
+def test_a_code_location_that_does_not_load_is_named(cli: Cli, dagster: dict[str, Any]) -> None:
+    (entry,) = dagster["workspaceOrError"]["workspaceOrError"]["locationEntries"]
+    entry["locationOrLoadError"] = {"__typename": "PythonError", "message": "no module"}
+    (finding,) = [one for one in cli("doctor", "--json").document["findings"] if one["part"] == "sensors"]
+    assert (finding["state"], finding["said"]) == ("wrong", "ndjson_pipeline: no module")
 
 
 def test_a_sensor_that_is_off_and_a_daemon_that_is_gone_are_wrong(cli: Cli, dagster: dict[str, Any]) -> None:
