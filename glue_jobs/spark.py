@@ -12,10 +12,12 @@ from glue_jobs.errors import SparkRunError
 from glue_jobs.reporting.progress import ProgressWatch, Totals
 from glue_jobs.storage import s3_client
 from glue_jobs.task import PartResult, PartTask, convert_part
+from glue_jobs.worker import kept_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from mypy_boto3_s3 import S3Client
     from pyspark import SparkContext
 
 
@@ -40,11 +42,18 @@ class SparkPartRunner:
     Args:
         context: a running Spark context; its owner stops it.
         announce: takes a line of progress.
+        make_client: makes a worker's S3 client for a region; the workers get it pickled.
     """
 
-    def __init__(self, context: SparkContext, announce: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        context: SparkContext,
+        announce: Callable[[str], None],
+        make_client: Callable[[str | None], S3Client] = s3_client,
+    ) -> None:
         self._context = context
         self._announce = announce
+        self._make_client = make_client
 
     @property
     def cores(self) -> int:
@@ -62,9 +71,12 @@ class SparkPartRunner:
         files = self._context.accumulator(0)
         records = self._context.accumulator(0)
         input_bytes = self._context.accumulator(0)
+        # Not of `self`: a Spark context can't be sent to workers.
+        make_client = self._make_client
 
         def run_task(task: PartTask) -> PartResult:
-            result = convert_part(task, s3_client(task.region))
+            with kept_ready():
+                result = convert_part(task, make_client(task.region))
             files.add(len(task.files))
             records.add(result.records_read)
             input_bytes.add(result.input_bytes)

@@ -27,7 +27,7 @@ from glue_jobs.schema.columns import Columns
 from glue_jobs.schema.contract import SchemaContractStore
 from glue_jobs.schema.limits import SchemaLimits
 from glue_jobs.spark import SparkPartRunner
-from glue_jobs.task import PartResult, PartTask, convert_part
+from glue_jobs.task import PartTask, convert_part
 from glue_jobs.writing.encode import ROW_GROUP_BYTES
 from lambda_ingest.contract.manifest import ManifestFile
 
@@ -48,19 +48,20 @@ class FolderClient:
         self._root = root
 
     def _path(self, bucket: str, key: str) -> Path:
+        """Return where an object is written."""
         path = Path(self._root) / bucket / key
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def get_object(self, **request: Any) -> dict[str, Any]:
         """Read a file."""
-        path = self._path(request["Bucket"], request["Key"])
-        if not path.exists():
+        try:
+            body = open(f"{self._root}/{request['Bucket']}/{request['Key']}", "rb")  # noqa: PTH123, SIM115
+        except FileNotFoundError:
             from botocore.exceptions import ClientError  # noqa: PLC0415 - only for the first contract
 
-            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
-        size = path.stat().st_size
-        return {"Body": path.open("rb"), "ETag": "e", "ContentLength": size}
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject") from None
+        return {"Body": body, "ETag": "e", "ContentLength": os.fstat(body.fileno()).st_size}
 
     def put_object(self, **request: Any) -> dict[str, Any]:
         """Write a file."""
@@ -90,22 +91,6 @@ class FolderClient:
         with contextlib.suppress(FileNotFoundError):
             self._path("uploads", request["UploadId"]).unlink()
         return {}
-
-
-class FolderRunner(SparkPartRunner):
-    """Runs the job's tasks on Spark, over a folder."""
-
-    def run(self, tasks: Sequence[PartTask]) -> list[PartResult]:
-        """Run tasks; results come in their order."""
-        root = self.root
-        results: list[PartResult] = (
-            self._context.parallelize(tasks, len(tasks))
-            .map(lambda task: convert_part(task, FolderClient(root)))  # type: ignore[arg-type]
-            .collect()
-        )
-        return results
-
-    root: str = ""
 
 
 def task_of(paths: Sequence[Path], part: int = 0) -> PartTask:
@@ -150,8 +135,8 @@ def convert_with_the_job(context: Any, root: Path, paths: Sequence[Path]) -> dic
     files = [_listed(path) for path in paths]
     parts = part_count(sum(file.size_bytes for file in files), len(files), TARGET_BYTES)
     tasks = [_task(part, share) for part, share in enumerate(share_files(files, parts))]
-    runner = FolderRunner(context, print)
-    runner.root = str(root)
+    folder = str(root)
+    runner = SparkPartRunner(context, print, lambda _: FolderClient(folder))  # type: ignore[arg-type, return-value]
     work = ManifestWork("s3://m/1")
 
     def run(wanted: list[PartTask]) -> None:

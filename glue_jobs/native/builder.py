@@ -37,6 +37,8 @@ MANY: Final = "*"
 # Lines that are no records, told by one call, and the numbers that tell one.
 MOST_REFUSED: Final = 1_024
 _REFUSED_NUMBERS: Final = 5
+# So many bytes are taken in less time than another thread keeps the interpreter, once it has it.
+_QUICK_BYTES: Final = 65_536
 
 
 class Why(enum.IntEnum):
@@ -185,7 +187,7 @@ class NativeBuilder:
         library = library or load()
         if library is None:
             raise NativeParserError("there is no native parser; check library.load() before")
-        self._functions = library.functions
+        self._functions, self._quick = library.functions, library.quick
         self._type = pa.struct([(name, column.arrow) for name, column in types.items()])
         description = Description(types, settled, accepts_new, closed)
         self._paths, self._tops = description.paths, description.tops
@@ -202,12 +204,12 @@ class NativeBuilder:
     @property
     def rows(self) -> int:
         """How many there are now."""
-        return int(self._functions.ndjson_rows(self._builder))
+        return int(self._quick.ndjson_rows(self._builder))
 
     @property
     def size(self) -> int:
         """How many bytes of Arrow they take; memory that is only kept ready does not count."""
-        return int(self._functions.ndjson_size(self._builder))
+        return int(self._quick.ndjson_size(self._builder))
 
     def feed(self, data: bytes, start: int = 0, refused: list[Refused] | None = None) -> Fed:
         """Take lines up to the end, or behind the first one that it can't judge.
@@ -223,7 +225,8 @@ class NativeBuilder:
         """
         fed = self._fed
         most = 0 if refused is None else MOST_REFUSED
-        status = self._functions.ndjson_feed(
+        functions = self._quick if len(data) - start <= _QUICK_BYTES else self._functions
+        status = functions.ndjson_feed(
             self._builder, data, len(data), start, self._fed_address, self._refused_address, most
         )
         self._check(status)
@@ -257,7 +260,7 @@ class NativeBuilder:
             MemoryError: there is no memory; the builder is of no use any more.
         """
         length = -1 if rest is None else len(rest)
-        self._check(self._functions.ndjson_add(self._builder, kept, len(kept), rest, length))
+        self._check(self._quick.ndjson_add(self._builder, kept, len(kept), rest, length))
 
     def take(self) -> Taken:
         """Return all rows so far; the builder is empty again.

@@ -68,10 +68,13 @@ class Library:
     """A loaded library.
 
     Attributes:
-        functions: it.
+        functions: it; other threads may run Python meanwhile.
+        quick: the same, for calls of microseconds: no other thread runs Python meanwhile, as getting to run
+            again would take longer than the call.
     """
 
     functions: ctypes.CDLL
+    quick: ctypes.PyDLL
 
 
 def packaged_name(machine: str) -> str:
@@ -108,8 +111,10 @@ def opened(file: Path | Traversable) -> Library:
         raise NativeParserError(f"{file.name} can't be loaded on this machine: {error}") from error
     if version != VERSION:
         raise NativeParserError(f"{file.name} is of version {version}, expected {VERSION}; build it anew")
+    quick = ctypes.PyDLL(str(file), handle=functions._handle)
     _declare(functions)
-    return Library(functions)
+    _declare(quick)
+    return Library(functions, quick)
 
 
 def _found() -> Path | Traversable:

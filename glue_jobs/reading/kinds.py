@@ -84,6 +84,8 @@ _FOREIGN: Final = tuple(
         (rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!DOCTYPE|!doctype|!--|[A-Za-z])", "XML or HTML"),
     )
 )
+# One look instead of one for each, as small files are many.
+_ANY_FOREIGN: Final = re.compile(b"|".join(b"(?:%b)" % pattern.pattern for pattern, _ in _FOREIGN), re.DOTALL)
 _UNMARKED: Final = re.compile(rb"(?:\s\0+|\0+\s)*\0*(?:[{\[]\0|\0+[{\[])")
 _HAS_JSON: Final = re.compile(
     # What follows the first bracket, since every hundredth file of any bytes has one.
@@ -150,9 +152,8 @@ def foreign_kind(head: bytes) -> str | None:
     Args:
         head: its first bytes, `HEAD_BYTES` of them where it has as many.
     """
-    for pattern, name in _FOREIGN:
-        if pattern.match(head):
-            return name
+    if _ANY_FOREIGN.match(head):
+        return next(name for pattern, name in _FOREIGN if pattern.match(head))
     if is_old_tar(head):
         return "a tar archive"
     if _UNMARKED.match(head):
