@@ -75,18 +75,17 @@ class ArrowRowReader:
         """
         parsed = parse_segment(segment, self._learning)
         if parsed.table.num_rows:
-            self._waiting.append(
-                Rows(
-                    parsed.table,
-                    parsed.rescued,
-                    parsed.columns,
-                    ((position, parsed.table.num_rows),),
-                    parsed.records_rescued,
-                    parsed.tallies,
-                    parsed.rescued_names,
-                )
+            rows = Rows(
+                parsed.table,
+                parsed.rescued,
+                parsed.columns,
+                ((position, parsed.table.num_rows),),
+                parsed.records_rescued,
+                parsed.tallies,
+                parsed.rescued_names,
             )
-            self.size += parsed.table.nbytes
+            self._waiting.append(rows)
+            self.size += rows.nbytes
         return SegmentCount(parsed.lines, parsed.rejected)
 
     def take(self) -> list[Rows]:

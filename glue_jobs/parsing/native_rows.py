@@ -250,7 +250,7 @@ class NativeRowReader:
             frozenset(self._names | set(map(fold, taken.rescued_names))),
         )
         self._waiting.append(rows)
-        self._waiting_bytes += taken.table.nbytes
+        self._waiting_bytes += rows.nbytes
         self._learn_table(taken.table)
         self._sources, self._rows_with_source = [], 0
         self._records_rescued, self._tallies, self._names = 0, Tallies(), set()

@@ -49,3 +49,8 @@ class Rows:
     records_rescued: int = 0
     tallies: Tallies = field(default_factory=Tallies)
     rescued_names: frozenset[str] = frozenset()
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes of Arrow they take."""
+        return int(self.table.nbytes) + (0 if self.rescued is None else int(self.rescued.nbytes))

@@ -66,7 +66,7 @@ class ParquetEncoder:
         Args:
             tables: rows that can become the file's columns, from files by their positions in `source_uris`.
         """
-        complete = pa.concat_tables(map(self._completed, tables))
+        complete = _in_one_piece(pa.concat_tables(map(self._completed, tables)))
         if self._writer is None:
             self._writer = self._opened(leaves_with_dictionary(complete))
         self._writer.write_table(complete, row_group_size=max(1, complete.num_rows))
@@ -100,3 +100,12 @@ class ParquetEncoder:
         if self.has_rescued:
             added.append(pa.nulls(count, pa.string()) if rows.rescued is None else rows.rescued)
         return pa.Table.from_arrays([*conform(rows.table, self.columns).columns, *added], schema=self._schema)
+
+
+def _in_one_piece(table: pa.Table) -> pa.Table:
+    """Return a table whose columns are whole: a page of long texts ends where a piece of its column does.
+
+    Which rows came together depends on the parser; the file must not.
+    """
+    in_pieces = any(column.num_chunks > 1 for column in table.columns)
+    return table.combine_chunks() if in_pieces else table

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from glue_jobs.native.library import load
 from glue_jobs.parsing.arrow_rows import ArrowRowReader
 from glue_jobs.parsing.native_rows import NativeRowReader
+from glue_jobs.reading.lines import Segment
 from glue_jobs.schema.columns import Columns
+from glue_jobs.schema.learning import Learning
 from glue_jobs.schema.types import INT64, JSON, STRING, list_of, map_of, struct_of
 from glue_jobs.task import PartTask, convert_part
 from lambda_ingest.contract.manifest import ManifestFile
@@ -131,6 +133,9 @@ SHAPES = {
         b'{"a":"x"}\n{"a":"\\ud800"}\n{"\\ud800":1}\n{"o":{"\\udc00":[1]}}\n{"a":"\\ud83d\\ude00"}\n'
     ],
     "nothing": [b"", b"\n\n", b"{}\n{}"],
+    # Longer than a page, in files that end within one.
+    "long texts": [lines(*[{"t": f"{n * 7919:x}" * 2_500} for n in range(9, 399)])] * 2,
+    "long names": [lines(*[{"a": n, f"{n:06}" + "n" * 10_000: n} for n in range(300)])],
 }  # fmt: skip
 
 
@@ -201,3 +206,18 @@ def test_what_comes_later_counts_as_what_came_first(monkeypatch, name):
     known, files, wanted = LATER_VALUES[name]
     for order in (files, files[::-1]):
         assert compare(monkeypatch, order, Columns(dict(known))).columns.types == wanted
+
+
+@pytest.mark.parametrize("reader", [lambda learning: NativeRowReader(learning, load()), ArrowRowReader])
+def test_what_is_rescued_counts_among_what_waits(reader):
+    # Else it would wait for ever, where it is all that there is.
+    rows = reader(Learning(Columns({"a": INT64}, accepts_new=False)))
+    try:
+        data = lines(*[{"a": "x" * 1_000}] * 500)
+        assert rows.read(Segment(data, 1, 0), 0).lines == 500
+        assert 500_000 < rows.size < 600_000
+        taken = rows.take()
+        assert 500_000 < sum(each.nbytes for each in taken) < 600_000
+        assert rows.size == 0
+    finally:
+        rows.close()
