@@ -53,7 +53,7 @@ class SimulatedRun:
     Attributes:
         run_id: its id.
         request: what it was started with.
-        manifests: the URIs of its manifests.
+        attempts: its manifests' URIs, and the attempt of each.
         fate: what becomes of it.
         started: when.
         state: as Glue shows it.
@@ -63,18 +63,17 @@ class SimulatedRun:
 
     run_id: str
     request: Mapping[str, Any]
-    manifests: list[str]
+    attempts: Mapping[str, int]
     fate: Fate
     started: datetime
     state: str = "RUNNING"
     completed: datetime | None = None
     error: str | None = None
 
-    def attempt_of(self, uri: str) -> str:
-        """Return the attempt of one of its manifests, as its arguments name it."""
-        named = str(self.request["Arguments"][ATTEMPTS_ARGUMENT]).split(",")
-        filename = uri.rpartition("/")[2]
-        return next(attempt for attempt in named if attempt.startswith(f"{filename}@"))
+    @property
+    def manifests(self) -> list[str]:
+        """The URIs of its manifests."""
+        return list(self.attempts)
 
     def described(self, now: datetime) -> dict[str, Any]:
         """Return it as GetJobRun does."""
@@ -131,7 +130,8 @@ class SimulatedGlue:
             raise client_error("ConcurrentRunsExceededException", "StartJobRun")
         if fate is Fate.CALLER_DIES_BEFORE:
             self.simulation.die()
-        run = SimulatedRun(f"jr_{next(self._numbers):06d}", request, manifests, fate, self.simulation.now)
+        attempts = self._attempts(request["Arguments"][ATTEMPTS_ARGUMENT], manifests)
+        run = SimulatedRun(f"jr_{next(self._numbers):06d}", request, attempts, fate, self.simulation.now)
         self.runs[run.run_id] = run
         seconds = START_SECONDS + self.seconds_of(len(manifests))
         self.simulation.after(seconds, lambda: self._end(run))
@@ -142,6 +142,16 @@ class SimulatedGlue:
         if fate is Fate.LOST_ANSWER:
             raise ReadTimeoutError(endpoint_url="https://glue.us-east-1.amazonaws.com")
         return {"JobRunId": run.run_id}
+
+    def _attempts(self, argument: str, manifests: Sequence[str]) -> dict[str, int]:
+        """Return the attempt of each manifest, as the argument names it or the list in S3 that it names."""
+        if argument.startswith("s3://"):
+            bucket, _, key = argument.removeprefix("s3://").partition("/")
+            content = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+            words = [line.split() for line in content.splitlines()]
+            return {uri: int(attempt) for uri, attempt, *_ in words}
+        named = dict(each.rsplit("@", 1) for each in argument.split(","))
+        return {uri: int(named[uri.rpartition("/")[2]]) for uri in manifests}
 
     def get_job(self, *, JobName: str) -> dict[str, Any]:  # noqa: N803
         return {"Job": {"Name": JobName}}
