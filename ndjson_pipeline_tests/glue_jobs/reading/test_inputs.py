@@ -2,9 +2,10 @@ import gzip
 import random
 import threading
 from dataclasses import replace
+from io import BytesIO
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from glue_jobs.errors import InputReadError, MissingInputError
 from glue_jobs.reading import inputs
@@ -147,3 +148,58 @@ def test_many_small_files_are_read_at_once(lake):
             return lake.client.get_object(**request)
 
     assert len([b"".join(file.pieces()) for file in open_files(Meeting(), files)]) == 40
+
+
+class Listed:
+    """S3 that has some contents by key, and notes which thread reads what."""
+
+    def __init__(self, contents):
+        self.contents = contents
+        self.readers = {}
+
+    def get_object(self, Key, **_):  # noqa: N803 - boto3's name
+        self.readers.setdefault(threading.get_ident(), []).append(Key)
+        content = self.contents.get(Key)
+        if content is None:
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        return {"Body": BytesIO(content), "ETag": "e", "ContentLength": len(content)}
+
+    def listed(self):
+        return [
+            ManifestFile(f"s3://in/{key}", len(content or b"?"), "e")
+            for key, content in self.contents.items()
+        ]
+
+
+def test_of_many_small_files_each_is_itself_whoever_reads_it():
+    contents = {f"{index:04}": f"{index}\n".encode() for index in range(1_000)}
+    contents["0003"] = contents["0640"] = None
+    contents["0500"] = b"x" * 300_000
+    client = Listed(contents)
+    found, gone = {}, []
+    for file in open_files(client, client.listed()):
+        key = file.file.uri.rpartition("/")[2]
+        try:
+            found[key] = b"".join(file.pieces())
+        except MissingInputError:
+            gone.append(key)
+    assert list(found) == [key for key in contents if key not in gone]
+    assert found == {key: content for key, content in contents.items() if content is not None}
+    assert gone == ["0003", "0640"]
+    read = [key for keys in client.readers.values() for key in keys]
+    assert sorted(read) == sorted(contents), "each is read once"
+
+
+@pytest.mark.parametrize(("count", "together"), [(1, 1), (64, 1), (640, 10), (2_500, 16)])
+def test_the_more_small_files_there_are_the_more_a_thread_reads_at_once(count, together):
+    files = Listed({f"{index:04}": b"{}" for index in range(count)}).listed()
+    groups = list(inputs._groups(files))
+    assert [file for group in groups for file in group] == files
+    assert {len(group) for group in groups[:-1]} <= {together}
+
+
+def test_no_more_is_read_together_than_little_memory_takes():
+    files = [ManifestFile(f"s3://in/{index}", 100_000, "e") for index in range(2_500)]
+    assert {len(group) for group in inputs._groups(files)} == {2}
+    large = [replace(file, size_bytes=10**9) for file in files]
+    assert {len(group) for group in inputs._groups(large)} == {1}
