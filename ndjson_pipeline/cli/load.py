@@ -287,13 +287,18 @@ def _followed(
 ) -> Followed:
     desk = session.desk
     known = _known(desk, rules, lambda _said: None)
-    with session.output.progress("waiting") as tell:
-        return Following(desk, rules, known, Queues(desk, time.sleep)).wait(
+    with stopping() as stopped, session.output.progress("waiting") as tell:
+
+        def sleep(pause: float) -> None:
+            stopped.wait(pause)
+
+        return Following(desk, rules, known, Queues(desk, sleep)).wait(
             sources.pages,
             plan.dates,
             seconds=seconds,
-            sleep=time.sleep,
+            sleep=sleep,
             monotonic=time.monotonic,
+            is_stopped=stopped.is_set,
             tell=tell,
         )
 
@@ -346,4 +351,5 @@ def _show(
 
 def _became(followed: Followed) -> dict[str, str]:
     found = {name: f"{count:,}" for name, count in sorted(followed.states.items())}
-    return {**found, "over": "yes" if followed.is_over else "no, the time was up; --timeout waits longer"}
+    open_ = "the waiting was ended" if followed.is_stopped else "the time was up; --timeout waits longer"
+    return {**found, "over": "yes" if followed.is_over else f"no, {open_}"}

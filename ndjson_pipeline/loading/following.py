@@ -39,13 +39,15 @@ class Followed:
 
     Attributes:
         states: how many files are in each state.
-        is_over: whether nothing moves any more; else the time was up.
+        is_over: whether nothing moves any more; else the time was up, or somebody waits no longer.
         waiting: why some will not move, each as a sentence.
+        is_stopped: whether somebody waits no longer.
     """
 
     states: Counter[str] = field(default_factory=Counter)
     is_over: bool = False
     waiting: list[str] = field(default_factory=list)
+    is_stopped: bool = False
 
     @property
     def is_well(self) -> bool:
@@ -79,6 +81,7 @@ class Following:
         seconds: float,
         sleep: Callable[[float], None],
         monotonic: Callable[[], float],
+        is_stopped: Callable[[], bool],
         tell: Callable[[str], None],
     ) -> Followed:
         """Wait until nothing moves, and count what became of each file.
@@ -87,8 +90,9 @@ class Following:
             pages: yields the files, each time anew.
             dates: theirs.
             seconds: so long at most.
-            sleep: waits for some seconds.
+            sleep: waits for some seconds, or less where it should stop.
             monotonic: tells seconds that have passed.
+            is_stopped: whether to count what there is by now, and wait no longer.
             tell: told what is waited for.
 
         Raises:
@@ -100,7 +104,8 @@ class Following:
             moving, waiting = self._moving(ours)
             quiet = 0 if moving else quiet + 1
             tell(moving or "counting")
-            is_late = monotonic() > until
+            stopped = is_stopped()
+            is_late = stopped or monotonic() > until
             if is_late or quiet >= _QUIET_LOOKS or monotonic() >= count_at:
                 # Others' files of the same dates may never stop moving, so these are looked at by themselves.
                 began = monotonic()
@@ -108,7 +113,7 @@ class Following:
                 count_at = monotonic() + max(_SECONDS_BETWEEN_COUNTS, 5 * (monotonic() - began))
                 is_over = not states[UNTRACKED] and (quiet >= _QUIET_LOOKS or states.keys() <= _FINAL)
                 if is_over or is_late:
-                    return Followed(+states, is_over, waiting)
+                    return Followed(+states, is_over, waiting, stopped)
             sleep(_SECONDS_BETWEEN_LOOKS)
 
     def _moving(self, dates: frozenset[str]) -> tuple[str, list[str]]:

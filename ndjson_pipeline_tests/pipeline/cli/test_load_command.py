@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import signal
 import socket
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -351,6 +352,25 @@ def test_it_waits_and_says_what_became_of_the_files(
     assert done.code == code, done
     assert sum(done.document["became"].values()) == 3
     assert done.document["is_over"] is (became != "processing")
+
+
+def test_ctrl_c_while_it_waits_says_how_far_the_files_are(
+    cli: Cli, old: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = Following.wait
+
+    def interrupted(following: Following, *arguments: Any, **options: Any) -> Any:
+        old.work()
+        signal.raise_signal(signal.SIGINT)
+        return wait(following, *arguments, **options)
+
+    monkeypatch.setattr(Following, "wait", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    done = cli("load", PREFIX, "--yes", "--wait")
+    assert signal.getsignal(signal.SIGINT) is before
+    assert done.code == 3, done
+    assert "3 files in" in done.out
+    assert "no, the waiting was ended" in done.out
 
 
 def test_of_today_what_fills_no_batch_waits_and_that_is_well(
