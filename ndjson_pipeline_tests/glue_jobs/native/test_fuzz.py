@@ -127,10 +127,12 @@ def test_many_lines_at_random(native: library.Library) -> None:
 def test_the_sanitizers_find_nothing_for_long(tmp_path: Path) -> None:
     program = driver(tmp_path, "-fsanitize=address,undefined", "-DNDJSON_REFUSALS")
     write_corpus(tmp_path / "corpus", 4, 300)
-    arguments = [str(tmp_path / "corpus"), "2000", "5", "300"]
+    # Of each round some 2,650 lines.
+    arguments = [str(tmp_path / "corpus"), "20000", "5", "300"]
     done = subprocess.run([str(program), *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     sys.stdout.write(done.stdout)
+    assert int(done.stdout.split()[0]) > 50_000_000
 
 
 @pytest.mark.soak
