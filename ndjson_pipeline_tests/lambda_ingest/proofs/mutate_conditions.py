@@ -174,14 +174,21 @@ def _in_source() -> Iterator[tuple[str, str]]:
 
 
 def _parameters(function: ast.FunctionDef) -> Iterator[tuple[str, ast.expr]]:
-    """Yield keyword arguments and entries of literal dicts by name."""
-    for node in ast.walk(function):
+    """Yield keyword arguments and entries of literal dicts by name; not those of functions within."""
+    for node in _own_nodes(function):
         if isinstance(node, ast.Call):
             yield from ((keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg)
         elif isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
                     yield key.value, value
+
+
+def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef):
+            yield child
+            yield from _own_nodes(child)
 
 
 def main() -> int:

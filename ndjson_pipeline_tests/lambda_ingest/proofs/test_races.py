@@ -148,6 +148,30 @@ def test_content_that_comes_while_an_overwrite_is_marked_is_not_lost(world: Worl
     assert world.record(NAME)["overwritten_etag"] == newest[0]
 
 
+@pytest.mark.parametrize("odd", [{}, {"etag": {"S": "x"}}], ids=["neither", "no status"])
+def test_content_that_comes_while_a_record_of_another_shape_is_marked_is_not_lost(
+    world: World, odd: dict[str, Any]
+) -> None:
+    track(world)
+    table, key = world.settings.tracking_table, {"date_prefix": {"S": YESTERDAY}, "file_key": {"S": NAME}}
+    whole = world.clients.dynamodb.get_item(TableName=table, Key=key)["Item"]
+    newest = etag_of(world.put(NAME, b"333\n"))
+
+    def spoil() -> None:
+        world.clients.dynamodb.put_item(TableName=table, Item={**key, **odd})
+
+    def follow() -> None:
+        # As an event's handler writes it that found the record in order.
+        world.clients.dynamodb.put_item(TableName=table, Item={**whole, "etag": {"S": newest}})
+
+    process = world.processes[0]
+    first = once_before(is_commit, spoil)
+    second = once_before(is_operation("UpdateItem"), follow)
+    process.intercept = lambda call, send: first(call, lambda: second(call, send))
+    build(world.runtime(process.clients))
+    assert world.record(NAME)["overwritten_etag"] == newest
+
+
 def test_a_record_does_not_follow_new_content_once_its_batch_is_marked(world: World) -> None:
     track(world)
     newer = world.put(NAME, b"22\n")
