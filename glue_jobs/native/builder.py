@@ -225,8 +225,7 @@ class NativeBuilder:
         """
         fed = self._fed
         most = 0 if refused is None else MOST_REFUSED
-        functions = self._quick if len(data) - start <= _QUICK_BYTES else self._functions
-        status = functions.ndjson_feed(
+        status = self._functions_for(len(data) - start).ndjson_feed(
             self._builder, data, len(data), start, self._fed_address, self._refused_address, most
         )
         self._check(status)
@@ -260,7 +259,8 @@ class NativeBuilder:
             MemoryError: there is no memory; the builder is of no use any more.
         """
         length = -1 if rest is None else len(rest)
-        self._check(self._quick.ndjson_add(self._builder, kept, len(kept), rest, length))
+        functions = self._functions_for(len(kept) + max(length, 0))
+        self._check(functions.ndjson_add(self._builder, kept, len(kept), rest, length))
 
     def take(self) -> Taken:
         """Return all rows so far; the builder is empty again.
@@ -295,6 +295,10 @@ class NativeBuilder:
 
     def __del__(self) -> None:
         self.close()
+
+    def _functions_for(self, size: int) -> ctypes.CDLL:
+        """Return the functions for a call with so many bytes; during long ones others may run Python."""
+        return self._quick if size <= _QUICK_BYTES else self._functions
 
     def _check(self, status: int) -> None:
         if status == _DONE:

@@ -153,6 +153,22 @@ def test_lost_tasks_are_an_error_of_the_run(spark_context, announcer):
         SparkPartRunner(spark_context, announcer.line).run([task])
 
 
+def test_a_worker_that_ran_a_task_is_ready_for_the_next_one(lake, run, spark_context):
+    run(lake.manifest([numbers(lake, f"{index}", 0, 5) for index in range(4)]), TARGET_FILE_MB="0.00001")
+
+    def state(_number):
+        import gc  # noqa: PLC0415 - a worker's
+        import sys  # noqa: PLC0415
+        import zipimport  # noqa: PLC0415
+
+        finders = sys.path_importer_cache.values()
+        return gc.get_freeze_count(), sum(isinstance(each, zipimport.zipimporter) for each in finders)
+
+    # One of them may be another worker, which ran none.
+    states = spark_context.parallelize(range(2), 2).map(state).collect()
+    assert any(frozen > 10_000 and not archives for frozen, archives in states), states
+
+
 def put_real_logs(lake, run, only=slice(None)):
     """Convert logs of three kinds, each with columns that the others lack, in manifests of their own."""
     expected = Counter()
