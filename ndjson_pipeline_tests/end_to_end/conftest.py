@@ -27,6 +27,7 @@ from ndjson_pipeline.laptop.demo.input_files import InputFile
 from ndjson_pipeline.laptop.demo.observation import TrackedState, read_output, read_tracking
 from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS
 from ndjson_pipeline.laptop.platform import LocalPlatform
+from ndjson_pipeline_tests.end_to_end.light_dagster import use_light_dagster
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
 from ndjson_pipeline_tests.patience import PATIENCE
 
@@ -223,6 +224,7 @@ def starting(scratch: Path, restored_environment: None) -> Iterator[LocalPlatfor
     with pytest.MonkeyPatch.context() as patch:
         # Every process of the platform inherits it, so that those left can be found.
         patch.setenv("TMPDIR", str(scratch))
+        use_light_dagster(patch)
         with LocalPlatform(scratch / "platform", daemon_command(), settings=DEMO_SETTINGS) as platform:
             yield platform
         await_true(lambda: not processes_with_variable("TMPDIR", str(scratch)), 10)

@@ -19,6 +19,7 @@ from ndjson_pipeline.laptop.dagster_process import daemon_command
 from ndjson_pipeline.laptop.platform import LocalPlatform
 from ndjson_pipeline.local_aws import LocalAwsSettings
 from ndjson_pipeline_tests.end_to_end.conftest import Running
+from ndjson_pipeline_tests.end_to_end.light_dagster import use_light_dagster
 from ndjson_pipeline_tests.end_to_end.light_glue import install_light_glue
 from ndjson_pipeline_tests.end_to_end.mortal_definitions import DEATHS_VARIABLE
 from ndjson_pipeline_tests.end_to_end.processes import (
@@ -173,6 +174,7 @@ def killable_platform(
             patch.setenv(name, value)
         # Every process of the platform inherits it, so that those left can be found.
         patch.setenv("TMPDIR", str(scratch))
+        use_light_dagster(patch)
         patch.setenv(DEATHS_VARIABLE, str(deaths))
         command = daemon_command(MORTAL_DEFINITIONS)
         with LocalPlatform(scratch / "platform", command, settings=SETTINGS, instance=instance) as platform:

@@ -21,7 +21,8 @@ def await_true(look: Callable[[], Value], seconds: float, every: float = 0.1) ->
             return value
         assert time.monotonic() < deadline, f"not within {seconds:g} s; last seen: {value!r}"
         # A look that is slow is a machine that is busy, and better not with looks.
-        time.sleep(max(every, 2 * (time.monotonic() - began)))
+        took = time.monotonic() - began
+        time.sleep(max(every, 2 * took, min(9 * took, 2.0)))
 
 
 def process_exists(process_id: int) -> bool:

@@ -20,6 +20,7 @@ from ndjson_pipeline.laptop.demo.run import DEMO_SETTINGS
 from ndjson_pipeline.laptop.platform import LocalPlatform
 from ndjson_pipeline.laptop.workspace import definitions_of
 from ndjson_pipeline_tests.end_to_end.conftest import Running, past
+from ndjson_pipeline_tests.end_to_end.light_dagster import use_light_dagster
 from ndjson_pipeline_tests.end_to_end.light_glue import install_light_glue
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
 from ndjson_pipeline_tests.local_aws.glue_script import replace_script
@@ -62,6 +63,7 @@ def starting(scratch: Path, restored_environment: None) -> Iterator[LocalPlatfor
     folder = scratch / "platform"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(scratch))
+        use_light_dagster(patch)
         command = daemon_command(definitions_of(folder, FEEDS))
         with LocalPlatform(folder, command, settings=DEMO_SETTINGS, feeds=FEEDS, places=PLACES) as platform:
             yield platform

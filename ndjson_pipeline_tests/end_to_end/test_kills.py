@@ -19,6 +19,7 @@ from ndjson_pipeline.claims.record import ManifestRecord
 from ndjson_pipeline_tests.end_to_end.conftest import past
 from ndjson_pipeline_tests.end_to_end.deaths import GLUE, RUN, death_of
 from ndjson_pipeline_tests.end_to_end.killable import STORAGES, Killable, killable_platform_on
+from ndjson_pipeline_tests.end_to_end.light_dagster import RELOAD_VARIABLE
 from ndjson_pipeline_tests.end_to_end.processes import await_true
 
 pytestmark = [pytest.mark.daemon, pytest.mark.timeout(420)]
@@ -145,6 +146,9 @@ def test_a_code_server_that_is_killed_is_followed_by_another(
     running: Killable, now: datetime, moment: str
 ) -> None:
     date = past(now, 150 + MOMENTS.index(moment))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(RELOAD_VARIABLE, "60")
+        running.kill_daemon()
     source = running.put(f"{date}-a.ndjson", lines(4, moment))
     await_moment(running, date, moment)
     os.kill(running.code_server(), signal.SIGKILL)

@@ -25,6 +25,7 @@ from ndjson_pipeline.laptop.platform import LocalPlatform
 from ndjson_pipeline.laptop.workspace import definitions_of
 from ndjson_pipeline_tests.browser import browser
 from ndjson_pipeline_tests.end_to_end.conftest import Running, past
+from ndjson_pipeline_tests.end_to_end.light_dagster import use_light_dagster
 from ndjson_pipeline_tests.end_to_end.processes import await_true, processes_with_variable
 from ndjson_pipeline_tests.patience import PATIENCE
 
@@ -118,6 +119,7 @@ def starting(page: Page, scratch: Path, restored_environment: None, port: int) -
     """The platform as `make dev` runs it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(scratch))
+        use_light_dagster(patch)
         command = dev_command(port, definitions_of(scratch, [""]))
         with LocalPlatform(
             scratch / "platform", command, settings=DEMO_SETTINGS, dagster_url=address_of(port)

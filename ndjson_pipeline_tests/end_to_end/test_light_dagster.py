@@ -1,0 +1,79 @@
+"""What is left out of a platform's processes really is, and out of no other process."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ndjson_pipeline_tests.end_to_end.light_dagster import use_light_dagster
+from ndjson_pipeline_tests.patience import PATIENCE
+
+AS_CODE_SERVER = """
+import multiprocessing, os, sitecustomize
+sitecustomize.lighten(["python", "-m", "dagster", "api", "grpc", "-m", "json.tool"])
+told = "import os, sys; print(os.getppid(), {'dagster._grpc.server', 'json.tool'} <= set(sys.modules))"
+context = multiprocessing.get_context("spawn")
+for _ in range(2):
+    run = context.Process(target=exec, args=(told, {}))
+    run.start()
+    run.join()
+print(os.getpid())
+"""
+AS_DAEMON = """
+import sitecustomize
+sitecustomize.lighten(["python", "/bin/dagster-daemon", "run", "-m", "json.tool"])
+import tempfile
+from dagster._core.storage.sql import create_engine, get_alembic_config
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._daemon import controller
+from alembic.script import ScriptDirectory
+from sqlalchemy.pool import NullPool
+a, b = "sqlite:////tmp/a.db", "sqlite:////tmp/b.db"
+assert create_engine(a, poolclass=NullPool) is create_engine(a, poolclass=NullPool)
+assert sqlite_run_storage.create_engine is create_engine
+assert create_engine(a, poolclass=NullPool) is not create_engine(b, poolclass=NullPool)
+timed = create_engine(a, poolclass=NullPool, connect_args={"timeout": 5})
+assert timed is not create_engine(a, poolclass=NullPool)
+assert create_engine("sqlite://") is not create_engine("sqlite://")
+config = get_alembic_config(sqlite_run_storage.__file__)
+assert ScriptDirectory.from_config(config) is ScriptDirectory.from_config(config)
+print(controller.RELOAD_WORKSPACE_INTERVAL)
+"""
+AS_ANOTHER = """
+import sys
+assert "light_dagster" in sys.modules["sitecustomize"].__file__
+print({"dagster", "sqlalchemy", "alembic", "multiprocessing"} & set(sys.modules))
+"""
+
+
+def told_by(code: str) -> list[str]:
+    """Return the lines of a Python that was started as a platform's are."""
+    with pytest.MonkeyPatch.context() as patch:
+        use_light_dagster(patch)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=dict(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=60 * PATIENCE,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_runs_of_a_code_server_are_forks_of_one_process_that_has_imported() -> None:
+    *runs, code_server = told_by(AS_CODE_SERVER)
+    assert len(set(runs)) == 1
+    parent, has_imported = runs[0].split()
+    assert has_imported == "True"
+    assert parent != code_server
+
+
+def test_a_daemon_keeps_its_code_servers_engines_and_migrations() -> None:
+    assert told_by(AS_DAEMON) == ["3600.0"]
+
+
+def test_no_other_process_is_touched() -> None:
+    assert told_by(AS_ANOTHER) == ["set()"]
