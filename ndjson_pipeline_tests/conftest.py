@@ -1,5 +1,6 @@
 """The lanes and the order of the tests, and what a run says at its end."""
 
+import gc
 from typing import Any
 
 import pytest
@@ -9,6 +10,9 @@ from ndjson_pipeline_tests.lambda_ingest.proofs.figures import FIGURE
 from ndjson_pipeline_tests.patience import PATIENCE
 from ndjson_pipeline_tests.permissions.plugin import CallRecord
 from ndjson_pipeline_tests.service_models import share_service_models
+
+# The collector looks through what thousands of tests hold, and finds next to nothing: it may look less often.
+gc.set_threshold(10_000, 20, 20)
 
 
 def pytest_configure(config: pytest.Config) -> None:
