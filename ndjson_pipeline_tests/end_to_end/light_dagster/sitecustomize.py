@@ -6,7 +6,6 @@ A Glue run's Python and a function's have the folder on their path, too, and are
 import os
 import sys
 from itertools import pairwise
-from typing import Any
 
 
 def fork_runs(modules: list[str]) -> None:
@@ -25,39 +24,6 @@ def keep_code_servers(seconds: float) -> None:
     controller.RELOAD_WORKSPACE_INTERVAL = seconds  # type: ignore[assignment]
 
 
-def keep_engines() -> None:
-    """Have one engine a database and process; it keeps no connection, so it may outlive its use."""
-    import sqlalchemy  # noqa: PLC0415 - before Dagster does, which takes the function from it
-
-    make, kept = sqlalchemy.create_engine, {}
-
-    def create_engine(url: str, **settings: Any) -> Any:
-        if not str(url).startswith("sqlite:///") or settings.get("poolclass") is not sqlalchemy.NullPool:
-            return make(url, **settings)
-        key = (url, repr(sorted(settings.items(), key=lambda each: each[0])))
-        if key not in kept:
-            kept[key] = make(url, **settings)
-        return kept[key]
-
-    sqlalchemy.create_engine = create_engine  # type: ignore[assignment]
-
-
-def read_migrations_once() -> None:
-    """Read the folder of a storage's migrations once a process."""
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
-
-    read = ScriptDirectory.from_config
-    kept: dict[str | None, ScriptDirectory] = {}
-
-    def from_config(config: Any) -> ScriptDirectory:
-        location = config.get_main_option("script_location")
-        if location not in kept:
-            kept[location] = read(config)
-        return kept[location]
-
-    ScriptDirectory.from_config = staticmethod(from_config)  # type: ignore[assignment]
-
-
 def lighten(words: list[str]) -> None:
     """Do what concerns this process.
 
@@ -71,9 +37,11 @@ def lighten(words: list[str]) -> None:
     forks_runs = "forkserver" in program and "dagster" in program
     if not (is_daemon or is_code_server or forks_runs):
         return
-    # First: Dagster takes from SQLAlchemy what it makes engines by as it is imported.
-    keep_engines()
-    read_migrations_once()
+    # Only here: another Python on this path need not have the tests.
+    from ndjson_pipeline_tests.dagster_storage import share_engines, share_migrations  # noqa: PLC0415
+
+    share_engines()
+    share_migrations()
     if is_daemon:
         keep_code_servers(float(os.environ["NDJSON_TESTS_CODE_SERVER_SECONDS"]))
     if is_code_server:
