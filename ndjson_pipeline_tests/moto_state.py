@@ -71,6 +71,16 @@ class MadeOnce(Generic[T]):
         return self._made[0]
 
 
+def empty_table(name: str) -> None:
+    """Let a table of the present mock hold no item: a call for each is most of what many items cost."""
+    _backend("dynamodb").tables[name].items.clear()
+
+
+def empty_bucket(name: str) -> None:
+    """Let a bucket of the present mock hold no object."""
+    _backend("s3").buckets[name].keys.clear()
+
+
 def _backend(service: str) -> Any:
     backends: Any = get_backend(service)  # type: ignore[call-overload]
     return backends[_ACCOUNT][_BACKENDS[service]]

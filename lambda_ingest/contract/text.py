@@ -55,24 +55,40 @@ def _bounded(text: str, limit: int, *, keeps: str) -> str:
     if len(text) <= limit and text.isprintable():
         return text
     # Each character takes at least one of the result, so that a text of many megabytes is not gone through.
-    shown = [_escaped(character, keeps) for character in text[: limit + 1]]
-    if len(text) <= limit and sum(map(len, shown)) <= limit:
-        return "".join(shown)
+    first, shown = text[: limit + 1], _Shown(keeps)
+    whole = first.translate(shown)
+    if len(text) <= limit and len(whole) <= limit:
+        return whole
     # The count's own length is bounded by that of the greatest count.
     room = limit - len(_cut(len(text)))
     length = kept = 0
-    while kept < len(shown) and length + len(shown[kept]) <= room:
-        length += len(shown[kept])
-        kept += 1
-    return ("".join(shown[:kept]) + _cut(len(text) - kept))[: max(limit, 0)]
+    for character in first:
+        longer = length + len(shown[ord(character)])
+        if longer > room:
+            break
+        length, kept = longer, kept + 1
+    return (whole[:length] + _cut(len(text) - kept))[: max(limit, 0)]
 
 
 def _cut(count: int) -> str:
     return f"... [{count:,} more characters]"
 
 
-def _escaped(character: str, keeps: str) -> str:
-    if character.isprintable() or character in keeps:
+class _Shown(dict[int, str]):
+    """How each character that was met is shown.
+
+    Args:
+        keeps: characters that stay although they do not print.
+    """
+
+    def __init__(self, keeps: str) -> None:
+        super().__init__()
+        self._keeps = keeps
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        if not character.isprintable() and character not in self._keeps:
+            # As Python writes it: \n, \x85, \u202e, \U000e0001, \ud800.
+            character = character.encode("unicode_escape").decode("ascii")
+        self[code] = character
         return character
-    # As Python writes it: \n, \x85, \u202e, \U000e0001, \ud800.
-    return character.encode("unicode_escape").decode("ascii")

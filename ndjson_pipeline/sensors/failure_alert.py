@@ -1,6 +1,7 @@
 """The alert of a failed or canceled run."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -121,10 +122,8 @@ def _fitting(texts: Sequence[str], most_bytes: int) -> list[str]:
 
 def _cut(text: str, most_bytes: int) -> str:
     """Cut a text between two characters, so that with its mark it takes no more bytes in JSON."""
-    room = most_bytes - len(_CUT_MARK) - len('""')
-    for position, character in enumerate(text):
-        # A character is one byte in JSON, or an escape of two, six or twelve.
-        room -= len(json.dumps(character)) - len('""')
-        if room < 0:
-            return text[:position] + _CUT_MARK
-    return text
+    room = most_bytes - len(_CUT_MARK)
+    # A character is one byte in JSON, or an escape of two, six or twelve.
+    first = text[: max(room, 0)]
+    kept = bisect_right(range(1, len(first) + 1), room, key=lambda length: len(json.dumps(first[:length])))
+    return text[:kept] + _CUT_MARK if kept < len(text) else text

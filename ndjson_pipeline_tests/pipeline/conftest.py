@@ -10,11 +10,20 @@ from ndjson_pipeline.deployment import clients as aws
 from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.local_aws import create_resources
 from ndjson_pipeline_tests.moto_in_process import mended_moto
-from ndjson_pipeline_tests.moto_state import MadeOnce
+from ndjson_pipeline_tests.moto_state import MadeOnce, empty_bucket, empty_table
 from ndjson_pipeline_tests.pipeline.asset_runner import Runner
+from ndjson_pipeline_tests.pipeline.dagster_storages import share_engines, share_migrations
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable
 
 _make_resources = MadeOnce(create_resources)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def storages_share() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        share_migrations(patch)
+        share_engines(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +57,10 @@ def module_deployment(aws_variables: None) -> Iterator[Deployment]:
 def deployment(module_deployment: Deployment) -> Iterator[Deployment]:
     """The module's deployment, emptied after the test: to make another takes a second."""
     yield module_deployment
-    table = module_deployment.names.tracking_table
-    for item in module_deployment.dynamodb.scan(TableName=table)["Items"]:
-        module_deployment.dynamodb.delete_item(
-            TableName=table, Key={name: item[name] for name in ("date_prefix", "file_key")}
-        )
-    for bucket in (module_deployment.names.manifest_bucket, module_deployment.names.output_bucket):
-        for found in module_deployment.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-            module_deployment.s3.delete_object(Bucket=bucket, Key=found["Key"])
+    names = module_deployment.names
+    empty_table(names.tracking_table)
+    for bucket in (names.manifest_bucket, names.output_bucket):
+        empty_bucket(bucket)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-import botocore.loaders
 import pytest
+import typer.main
 from botocore.client import BaseClient
 
 from glue_jobs.writing.names import output_key, rejects_key
@@ -20,6 +20,7 @@ from lambda_ingest.contract.records import LOCK_FILE_KEY, lock_partition, manife
 from ndjson_pipeline.cli.app import run
 from ndjson_pipeline.cli.output import WIDTH
 from ndjson_pipeline.deployment.clients import Deployment
+from ndjson_pipeline_tests.moto_state import empty_bucket, empty_table
 from ndjson_pipeline_tests.pipeline.harness import DATE, ManifestTable, make_name
 
 INPUT_PREFIX = "pipeline/input/"
@@ -51,10 +52,10 @@ Cli = Callable[..., Done]
 
 
 @pytest.fixture(autouse=True, scope="session")
-def models_read_once() -> Iterator[None]:
-    """Each command has a session of its own, which would read and parse AWS's models anew."""
+def command_line_made_once() -> Iterator[None]:
+    """A process makes it of its functions' signatures once, and these tests run many commands in one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.loaders, "create_loader", cache(botocore.loaders.create_loader))
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
         yield
 
 
@@ -171,15 +172,12 @@ def busy(manifests: ManifestTable) -> Busy:
 
 @pytest.fixture
 def emptied(deployment: Deployment) -> Any:
-    """Empty what the module's deployment leaves: quarantine, input, queues and metrics."""
+    """Empty what the module's deployment leaves: quarantine, input and metrics."""
     yield
     names = deployment.names
     for bucket in (names.quarantine_bucket, names.input_bucket):
-        for found in deployment.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-            deployment.s3.delete_object(Bucket=bucket, Key=found["Key"])
-    for item in deployment.dynamodb.scan(TableName=names.metrics_table)["Items"]:
-        keys = {name: item[name] for name in ("metric_type", "timestamp")}
-        deployment.dynamodb.delete_item(TableName=names.metrics_table, Key=keys)
+        empty_bucket(bucket)
+    empty_table(names.metrics_table)
 
 
 Deny = Callable[..., None]

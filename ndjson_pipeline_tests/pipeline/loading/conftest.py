@@ -18,6 +18,7 @@ from ndjson_pipeline.deployment.clients import Deployment
 from ndjson_pipeline.desk.clients import Desk
 from ndjson_pipeline.local_aws import lambda_environment
 from ndjson_pipeline_tests.lambda_ingest.harness import FakeContext
+from ndjson_pipeline_tests.moto_state import empty_bucket
 
 PREFIX = "pipeline/input/"
 
@@ -79,8 +80,7 @@ class Builder:
         return [one["Key"] for one in found.get("Contents", [])]
 
     def empty(self, bucket: str) -> None:
-        for key in self.objects(bucket):
-            self.deployment.s3.delete_object(Bucket=bucket, Key=key)
+        empty_bucket(bucket)
 
 
 @pytest.fixture

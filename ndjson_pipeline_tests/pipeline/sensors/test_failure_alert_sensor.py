@@ -28,6 +28,7 @@ from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sensors import failure_alert_sensor as module
 from ndjson_pipeline.sensors.failure_alert_sensor import ALERTED_TAG, WILL_RETRY_TAG, failure_alert_sensor
 from ndjson_pipeline_tests.pipeline.asset_runner import Runner
+from ndjson_pipeline_tests.pipeline.code_location import shared_defs
 from ndjson_pipeline_tests.pipeline.harness import FakeGlue, ManifestTable, client_error, day, make_name
 from ndjson_pipeline_tests.pipeline.partition_bar import bar
 
@@ -101,7 +102,7 @@ class World:
             cursor=self.cursor,
             sensor_name="failure_alert_sensor",
             resources={"pipeline": PipelineResource()},
-            definitions=build_defs(),
+            definitions=shared_defs(),
         ) as context:
             result = failure_alert_sensor(context)
         assert isinstance(result, dg.SensorResult)
@@ -514,9 +515,6 @@ def test_4000_settled_failures_cost_a_tick_nothing(world: World) -> None:
     finally:
         events.unregister("after-call.dynamodb", note)
     assert scanned == [0]
-    for item in items:
-        key = {name: item[name] for name in ("date_prefix", "file_key")}
-        deployment.dynamodb.delete_item(TableName=deployment.names.tracking_table, Key=key)
 
 
 def test_a_later_failure_of_the_same_manifest_is_alerted_too(world: World) -> None:

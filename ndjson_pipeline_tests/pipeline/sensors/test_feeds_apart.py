@@ -35,7 +35,9 @@ from ndjson_pipeline.sensors import (
     reconcile_sensor,
 )
 from ndjson_pipeline.sensors.launches import MAX_LAUNCHES
+from ndjson_pipeline_tests.moto_state import empty_bucket, empty_table
 from ndjson_pipeline_tests.pipeline.asset_runner import StubPipeline
+from ndjson_pipeline_tests.pipeline.code_location import shared_defs
 from ndjson_pipeline_tests.pipeline.harness import (
     DATE,
     FakeGlue,
@@ -86,7 +88,7 @@ class Side:
             cursor=self.cursors.get(name),
             sensor_name=name,
             resources={"pipeline": PipelineResource(feed=self.feed.name)},
-            definitions=build_defs(feed=self.feed.name),
+            definitions=shared_defs(feed=self.feed.name),
         ) as context:
             # As the daemon says it; the builder of contexts has no argument for it.
             context._code_location_origin = RegisteredCodeLocationOrigin(self.location)
@@ -135,13 +137,10 @@ def sides(deployment: Deployment, instance: dg.DagsterInstance) -> Iterator[dict
     """Both feeds; what the test leaves in their tables and buckets is removed."""
     deployments = {name: PipelineResource(feed=name).deployment for name in NAMES}
     yield {name: Side(Feed(name), instance, ManifestTable(of_feed)) for name, of_feed in deployments.items()}
-    named = deployments[NAMES[1]]
-    for item in named.dynamodb.scan(TableName=named.names.tracking_table)["Items"]:
-        key = {name: item[name] for name in ("date_prefix", "file_key")}
-        named.dynamodb.delete_item(TableName=named.names.tracking_table, Key=key)
-    for bucket in (named.names.manifest_bucket, named.names.output_bucket):
-        for found in named.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-            named.s3.delete_object(Bucket=bucket, Key=found["Key"])
+    names = deployments[NAMES[1]].names
+    empty_table(names.tracking_table)
+    for bucket in (names.manifest_bucket, names.output_bucket):
+        empty_bucket(bucket)
 
 
 @pytest.fixture(params=NAMES, ids=["the unnamed feed", "a named feed"])

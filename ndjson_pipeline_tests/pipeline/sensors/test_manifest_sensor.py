@@ -19,12 +19,12 @@ from lambda_ingest.contract.clock import utc_now
 from lambda_ingest.contract.keys import ManifestName
 from ndjson_pipeline.claims.dagster_runs import ATTEMPT_TAG, MANIFESTS_TAG, claimed_tags, manifests_tag
 from ndjson_pipeline.claims.store import ManifestRecordStore
-from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.deployment.instance.home import prepare_home
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sensors import manifest_sensor as module
 from ndjson_pipeline.sensors.launches import MAX_LAUNCHES
 from ndjson_pipeline.sensors.manifest_sensor import manifest_sensor
+from ndjson_pipeline_tests.pipeline.code_location import shared_defs
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable, day, make_name
 from ndjson_pipeline_tests.pipeline.partition_bar import bar
 
@@ -54,7 +54,7 @@ class Sensor:
             instance=self.instance,
             sensor_name="manifest_sensor",
             resources={"pipeline": PipelineResource()},
-            definitions=build_defs(),
+            definitions=shared_defs(),
         ) as context:
             result = manifest_sensor(context)
         if isinstance(result, dg.SkipReason):
@@ -318,7 +318,7 @@ def test_a_request_can_be_launched_as_a_run_of_its_partition(
 ) -> None:
     manifests.commit(1, day())
     with dg.build_sensor_context(
-        instance=sensor.instance, resources={"pipeline": PipelineResource()}, definitions=build_defs()
+        instance=sensor.instance, resources={"pipeline": PipelineResource()}, definitions=shared_defs()
     ) as context:
         data = manifest_sensor.evaluate_tick(context)
     (request,) = data.run_requests

@@ -17,7 +17,6 @@ from lambda_ingest.contract.keys import ManifestName
 from ndjson_pipeline.claims.claim import Claim
 from ndjson_pipeline.claims.moves import Move
 from ndjson_pipeline.claims.store import ManifestRecordStore
-from ndjson_pipeline.definitions import build_defs
 from ndjson_pipeline.glue import reported
 from ndjson_pipeline.glue.messages import messages_prefix, read_custom_messages
 from ndjson_pipeline.glue.reconciliation import ReconcileRules
@@ -25,6 +24,7 @@ from ndjson_pipeline.glue.runs import ATTEMPTS_ARGUMENT, IDENTITY_ARGUMENT, NONC
 from ndjson_pipeline.resources import PipelineResource
 from ndjson_pipeline.sensors import reconcile_sensor as module
 from ndjson_pipeline.sensors.reconcile_sensor import reconcile_sensor
+from ndjson_pipeline_tests.pipeline.code_location import shared_defs
 from ndjson_pipeline_tests.pipeline.harness import (
     NONCE,
     ManifestTable,
@@ -127,7 +127,7 @@ class World:
             cursor=self.cursor,
             sensor_name="reconcile_sensor",
             resources={"pipeline": PipelineResource()},
-            definitions=build_defs(),
+            definitions=shared_defs(),
         ) as context:
             result = reconcile_sensor(context)
         assert isinstance(result, dg.SensorResult)
