@@ -23,19 +23,17 @@ print(os.getpid())
 AS_DAEMON = """
 import sitecustomize
 sitecustomize.lighten(["python", "/bin/dagster-daemon", "run", "-m", "json.tool"])
-import tempfile
-from dagster._core.storage.sql import create_engine, get_alembic_config
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.sql import get_alembic_config
 from dagster._daemon import controller
 from alembic.script import ScriptDirectory
 from sqlalchemy.pool import NullPool
-a, b = "sqlite:////tmp/a.db", "sqlite:////tmp/b.db"
-assert create_engine(a, poolclass=NullPool) is create_engine(a, poolclass=NullPool)
-assert sqlite_run_storage.create_engine is create_engine
-assert create_engine(a, poolclass=NullPool) is not create_engine(b, poolclass=NullPool)
-timed = create_engine(a, poolclass=NullPool, connect_args={"timeout": 5})
-assert timed is not create_engine(a, poolclass=NullPool)
-assert create_engine("sqlite://") is not create_engine("sqlite://")
+a, b = (sqlite_run_storage.create_engine(f"sqlite:////tmp/{name}.db", poolclass=NullPool) for name in "ab")
+again, timed = (
+    sqlite_run_storage.create_engine("sqlite:////tmp/a.db", poolclass=NullPool, **options)
+    for options in ({}, {"connect_args": {"timeout": 5}})
+)
+assert a is again and a is not b and a is not timed
 config = get_alembic_config(sqlite_run_storage.__file__)
 assert ScriptDirectory.from_config(config) is ScriptDirectory.from_config(config)
 print(controller.RELOAD_WORKSPACE_INTERVAL)

@@ -9,10 +9,10 @@ import pytest
 from ndjson_pipeline.deployment import clients as aws
 from ndjson_pipeline.deployment.clients import Deployment, current_deployment
 from ndjson_pipeline.local_aws import create_resources
+from ndjson_pipeline_tests.dagster_storages import share_engines, share_migrations
 from ndjson_pipeline_tests.moto_in_process import mended_moto
 from ndjson_pipeline_tests.moto_state import MadeOnce, empty_bucket, empty_table
 from ndjson_pipeline_tests.pipeline.asset_runner import Runner
-from ndjson_pipeline_tests.pipeline.dagster_storages import share_engines, share_migrations
 from ndjson_pipeline_tests.pipeline.harness import ManifestTable
 
 _make_resources = MadeOnce(create_resources)
@@ -21,8 +21,8 @@ _make_resources = MadeOnce(create_resources)
 @pytest.fixture(autouse=True, scope="session")
 def storages_share() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        share_migrations(patch)
-        share_engines(patch)
+        share_migrations(patch.setattr)
+        share_engines(patch.setattr)
         yield
 
 

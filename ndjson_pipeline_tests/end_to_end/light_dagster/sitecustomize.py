@@ -38,10 +38,10 @@ def lighten(words: list[str]) -> None:
     if not (is_daemon or is_code_server or forks_runs):
         return
     # Only here: another Python on this path need not have the tests.
-    from ndjson_pipeline_tests.dagster_storage import share_engines, share_migrations  # noqa: PLC0415
+    from ndjson_pipeline_tests.dagster_storages import share_engines, share_migrations  # noqa: PLC0415
 
-    share_engines()
-    share_migrations()
+    share_engines(setattr)
+    share_migrations(setattr)
     if is_daemon:
         keep_code_servers(float(os.environ["NDJSON_TESTS_CODE_SERVER_SECONDS"]))
     if is_code_server:
