@@ -60,7 +60,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         )
     terraform = Terraform(folder, {})
     terraform.init()
-    told = terraform.run("test", "-json", "-verbose", statuses=(0, 1))
+    with terraform.kept_provider() as kept:
+        told = kept.run("test", "-json", "-verbose", statuses=(0, 1))
     return [json.loads(line) for line in told.splitlines()]
 
 

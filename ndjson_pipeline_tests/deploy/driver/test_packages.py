@@ -27,6 +27,7 @@ from ndjson_pipeline.deployment.packaging import REQUIREMENTS
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings, lambda_environment
 from ndjson_pipeline.local_aws.clients import AwsClients
 from ndjson_pipeline.local_aws.glue.java import find_java_home
+from ndjson_pipeline_tests.deploy.driver.conftest import lay_kept
 from ndjson_pipeline_tests.patience import PATIENCE
 
 SOURCES = ("lambda_ingest", "glue_jobs", "ndjson_pipeline", "deploy")
@@ -56,7 +57,7 @@ def test_the_same_sources_give_the_same_bytes_wherever_they_lie(packages: Packag
         os.utime(path, (1_000_000_000, 1_000_000_000))
         path.chmod(0o700)
     # The same wheels, by the lock's hashes; so nothing is downloaded again.
-    shutil.copytree(packages.folder / "wheels", build / "wheels")
+    lay_kept(packages, build, compiles_anew=True)
     made = subprocess.run(
         [sys.executable, "-m", "deploy.driver", "package", "--folder", str(build)],
         cwd=checkout,
