@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,10 @@ from ndjson_pipeline_tests.patience import PATIENCE
 
 REQUIRE_VARIABLE = "NDJSON_TESTS_REQUIRE_TERRAFORM"
 _PROVIDER = "registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws*"
+_REATTACH_VARIABLE = "TF_REATTACH_PROVIDERS"
+# Terraform and its provider are Go programs that read 1,500 resource types and end: what they would collect
+# of their memory meanwhile is a quarter of their work.
+GO_VARIABLES = {"GOGC": "400", "GOMEMLIMIT": "1GiB"}
 # Where packages and people lay providers (https://developer.hashicorp.com/terraform/cli/config/
 # config-file#implied-local-mirror-directories, and the folders of images).
 _MIRRORS = (
@@ -59,9 +66,7 @@ class Terraform:
         ended = subprocess.run(
             ["terraform", *arguments],
             cwd=self.folder,
-            env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-            | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-            | dict(self.variables),
+            env=self._environment(),
             capture_output=True,
             text=True,
             timeout=seconds * PATIENCE,
@@ -78,6 +83,25 @@ class Terraform:
         """Make the provider known, the one of this disk where there is one."""
         mirror = provider_mirror()
         self.run("init", "-input=false", "-no-color", *([f"-plugin-dir={mirror}"] if mirror else []))
+
+    @contextmanager
+    def kept_provider(self) -> Iterator["Terraform"]:
+        """Keep one process of the provider for all commands, once it is known; else each has several.
+
+        Yields:
+            the same, whose commands ask that process.
+        """
+        with kept_provider(self.folder, self._environment()) as reattached:
+            yield replace(self, variables={**self.variables, **reattached})
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+            **GO_VARIABLES,
+            **self.variables,
+        }
 
     def plan(self, name: str = "plan.out") -> dict[str, Any]:
         """Return a plan as `terraform show -json` tells it."""
@@ -100,6 +124,38 @@ class Terraform:
     def destroy(self) -> None:
         """Take everything away."""
         self.run("destroy", "-input=false", "-no-color", "-auto-approve", "-parallelism=20")
+
+
+@contextmanager
+def kept_provider(folder: Path, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Run the provider that a root module's init found, and yield what makes Terraform ask it.
+
+    A command starts the provider for each of its steps, has it make its schemas, and first reads its 700 MB
+    to see that they are those that init found. The way is HashiCorp's for debuggers and tests of providers:
+    https://developer.hashicorp.com/terraform/plugin/debugging. What the provider reads of its environment,
+    as where AWS is, it reads here.
+
+    Raises:
+        TerraformError: it does not start.
+    """
+    program = next((folder / ".terraform" / "providers").glob(_PROVIDER))
+    quiet = {"TF_LOG_SDK": "off", "TF_LOG_PROVIDER": "off"}
+    with subprocess.Popen(
+        [program, "-debug"],
+        env={**environment, **quiet},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as provider:
+        try:
+            assert provider.stdout is not None
+            said = (re.search(rf"{_REATTACH_VARIABLE}='(.+)'", line) for line in provider.stdout)
+            found = next(filter(None, said), None)
+            if found is None:
+                raise TerraformError(f"{program} ended with {provider.wait()}")
+            yield {_REATTACH_VARIABLE: found[1]}
+        finally:
+            provider.send_signal(signal.SIGINT)
 
 
 def require_terraform() -> None:

@@ -118,16 +118,17 @@ def deployment(
         directory=folder / "aws",
         settings=LocalAwsSettings(feeds=(), iam_managed_policies=True),
     ) as aws:
-        terraform = Terraform(root, aws.client_environment())
-        terraform.init()
-        terraform.apply()
-        outputs = {
-            name: output["value"] for name, output in json.loads(terraform.run("output", "-json")).items()
-        }
-        made = described(aws.client, Names("dev", aws.names.account))
-        for feed in ("", SECOND):
-            upload(aws, outputs["buckets"][feed]["scripts"])
-        yield Deployment(aws, terraform, outputs, made, made_locally)
+        fresh = Terraform(root, aws.client_environment())
+        fresh.init()
+        with fresh.kept_provider() as terraform:
+            terraform.apply()
+            outputs = {
+                name: output["value"] for name, output in json.loads(terraform.run("output", "-json")).items()
+            }
+            made = described(aws.client, Names("dev", aws.names.account))
+            for feed in ("", SECOND):
+                upload(aws, outputs["buckets"][feed]["scripts"])
+            yield Deployment(aws, terraform, outputs, made, made_locally)
 
 
 def upload(aws: LocalAws, bucket: str) -> None:
@@ -583,7 +584,9 @@ def test_in_dev_the_size_check_is_off(deployment: Deployment) -> None:
 def planned_by(terraform: Terraform, environment: str) -> list[dict[str, Any]]:
     """Return the feeds' resources as a plan with an environment's file has them."""
     plan = f"{environment}.plan"
-    terraform.run("plan", "-input=false", "-no-color", f"-var-file={environment}.tfvars", f"-out={plan}")
+    # The environment is another, or the same: of what is there nothing is asked.
+    options = ["-input=false", "-no-color", "-refresh=false", "-parallelism=20"]
+    terraform.run("plan", *options, f"-var-file={environment}.tfvars", f"-out={plan}")
     values = json.loads(terraform.run("show", "-json", plan))["planned_values"]["root_module"]
     return [one for module in values["child_modules"] for one in module["resources"]]
 

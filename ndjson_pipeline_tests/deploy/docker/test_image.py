@@ -1,5 +1,6 @@
 """The image's steps, done in an empty folder, and the services that start from what they made."""
 
+import json
 import os
 import signal
 import socket
@@ -146,13 +147,19 @@ def test_the_three_services_start_and_pass_their_health_checks(
             stack.enter_context(service(image, homes["web"], "webserver", "--read-only", *listen, str(web))),
         ]
 
-        def passes(variables: dict[str, str], *arguments: str) -> bool:
+        def all_run() -> bool:
             assert [process.poll() for process in processes] == [None] * 3, logs(tmp_path)
-            return ask(image, variables, "-m", *arguments).returncode == 0
+            return True
 
+        def passes(variables: dict[str, str], *arguments: str) -> bool:
+            return all_run() and ask(image, variables, "-m", *arguments).returncode == 0
+
+        # A health check of Dagster's is a process that works for seconds, so it begins when it can pass.
+        await_true(lambda: all_run() and is_up(f"http://127.0.0.1:{web}/server_info"), 60)
+        await_true(lambda: all_run() and listens(code), 60)
         await_true(lambda: passes(homes["code"], "dagster", "api", "grpc-health-check", "-p", str(code)), 60)
+        await_true(lambda: all_run() and daemons_are_healthy(f"http://127.0.0.1:{web}/graphql"), 60)
         await_true(lambda: passes(homes["daemon"], "dagster._daemon", "liveness-check"), 60)
-        await_true(lambda: is_up(f"http://127.0.0.1:{web}/server_info"), 60)
 
 
 def is_up(address: str) -> bool:
@@ -161,6 +168,25 @@ def is_up(address: str) -> bool:
             return answer.status == 200
     except OSError:
         return False
+
+
+def listens(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=10):
+            return True
+    except OSError:
+        return False
+
+
+def daemons_are_healthy(address: str) -> bool:
+    query = "{ instance { daemonHealth { allDaemonStatuses { required healthy } } } }"
+    request = urllib.request.Request(
+        address, json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        told = json.load(answer)["data"]["instance"]["daemonHealth"]["allDaemonStatuses"]
+    required = [one["healthy"] for one in told if one["required"]]
+    return bool(required) and all(required)
 
 
 def logs(folder: Path) -> str:

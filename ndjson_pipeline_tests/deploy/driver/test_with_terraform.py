@@ -5,14 +5,21 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from deploy.driver.packages import ROOT, Packages
 from ndjson_pipeline.local_aws import LocalAws, LocalAwsSettings
-from ndjson_pipeline_tests.deploy.terraform_command import provider_mirror, require_terraform
+from ndjson_pipeline_tests.deploy.driver.conftest import lay_kept
+from ndjson_pipeline_tests.deploy.terraform_command import (
+    GO_VARIABLES,
+    Terraform,
+    kept_provider,
+    provider_mirror,
+    require_terraform,
+)
 from ndjson_pipeline_tests.patience import PATIENCE
 
 pytestmark = pytest.mark.timeout(300)
@@ -91,28 +98,50 @@ output "dagster" { value = null }
 
 
 class Driven:
-    """The driver's command, with Terraform and the local AWS."""
+    """The driver's command, with Terraform and the local AWS.
 
-    def __init__(self, aws: LocalAws, root: Path, packages: Packages) -> None:
+    Args:
+        aws: it.
+        root: the root module's folder.
+        packages: what the driver makes, too.
+        folder: where it makes them.
+        environment: of Terraform, and of its provider.
+        reattached: what has Terraform ask a provider that runs.
+    """
+
+    def __init__(
+        self,
+        aws: LocalAws,
+        root: Path,
+        packages: Packages,
+        folder: Path,
+        environment: Mapping[str, str],
+        reattached: Mapping[str, str],
+    ) -> None:
         self.aws = aws
         self.root = root
         self.packages = packages
+        self.folder = folder
+        self.environment = environment
+        self.reattached = reattached
 
-    def run(self, step: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, step: str, *options: str, starts_providers: bool = False
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run it; where it starts providers, each of Terraform's commands has its own, as a person's has."""
         mirror = provider_mirror()
         return subprocess.run(
             [
                 *(sys.executable, "-m", "deploy.driver", step, "--environment", "dev"),
-                *("--terraform", str(self.root), "--folder", str(self.packages.folder), *options),
+                *("--terraform", str(self.root), "--folder", str(self.folder), *options),
             ],
             cwd=ROOT,
             env={
-                **self.aws.client_environment(),
-                "PATH": os.environ["PATH"],
-                "HOME": os.environ["HOME"],
+                **self.environment,
                 "PYTHONPATH": str(ROOT),
                 "CHECKPOINT_DISABLE": "1",
                 **({"TF_CLI_ARGS_init": f"-plugin-dir={mirror}"} if mirror else {}),
+                **({} if starts_providers else self.reattached),
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -135,9 +164,15 @@ def driven(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Iter
     root = tmp_path_factory.mktemp("root")
     (root / "main.tf").write_text(MODULE)
     (root / "dev.tfvars").write_text('environment = "dev"\n')
+    folder = tmp_path_factory.mktemp("build")
+    lay_kept(packages, folder, compiles_anew=False)
     settings = LocalAwsSettings(queue_enabled=False, timer_enabled=False)
     with LocalAws(directory=tmp_path_factory.mktemp("aws"), settings=settings) as aws:
-        yield Driven(aws, root, packages)
+        own = {name: os.environ[name] for name in ("PATH", "HOME")}
+        environment = {**aws.client_environment(), **own, **GO_VARIABLES}
+        Terraform(root, environment).init()
+        with kept_provider(root, environment) as reattached:
+            yield Driven(aws, root, packages, folder, environment, reattached)
 
 
 def test_a_deployment_makes_fills_and_points_at_what_it_filled(driven: Driven) -> None:
@@ -160,7 +195,7 @@ def test_a_deployment_makes_fills_and_points_at_what_it_filled(driven: Driven) -
     plans = re.findall(r"Plan: (\d+) to add", re.sub(r"\x1b\[\d*m", "", deployed.stdout))
     assert plans == ["3", "1", "2"]
     assert "Not in the plan" not in deployed.stdout
-    again = driven.run("deploy", "--yes", "--no-smoke")
+    again = driven.run("deploy", "--yes", "--no-smoke", starts_providers=True)
     assert again.returncode == 0, again.stderr[-3000:]
     assert "Nothing to change." in again.stdout, again.stdout[-3000:]
     assert f"{driven.bucket('scripts')}: has all files" in again.stdout
