@@ -11,6 +11,7 @@ import moto.core.serialize
 from moto.core.constants import MISSING
 from moto.core.serialize import DEFAULT_ALIAS_PROVIDERS, ResponseSerializer
 from moto.core.utils import get_value
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 from ndjson_pipeline.local_aws.moto_patches.registry import Services, replaces
 
@@ -108,3 +109,20 @@ def _a_request_id_is_drawn_at_once(_original: Any, _services: Services) -> Any:
         return drawn
 
     return request_id
+
+
+@replaces(DomainDispatcherApplication, "get_backend_for_host")
+def _a_hosts_service_is_found_once(original: Any, _services: Services) -> Any:
+    """Stock moto lists its own folder, and tries a pattern of each service, twice for each request."""
+    # All dispatchers have the same patterns. A host that none knows may be any text, and is not kept.
+    found: dict[str, Any] = {}
+
+    @functools.wraps(original)
+    def backend_for(dispatcher: Any, host: str | None) -> Any:
+        if host is None:
+            return None
+        if host not in found and (backend := original(dispatcher, host)) is not None:
+            found[host] = backend
+        return found.get(host)
+
+    return backend_for

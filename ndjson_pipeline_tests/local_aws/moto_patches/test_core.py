@@ -1,8 +1,10 @@
 """What all services share: the answers are stock moto's, for a part of the work."""
 
+import moto.backends
 import moto.core.responses
 import pytest
 from moto.core.serialize import AttributePicker, ResponseSerializer, XFormedAttributePicker
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 VALUES = [
     {"S": "a"},
@@ -99,3 +101,27 @@ class TestCalls:
         headers = {}
         assert moto.core.responses.gen_amzn_requestid_long(headers) == headers["x-amzn-requestid"]
         assert len(headers["x-amzn-requestid"]) == 52
+
+
+class TestHosts:
+    """DomainDispatcherApplication.get_backend_for_host."""
+
+    def test_a_service_is_looked_for_once(self, aws, monkeypatch):
+        aws.client("sts").get_caller_identity()
+        aws.client("dynamodb").list_tables()
+        listed = []
+        monkeypatch.setattr(moto.backends, "list_of_moto_modules", lambda: listed.append(1) or ())
+        assert aws.client("sts").get_caller_identity()["Account"] == aws.names.account
+        aws.client("dynamodb").list_tables()
+        assert listed == []
+
+    def test_each_service_is_found_as_by_stock_moto(self, aws):
+        patched = DomainDispatcherApplication.get_backend_for_host
+        dispatcher = DomainDispatcherApplication(str)
+        hosts = [
+            *("dynamodb", "moto_api", "s3control", "nothing.example", "nothing.us-east-1.amazonaws.com"),
+            *(f"{name}.us-east-1.amazonaws.com" for name in ("sqs", "sns", "s3", "glue", "logs", "iam")),
+        ]
+        for host in [*hosts, *hosts]:
+            assert patched(dispatcher, host) == patched.__wrapped__(dispatcher, host), host
+        assert patched(dispatcher, None) is None
