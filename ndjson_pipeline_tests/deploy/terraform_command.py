@@ -4,8 +4,8 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ndjson_pipeline.local_aws import lifeline
 from ndjson_pipeline_tests.patience import PATIENCE
 
 REQUIRE_VARIABLE = "NDJSON_TESTS_REQUIRE_TERRAFORM"
@@ -140,22 +141,24 @@ def kept_provider(folder: Path, environment: Mapping[str, str]) -> Iterator[dict
     """
     program = next((folder / ".terraform" / "providers").glob(_PROVIDER))
     quiet = {"TF_LOG_SDK": "off", "TF_LOG_PROVIDER": "off"}
+    # It is killed once this process lets go of its input, however that comes; it has nothing to put away.
     with subprocess.Popen(
-        [program, "-debug"],
+        [sys.executable, lifeline.__file__, str(folder / "provider.pid"), str(program), "-debug"],
         env={**environment, **quiet},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        start_new_session=True,
     ) as provider:
-        try:
-            assert provider.stdout is not None
+        assert provider.stdin is not None
+        assert provider.stdout is not None
+        with provider.stdin:
             said = (re.search(rf"{_REATTACH_VARIABLE}='(.+)'", line) for line in provider.stdout)
             found = next(filter(None, said), None)
             if found is None:
                 raise TerraformError(f"{program} ended with {provider.wait()}")
             yield {_REATTACH_VARIABLE: found[1]}
-        finally:
-            provider.send_signal(signal.SIGINT)
 
 
 def require_terraform() -> None:
