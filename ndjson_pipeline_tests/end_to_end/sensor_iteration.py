@@ -1,11 +1,13 @@
-"""One round of the sensor daemon in a process of its own, which may die at one of the daemon's crash points.
+"""The sensor daemon in a process of its own: until it dies at a crash point, or until there are runs.
 
-Started with the sensor's name and, perhaps, a crash point; DAGSTER_HOME is in its environment.
+Started with the sensor's name, and a crash point or how many runs there are to be; DAGSTER_HOME is in its
+environment.
 """
 
 import logging
 import signal
 import sys
+import time
 
 import dagster as dg
 from dagster._core.test_utils import create_test_daemon_workspace_context
@@ -18,9 +20,13 @@ from ndjson_pipeline.laptop.dagster_process import DEFINITIONS
 CRASH_POINTS = ("TICK_CREATED", "TICK_HELD", "RUN_IDS_RESERVED", "RUN_CREATED", "RUN_LAUNCHED")
 
 
-def main(sensor: str, crash_point: str | None) -> None:
-    """Evaluate every sensor once."""
-    flags = {sensor: {crash_point: signal.SIGKILL}} if crash_point else None
+# Beyond each sensor's interval: a look that comes before it ticks none.
+_SECONDS_BETWEEN_ROUNDS = 5.0
+
+
+def main(sensor: str, aim: str) -> None:
+    """Evaluate every sensor: once where the process is to die, else until there are runs, and once more."""
+    crash_point = None if aim.isdigit() else aim
     target = ModuleTarget(
         module_name=DEFINITIONS, attribute="defs", working_directory=None, location_name=None
     )
@@ -28,16 +34,27 @@ def main(sensor: str, crash_point: str | None) -> None:
         dg.DagsterInstance.get() as instance,
         create_test_daemon_workspace_context(target, instance) as workspace,
     ):
-        list(
-            execute_sensor_iteration(
-                workspace,
-                logging.getLogger("sensors"),
-                threadpool_executor=None,
-                submit_threadpool_executor=None,
-                debug_crash_flags=flags,
+
+        def evaluate() -> None:
+            list(
+                execute_sensor_iteration(
+                    workspace,
+                    logging.getLogger("sensors"),
+                    threadpool_executor=None,
+                    submit_threadpool_executor=None,
+                    debug_crash_flags={sensor: {crash_point: signal.SIGKILL}} if crash_point else None,
+                )
             )
-        )
+
+        evaluate()
+        if crash_point:
+            return
+        while instance.get_runs_count() < int(aim):
+            time.sleep(_SECONDS_BETWEEN_ROUNDS)
+            evaluate()
+        time.sleep(_SECONDS_BETWEEN_ROUNDS)
+        evaluate()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
+    main(*sys.argv[1:])
