@@ -627,7 +627,12 @@ def test_a_feed_may_not_take_the_name_of_the_unnamed_ones_pool(deployment: Deplo
 
 def test_destroying_leaves_nothing(deployment: Deployment) -> None:
     """In dev buckets go with what is in them; in prod they, and the tables, refuse."""
-    deployment.terraform.destroy()
+    try:
+        deployment.terraform.destroy()
+    except TerraformError:
+        # On a busy machine an answer may be lost, and the SDK asks again for what is gone by then. moto
+        # refuses that by other errors than AWS's, which the provider does not know. A person would ask anew.
+        deployment.terraform.destroy()
     assert deployment.aws.client("s3").list_buckets()["Buckets"] == []
     assert deployment.aws.client("dynamodb").list_tables()["TableNames"] == []
     assert deployment.aws.client("sqs").list_queues().get("QueueUrls", []) == []
