@@ -1,11 +1,13 @@
-"""Application Auto Scaling: the tags of its targets."""
+"""Application Auto Scaling: the tags of its targets, and what is said of one that is gone."""
 
 import functools
 import json
 from typing import Any
 
 from moto.applicationautoscaling.exceptions import AWSValidationException
+from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.core.exceptions import JsonRESTError
 
 from ndjson_pipeline.local_aws.moto_patches.registry import Services, replaces
 
@@ -55,6 +57,23 @@ def _tags_are_taken_off(_original: Any, _services: Services) -> Any:
         return "{}"
 
     return untag_resource
+
+
+@replaces(ApplicationAutoscalingBackend, "deregister_scalable_target")
+def _a_target_that_is_gone_is_not_found(original: Any, _services: Services) -> Any:
+    """Stock moto calls it a ValidationException, by which Terraform can't tell that it need not delete it.
+
+    https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DeregisterScalableTarget.html
+    """
+
+    @functools.wraps(original)
+    def deregister_scalable_target(backend: Any, namespace: str, r_id: str, dimension: str) -> None:
+        try:
+            original(backend, namespace, r_id, dimension)
+        except AWSValidationException as error:
+            raise JsonRESTError("ObjectNotFoundException", error.message) from error
+
+    return deregister_scalable_target
 
 
 def _tags(handler: Any, arn: str) -> dict[str, str]:

@@ -35,3 +35,13 @@ def test_what_is_no_target_has_no_tags(scaling):
     scaling.register_scalable_target(**TARGET, MinCapacity=1, MaxCapacity=9)
     with pytest.raises(ClientError):
         scaling.list_tags_for_resource(ResourceARN="arn:aws:application-autoscaling:none")
+
+
+def test_a_target_that_is_gone_is_not_found(scaling):
+    """ApplicationAutoscalingBackend.deregister_scalable_target, asked twice, as after a lost answer."""
+    scaling.register_scalable_target(**TARGET, MinCapacity=1, MaxCapacity=9)
+    scaling.deregister_scalable_target(**TARGET)
+    with pytest.raises(scaling.exceptions.ObjectNotFoundException, match="table/scaled"):
+        scaling.deregister_scalable_target(**TARGET)
+    # The fixture takes one away.
+    scaling.register_scalable_target(**TARGET, MinCapacity=1, MaxCapacity=9)
