@@ -20,7 +20,7 @@ from ndjson_pipeline.laptop.dagster_process import DEFINITIONS
 CRASH_POINTS = ("TICK_CREATED", "TICK_HELD", "RUN_IDS_RESERVED", "RUN_CREATED", "RUN_LAUNCHED")
 
 
-# Beyond each sensor's interval: a look that comes before it ticks none.
+# Beyond the manifest sensor's interval: within it a round would pass over that sensor.
 _SECONDS_BETWEEN_ROUNDS = 5.0
 
 

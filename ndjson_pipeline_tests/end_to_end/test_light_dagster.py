@@ -12,7 +12,8 @@ from ndjson_pipeline_tests.patience import PATIENCE
 AS_CODE_SERVER = """
 import multiprocessing, os, sitecustomize
 sitecustomize.lighten(["python", "-m", "dagster", "api", "grpc", "-m", "json.tool"])
-told = "import os, sys; print(os.getppid(), {'dagster._grpc.server', 'json.tool'} <= set(sys.modules))"
+imported = {"dagster._grpc.server", "json.tool", "ndjson_pipeline_tests.dagster_storages"}
+told = f"import os, sys; print(os.getppid(), {imported} <= set(sys.modules))"
 context = multiprocessing.get_context("spawn")
 for _ in range(2):
     run = context.Process(target=exec, args=(told, {}))
@@ -22,7 +23,7 @@ print(os.getpid())
 """
 AS_DAEMON = """
 import sitecustomize
-sitecustomize.lighten(["python", "/bin/dagster-daemon", "run", "-m", "json.tool"])
+sitecustomize.lighten(["python", PROGRAM, "run", "-m", "json.tool"])
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.sql import get_alembic_config
 from dagster._daemon import controller
@@ -51,7 +52,8 @@ def told_by(code: str) -> list[str]:
         use_light_dagster(patch)
         done = subprocess.run(
             [sys.executable, "-c", code],
-            env=dict(os.environ),
+            # It puts a flag before what each further Python of it runs.
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,
             timeout=60 * PATIENCE,
@@ -69,8 +71,10 @@ def test_runs_of_a_code_server_are_forks_of_one_process_that_has_imported() -> N
     assert parent != code_server
 
 
-def test_a_daemon_keeps_its_code_servers_engines_and_migrations() -> None:
-    assert told_by(AS_DAEMON) == ["3600.0"]
+@pytest.mark.parametrize("program", ['"/bin/dagster-daemon"', '"-B", "-X", "dev", "-m", "dagster._daemon"'])
+def test_a_daemon_keeps_its_code_servers_engines_and_migrations(program: str) -> None:
+    """By the command, and as `dagster dev` starts it."""
+    assert told_by(AS_DAEMON.replace("PROGRAM", program)) == ["3600.0"]
 
 
 def test_no_other_process_is_touched() -> None:

@@ -14,14 +14,16 @@ PostgreSQL, the commands and the steps of the guide.
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
 # After how many seconds the daemon replaces its code servers; Dagster's own is 60.
 RELOAD_VARIABLE = "NDJSON_TESTS_CODE_SERVER_SECONDS"
 
 
-def use_light_dagster(patch: pytest.MonkeyPatch) -> None:
+def use_light_dagster(patch: "pytest.MonkeyPatch") -> None:
     """Have the processes that are started from now on load `sitecustomize.py`, as Python does by itself."""
     folders = [str(Path(__file__).parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, folders)))

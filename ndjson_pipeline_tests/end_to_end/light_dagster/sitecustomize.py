@@ -24,13 +24,23 @@ def keep_code_servers(seconds: float) -> None:
     controller.RELOAD_WORKSPACE_INTERVAL = seconds  # type: ignore[assignment]
 
 
+def program_of(words: list[str]) -> list[str]:
+    """Return a command line without Python and its flags: script, module or code, and the arguments."""
+    for position, word in enumerate(words[1:], 1):
+        if word in ("-m", "-c"):
+            return words[position + 1 :]
+        if not word.startswith("-") and words[position - 1] not in ("-X", "-W"):
+            return words[position:]
+    return []
+
+
 def lighten(words: list[str]) -> None:
     """Do what concerns this process.
 
     Args:
         words: its command line.
     """
-    program, *arguments = words[2:] if words[1] in ("-m", "-c") else words[1:]
+    program, *arguments = program_of(words) or [""]
     name = program.rpartition("/")[2]
     is_daemon = name in ("dagster-daemon", "dagster._daemon")
     is_code_server = [name, *arguments[:2]] == ["dagster", "api", "grpc"]
@@ -39,15 +49,15 @@ def lighten(words: list[str]) -> None:
         return
     # Only here: another Python on this path need not have the tests.
     from ndjson_pipeline_tests.dagster_storages import share_engines, share_migrations  # noqa: PLC0415
+    from ndjson_pipeline_tests.end_to_end.light_dagster import RELOAD_VARIABLE  # noqa: PLC0415
 
     share_engines(setattr)
     share_migrations(setattr)
     if is_daemon:
-        keep_code_servers(float(os.environ["NDJSON_TESTS_CODE_SERVER_SECONDS"]))
+        keep_code_servers(float(os.environ[RELOAD_VARIABLE]))
     if is_code_server:
         named = [value for flag, value in pairwise(arguments) if flag in ("-m", "--module-name")]
         fork_runs(["dagster._grpc.server", *named])
 
 
-if len(sys.orig_argv) > 1:
-    lighten(sys.orig_argv)
+lighten(sys.orig_argv)
